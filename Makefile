@@ -1,0 +1,61 @@
+# The commands of this project. `make help` lists them.
+
+# uv installs the locked packages several times faster than pip; pip installs uv.
+UV := uv==0.13.9
+PYTHON := .venv/bin/python
+INSTALLED := .venv/.installed
+
+# Variables given to make are in the environment of every recipe: so a folder may have any name.
+export DAY RAW
+
+.PHONY: help run up down status test check bench clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make run                  generate a day of raw files and publish it through the real DAG'
+	@echo 'make run DAY=2026-11-21   the same for a day of your choice'
+	@echo 'make run RAW=folder       publish your own customers.csv, products.csv and orders.csv'
+	@echo 'make up, make down        start and stop Airflow and the store, with a week of raw files'
+	@echo 'make status               say whether they run, and where'
+	@echo 'make test                 run all tests'
+	@echo 'make check                check format, lint and types'
+	@echo 'make bench                compare the speed with the peers'
+	@echo 'make clean                stop everything; delete .venv/ and .local/ with all that they hold'
+	@echo 'Airflow listens on port 8080 and S3 on 8333 of 127.0.0.1; UI_PORT=… and S3_PORT=… move them.'
+
+run: $(INSTALLED)
+	@$(PYTHON) -m include.local run --day "$$DAY" --raw "$$RAW"
+
+up down status: $(INSTALLED)
+	@$(PYTHON) -m include.local $@
+
+test: $(INSTALLED)
+	@$(PYTHON) -m pytest tests/unit tests/integration
+
+check: $(INSTALLED)
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m mypy
+
+bench: $(INSTALLED)
+	@$(PYTHON) -m benchmarks
+
+clean:
+	@if [ -f $(INSTALLED) ]; then $(PYTHON) -m include.local down; fi
+	rm -rf .local .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# The virtual environment, made anew whenever the lock has changed.
+$(INSTALLED): requirements.lock
+	@python=$$(for name in python3 python3.13 python3.12 python3.11; do \
+	    if $$name -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; \
+	    then echo $$name; break; fi; done); \
+	if [ -z "$$python" ]; then \
+	    echo 'error: no Python 3.11, 3.12 or 3.13 with its venv module was found on the path.' \
+	        'Install one (on Debian and Ubuntu the package python3-venv as well).' >&2; \
+	    exit 1; \
+	fi; \
+	echo "Installing the packages of requirements.lock into .venv, with $$($$python --version) (once, some minutes)"; \
+	[ -x $(PYTHON) ] || $$python -m venv .venv
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check '$(UV)'
+	@VIRTUAL_ENV=.venv $(PYTHON) -m uv pip install --quiet --requirement requirements.lock
+	@touch $@

@@ -1,0 +1,110 @@
+"""The daily pipeline: wait for the day's raw files, extract, transform, validate, publish.
+
+Wiring only: what a task does stands in the module of the same name in `include/`. Heavy imports stay
+inside the tasks, so that parsing this file costs next to nothing.
+"""
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
+from airflow.sdk import Asset, CronTriggerTimetable, Param, dag, task
+
+from include.tasks import connected, raw_keys
+
+PUBLISHED_ORDERS = Asset("ecommerce_orders")
+
+
+@dag(
+    dag_id="ecommerce_etl",
+    schedule=CronTriggerTimetable("0 0 * * *", timezone="UTC"),
+    start_date=dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
+    catchup=False,
+    # Days that wait for their files are active runs too; the pools bound what works at the same time.
+    max_active_runs=16,
+    default_args={
+        "owner": "data-engineering",
+        "retries": 3,
+        "retry_delay": dt.timedelta(minutes=5),
+        "execution_timeout": dt.timedelta(hours=2),
+    },
+    params={
+        "day": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            title="Delivery day",
+            description="YYYY-MM-DD, UTC. Leave it empty to process the day of the run's logical date.",
+        )
+    },
+    user_defined_macros={"raw_keys": raw_keys},
+    render_template_as_native_obj=True,
+    doc_md=Path(__file__).with_suffix(".md").read_text(),
+    tags=["ecommerce"],
+)
+def ecommerce_etl() -> None:
+    """Publishes one trustworthy order table per day."""
+    wait_for_raw_files = S3KeySensor(
+        task_id="wait_for_raw_files",
+        aws_conn_id="ecommerce_s3",
+        bucket_key="{{ raw_keys(dag_run, params) }}",
+        deferrable=True,
+        poke_interval=30,
+        timeout=dt.timedelta(hours=36).total_seconds(),
+        execution_timeout=dt.timedelta(hours=37),
+        doc_md="Waits until all three raw files of the day exist. Deferred: it holds no worker.",
+    )
+    extracted = extract()
+    transformed = transform(extracted)
+    quality = validate(extracted, transformed)
+    wait_for_raw_files >> extracted
+    publish(extracted, transformed, quality)
+
+
+@task
+def extract(**context: Any) -> dict[str, Any]:
+    """Pins the raw files inside S3, so that a later delivery cannot change this run."""
+    from include import extract as stage
+    from include.day import day_of
+
+    with connected() as (hook, settings):
+        day = day_of(context["dag_run"], context["params"])
+        return dict(stage.extract(hook, settings, day, context["run_id"]))
+
+
+@task(pool="ecommerce_transform")
+def transform(extracted: Any) -> dict[str, Any]:
+    """Cleans, joins and computes; refused rows go to quarantine with their reasons."""
+    from include import transform as stage
+
+    with connected() as (hook, settings):
+        return dict(stage.transform(hook, settings, extracted))
+
+
+@task(pool="ecommerce_transform")
+def validate(extracted: Any, transformed: Any) -> dict[str, Any]:
+    """Runs the Great Expectations checkpoint on the staged orders and stores its pages."""
+    from include import validate as stage
+
+    with connected() as (hook, settings):
+        return dict(stage.validate(hook, settings, extracted, transformed))
+
+
+@task(pool="ecommerce_publish", outlets=[PUBLISHED_ORDERS])
+def publish(extracted: Any, transformed: Any, quality: Any, **context: Any) -> dict[str, Any]:
+    """Opens the gate for a good day: copies the tables to their published keys and writes the manifest."""
+    from include import publish as stage
+
+    with connected() as (hook, settings):
+        started_at = context["dag_run"].start_date
+        manifest = stage.publish(hook, settings, extracted, transformed, quality, started_at)
+    context["outlet_events"][PUBLISHED_ORDERS].extra = {
+        "day": manifest["day"],
+        "rows": manifest["rows"]["orders"]["published"],
+        "total_price": manifest["total_price"],
+    }
+    return dict(manifest)
+
+
+DAG = ecommerce_etl()

@@ -1,0 +1,33 @@
+"""Which day a run processes."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from include.errors import SettingError
+
+
+class Run(Protocol):
+    """The part of Airflow's DagRun that says when it is for."""
+
+    logical_date: dt.datetime | None
+    run_after: dt.datetime
+
+
+def day_of(run: Run, params: Mapping[str, Any]) -> str:
+    """The run's delivery day, `YYYY-MM-DD`, UTC: its param `day`, or else its logical date.
+
+    A manual run may have neither: then it is the day on which it was started.
+
+    Raises
+    ------
+    SettingError: the param is no date.
+    """
+    if not params.get("day"):
+        return (run.logical_date or run.run_after).astimezone(dt.UTC).strftime("%Y-%m-%d")
+    try:
+        return dt.datetime.strptime(str(params["day"]), "%Y-%m-%d").date().isoformat()
+    except ValueError as error:
+        raise SettingError(
+            f"The param day is {params['day']!r}; give it as YYYY-MM-DD, such as 2026-11-21."
+        ) from error

@@ -1,0 +1,117 @@
+"""How the site answers: headers, caching, and what a caller sees when something is wrong."""
+
+import base64
+import hashlib
+import logging
+import re
+from collections.abc import Callable
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, Response, StreamingResponse
+from starlette.exceptions import HTTPException
+
+from include.config import CONNECTION_ID
+from include.docs.pages import render_error
+from include.docs.store import Opened
+from include.docs.summary import CONTENT_TYPES
+
+log = logging.getLogger(__name__)
+
+FOREVER = "private, max-age=31536000, immutable"
+ASK_AGAIN = "private, no-cache"
+#: No script at all, nothing from another host, no form, and no frame but Airflow's own page around it.
+POLICY = (
+    "default-src 'none'; style-src {style}; img-src data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self'"
+)
+REFUSALS = {
+    401: ("Please log in", "Log in to Airflow, then open this page again."),
+    403: ("Not allowed", "Your Airflow role may not see plugins. Ask whoever gives out the roles."),
+    404: ("There is no such page", "The address may be mistyped, or the page was never written."),
+    405: ("Pages can only be read", "Nothing can be sent to this site."),
+}
+
+
+def headers(cache: str, style: str = "'self'") -> dict[str, str]:
+    return {
+        "Cache-Control": cache,
+        "Content-Security-Policy": POLICY.format(style=style),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+    }
+
+
+def answer_text(
+    request: Request, text: str, content_type: str = CONTENT_TYPES["html"], style: str = "'self'"
+) -> Response:
+    """A page made just now; a browser that has the same one gets 304."""
+    etag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+    sent = headers(ASK_AGAIN, style) | {"ETag": etag}
+    if request.headers.get("If-None-Match") == etag:
+        return Response(status_code=304, headers=sent)
+    return Response(text, media_type=content_type, headers=sent)
+
+
+def answer_report(request: Request, text: str) -> Response:
+    return answer_text(request, text, style=hash_style(text))
+
+
+def hash_style(page: str) -> str:
+    """For a page with a style sheet of its own: the only one that a browser may apply to it."""
+    style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)
+    digest = hashlib.sha256((style[1] if style else "").encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def answer_object(
+    request: Request, read: Callable[[str | None], Opened | None], content_type: str, cache: str
+) -> Response:
+    """An object of S3, in pieces as they arrive; a browser that has the same one gets 304.
+
+    `read` is given the ETag that the browser has.
+    """
+    opened = read(request.headers.get("If-None-Match"))
+    if opened is None:
+        raise HTTPException(404)
+    sent = headers(cache) | {"ETag": opened.etag}
+    if opened.is_unchanged:
+        return Response(status_code=304, headers=sent)
+    sent["Content-Length"] = str(opened.size)
+    if request.method == "HEAD":
+        opened.close()
+        return Response(media_type=content_type, headers=sent)
+    return StreamingResponse(opened.read(), media_type=content_type, headers=sent)
+
+
+def show_refusal(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    title, message = REFUSALS.get(status, (f"Error {status}", "The request could not be answered."))
+    return show(request, status, title, message)
+
+
+def show_store_trouble(request: Request, error: Exception) -> Response:
+    log.error("The quality site cannot read from S3: %s", error)
+    return show(
+        request,
+        503,
+        "The store does not answer as it should",
+        f"S3 said {type(error).__name__}. Check the Airflow connection {CONNECTION_ID} and the buckets that "
+        "the Variables name; the log of the API server has the details.",
+    )
+
+
+def show_misconfiguration(request: Request, error: Exception) -> Response:
+    return show(request, 503, "The site is not set up", str(error))
+
+
+def show_fault(request: Request, error: Exception) -> Response:
+    log.error("The quality site failed at %s", request.url.path, exc_info=error)
+    return show(
+        request, 500, "Something went wrong", "The log of the API server has the details of this fault."
+    )
+
+
+def show(request: Request, status: int, title: str, message: str) -> Response:
+    depth = request.url.path.removeprefix(request.scope.get("root_path", "")).count("/") - 1
+    page = render_error(title, message, root="../" * depth)
+    return HTMLResponse(page, status, headers=headers("no-store", hash_style(page)))

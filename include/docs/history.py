@@ -1,0 +1,117 @@
+"""What became of each day: a judgement on summaries and manifests, without any IO."""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from include.docs.summary import RunSummary
+from include.manifest import Manifest, RowCounts
+
+
+class Verdict(StrEnum):
+    """The state of a day, in the words of the page."""
+
+    PUBLISHED = "published"
+    REFUSED = "refused"
+    WAITING = "checked, not published"
+    PENDING = "not here yet"
+    MISSING = "missing"
+    BEFORE = "before the first day"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Day:
+    """One day. `folder` is where the pages of the validation are that decided about it, if there was one."""
+
+    day: str
+    verdict: Verdict
+    rows: Mapping[str, RowCounts]
+    reasons: Mapping[str, Mapping[str, int]]
+    total_price: str = ""
+    folder: str = ""
+    published_at: str = ""
+    faults: Sequence[str] = ()
+    is_newer_refused: bool = False
+
+    @property
+    def accepted_orders(self) -> int:
+        return self.rows["orders"]["published"] if self.rows else 0
+
+    @property
+    def quarantined(self) -> int:
+        return sum(counts["quarantined"] for counts in self.rows.values())
+
+    @property
+    def reason_totals(self) -> dict[str, int]:
+        """How often each reason refused a row, in all files together, the most frequent first."""
+        totals: dict[str, int] = {}
+        for counts in self.reasons.values():
+            for reason, count in counts.items():
+                totals[reason] = totals.get(reason, 0) + count
+        return dict(sorted(((reason, n) for reason, n in totals.items() if n), key=lambda item: -item[1]))
+
+
+def days_until(last: dt.date, count: int) -> list[str]:
+    """The days up to and with `last`, the oldest first."""
+    return [(last - dt.timedelta(days=back)).isoformat() for back in reversed(range(count))]
+
+
+def judge_days(
+    days: Iterable[str],
+    summaries: Iterable[RunSummary],
+    manifests: Mapping[str, Manifest],
+    *,
+    today: str,
+    first_day: str | None,
+) -> list[Day]:
+    """One judgement for each of the days. `first_day` is the first that any run was for."""
+    latest: dict[str, RunSummary] = {}
+    for summary in sorted(summaries, key=lambda summary: summary["validated_at"]):
+        latest[summary["day"]] = summary
+    return [
+        judge_day(day, latest.get(day), manifests.get(day), today=today, first_day=first_day) for day in days
+    ]
+
+
+def judge_day(
+    day: str, summary: RunSummary | None, manifest: Manifest | None, *, today: str, first_day: str | None
+) -> Day:
+    """A day is good when a manifest vouches for it; all else is told by its latest validation."""
+    if manifest:
+        return judge_published(day, summary, manifest)
+    if summary:
+        return Day(
+            day=day,
+            verdict=Verdict.REFUSED if summary["faults"] else Verdict.WAITING,
+            rows=summary["rows"],
+            reasons=summary["reasons"],
+            total_price=summary["total_price"],
+            folder=summary["folder"],
+            faults=summary["faults"],
+        )
+    return Day(day=day, verdict=judge_absent(day, today, first_day), rows={}, reasons={})
+
+
+def judge_published(day: str, summary: RunSummary | None, manifest: Manifest) -> Day:
+    is_newer_refused = bool(
+        summary and summary["faults"] and summary["validated_at"] > manifest["published_at"]
+    )
+    _, _, page = manifest["quality"]["docs_key"].partition("/runs/")
+    return Day(
+        day=day,
+        verdict=Verdict.PUBLISHED,
+        rows=manifest["rows"],
+        reasons=manifest["reasons"],
+        total_price=manifest["total_price"],
+        folder=f"runs/{page.rpartition('/')[0]}",
+        published_at=manifest["published_at"],
+        faults=summary["faults"] if summary and is_newer_refused else (),
+        is_newer_refused=is_newer_refused,
+    )
+
+
+def judge_absent(day: str, today: str, first_day: str | None) -> Verdict:
+    if first_day is None or day < first_day:
+        return Verdict.BEFORE
+    return Verdict.PENDING if day >= today else Verdict.MISSING

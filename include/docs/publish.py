@@ -1,0 +1,109 @@
+"""What a validation leaves in S3: a folder of pages, the day's report, and a summary. Reads nothing."""
+
+import datetime as dt
+import json
+import logging
+from typing import TYPE_CHECKING
+
+from include import keys
+from include.docs.pages import STYLE, render_results, render_run, style_sheet
+from include.docs.summary import CONTENT_TYPES, RunSummary, report_page, run_folder, summary_page
+from include.publish import find_gate_faults
+from include.quality.findings import describe, name_expectation
+
+if TYPE_CHECKING:
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    from include.config import Settings
+    from include.manifest import Extracted, Quality, Transformed
+    from include.quality.checkpoint import Checked
+
+log = logging.getLogger(__name__)
+
+
+def publish_docs(
+    hook: "S3Hook",
+    settings: "Settings",
+    extracted: "Extracted",
+    transformed: "Transformed",
+    checked: "Checked",
+) -> "Quality":
+    """Write the pages of one validation under keys of its own. Returns the verdict, and where its page is.
+
+    The summary comes last: what it names is there.
+    """
+    validated_at = dt.datetime.now(dt.UTC)
+    folder = run_folder(extracted["day"], extracted["run_id"], validated_at)
+    quality: Quality = {
+        "success": checked.success,
+        "expectations": len(checked.result.results),
+        "failed": checked.failed,
+        "docs_key": keys.docs(settings.layout, f"{folder}/validation.html"),
+    }
+    faults = find_gate_faults(transformed["counts"], quality, settings.max_reject_ratio)
+    summary = summarise(extracted, transformed, quality, faults, validated_at)
+    pages = {
+        **{f"{folder}/{name}": text for name, text in render_folder(summary, checked).items()},
+        report_page(summary["day"]): render_run(summary, list_results(checked), is_attachment=True),
+        summary_page(summary["day"], summary["run_id"], validated_at): json.dumps(
+            summary, ensure_ascii=False
+        ),
+    }
+    write_pages(hook, settings.layout, pages)
+    size = sum(len(text.encode()) for text in pages.values())
+    log.info("Wrote %s pages (%s bytes), among them %s", len(pages), f"{size:,}", quality["docs_key"])
+    return quality
+
+
+def summarise(
+    extracted: "Extracted",
+    transformed: "Transformed",
+    quality: "Quality",
+    faults: list[str],
+    validated_at: dt.datetime,
+) -> RunSummary:
+    day, run_id, counts = extracted["day"], extracted["run_id"], transformed["counts"]
+    return {
+        "day": day,
+        "run_id": run_id,
+        "validated_at": validated_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "folder": run_folder(day, run_id, validated_at),
+        "success": quality["success"],
+        "expectations": quality["expectations"],
+        "failed": quality["failed"],
+        "faults": faults,
+        "rows": counts["rows"],
+        "reasons": counts["reasons"],
+        "total_price": counts["total_price"],
+    }
+
+
+def render_folder(summary: RunSummary, checked: "Checked") -> dict[str, str]:
+    """The pages of a validation and their style, linked among themselves: a copy of them can be browsed."""
+    from include.docs.results import render_suite, render_validation
+
+    trail = f"{summary['day']} / {summary['run_id']} / {summary['validated_at']}"
+    return {
+        "index.html": render_run(summary, list_results(checked), is_attachment=False),
+        "validation.html": render_results(
+            "Validation", trail, render_validation(checked.result), has_filter=True
+        ),
+        "suite.html": render_results("Expectation suite", checked.suite.name, render_suite(checked.suite)),
+        STYLE: style_sheet(),
+    }
+
+
+def list_results(checked: "Checked") -> list[tuple[str, bool, str]]:
+    """Each expectation by name, whether it was met, and what was found if it was not."""
+    return [
+        (name_expectation(result), bool(result.success), "" if result.success else describe(result))
+        for result in checked.result.results
+    ]
+
+
+def write_pages(hook: "S3Hook", layout: keys.Layout, pages: dict[str, str]) -> None:
+    """Store the pages, in the order given."""
+    for page, text in pages.items():
+        bucket, key = hook.parse_s3_url(keys.docs(layout, page))
+        content_type = CONTENT_TYPES[page.rpartition(".")[2]]
+        hook.get_conn().put_object(Bucket=bucket, Key=key, Body=text.encode(), ContentType=content_type)

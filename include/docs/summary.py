@@ -1,0 +1,55 @@
+"""The summary that each validation leaves: small, never changed, enough for the front page and the index."""
+
+import datetime as dt
+from typing import TypedDict
+
+from include import keys
+from include.manifest import RowCounts
+
+SUMMARIES = "summaries"
+#: What S3 and the site say of the objects, by the ends of their names.
+CONTENT_TYPES = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "json": "application/json",
+}
+
+
+class RunSummary(TypedDict):
+    """One validation. `faults` says why the gate stays closed; none means that it opens.
+
+    `folder` is where its pages are, relative to the root of the site.
+    """
+
+    day: str
+    run_id: str
+    validated_at: str
+    folder: str
+    success: bool
+    expectations: int
+    failed: list[str]
+    faults: list[str]
+    rows: dict[str, RowCounts]
+    reasons: dict[str, dict[str, int]]
+    total_price: str
+
+
+def run_folder(day: str, run_id: str, validated_at: dt.datetime) -> str:
+    """A folder for each validation: a cleared run validates again under the same run id."""
+    return f"runs/{day}/{keys.safe(run_id)}/{stamp(validated_at)}"
+
+
+def summary_page(day: str, run_id: str, validated_at: dt.datetime) -> str:
+    """Sorts by day, then by time, so that a listing of some days or of a month is one request."""
+    return f"{SUMMARIES}/{day}/{stamp(validated_at)}--{keys.safe(run_id)}.json"
+
+
+def report_page(day: str) -> str:
+    """The report of a day, for people without Airflow; a later validation of the day replaces it."""
+    return f"reports/{day}.html"
+
+
+def stamp(instant: dt.datetime) -> str:
+    """UTC with milliseconds, `20261124T063849037Z`: no sign in it that a URL escapes."""
+    text = instant.astimezone(dt.UTC).strftime("%Y%m%dT%H%M%S")
+    return f"{text}{instant.microsecond // 1000:03}Z"

@@ -1,0 +1,99 @@
+"""Raw files as batches of text rows: every contract column as delivered, with the line it stands on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from include.engine.csv_blocks import Block, Line, has_blank_lines, read_blocks, split_records
+from include.engine.raw_file import Header, RawSource, open_raw
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of one raw file, in file order.
+
+    Parameters
+    ----------
+    rows: one text column for each contract column that was asked for; only an empty field is null.
+    line_numbers: the line on which each row starts; 1 is the header.
+    malformed: lines that are no row: the wrong number of fields, or a quote that does not close.
+    """
+
+    rows: pa.RecordBatch
+    line_numbers: npt.NDArray[np.int64]
+    malformed: list[Line]
+
+
+def read_file_blocks(source: RawSource, header: Header, block_bytes: int) -> Iterator[Block]:
+    """The records of a raw file, unparsed.
+
+    Raises
+    ------
+    RawFileError: the bytes are no UTF-8 text, or their compression is broken.
+    """
+    with open_raw(source) as stream:
+        stream.read(header.bytes)
+        yield from read_blocks(stream, source.source_key, len(header.columns), block_bytes)
+
+
+def parse_block(block: Block, header: Header, columns: tuple[str, ...]) -> Batch:
+    """The rows of a block. A column that the header does not name is all null."""
+    batch = _parse(block, header, columns)
+    if block.record_lines is None and batch.rows[0].null_count and has_blank_lines(block.data):
+        # Arrow reads a blank line as a row of nulls. It is no row.
+        block, _ = split_records(block.data, block.first_line, len(header.columns), is_last=True)
+        return _parse(block, header, columns)
+    return batch
+
+
+def _parse(block: Block, header: Header, columns: tuple[str, ...]) -> Batch:
+    refused: list[tuple[int, str]] = []
+    table = _parse_csv(block.data, header, columns, refused)
+    lines = block.record_lines
+    if lines is None:
+        lines = np.arange(block.first_line, block.first_line + block.line_count)
+    malformed = [Line(int(lines[index]), text) for index, text in refused]
+    return Batch(
+        rows=pa.RecordBatch.from_arrays([_column(table, name) for name in columns], names=list(columns)),
+        line_numbers=np.delete(lines, [index for index, _ in refused]) if refused else lines,
+        malformed=sorted([*block.malformed, *malformed], key=lambda line: line.number),
+    )
+
+
+def _parse_csv(
+    data: bytes, header: Header, columns: tuple[str, ...], refused: list[tuple[int, str]]
+) -> pa.Table:
+    """Rows with the wrong number of fields go to `refused`, with their place among all rows from 0."""
+
+    def refuse(row: pa_csv.InvalidRow) -> str:
+        refused.append((row.number - 1, row.text))
+        return "skip"
+
+    if not data:
+        return pa.table({name: pa.array([], pa.string()) for name in columns})
+    wanted = [name for name in header.columns if name in columns]
+    # Unknown columns may share a name, such as the empty one; Arrow wants them apart.
+    names = [name if name in columns else f"unknown column {i}" for i, name in enumerate(header.columns)]
+    return pa_csv.read_csv(
+        pa.py_buffer(data),
+        pa_csv.ReadOptions(column_names=names, use_threads=False, block_size=len(data) + 1),
+        pa_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=refuse),
+        pa_csv.ConvertOptions(
+            check_utf8=False,
+            include_columns=wanted,
+            column_types=dict.fromkeys(wanted, pa.string()),
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=True,
+        ),
+    )
+
+
+def _column(table: pa.Table, name: str) -> pa.Array:
+    if name not in table.column_names:
+        return pa.nulls(len(table), pa.string())
+    return table[name].combine_chunks() if table[name].num_chunks != 1 else table[name].chunk(0)

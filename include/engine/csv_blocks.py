@@ -1,0 +1,177 @@
+"""From the bytes of a CSV file to blocks of whole records, with the line on which each record stands.
+
+Arrow parses records fast but knows no line numbers, and an opening quote that never closes makes it
+swallow the rest of the file. So the bytes are cut into blocks here. Almost every block is plain: one
+record a line, every quote in its place. Any other block is read record by record. What is found depends
+on the bytes alone, not on where the blocks are cut.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from io import BufferedIOBase
+
+import numpy as np
+import numpy.typing as npt
+
+from include.errors import RawFileError
+
+#: A quoted field may hold line breaks; a record longer than this has a quote that was never closed.
+LONGEST_QUOTED_RECORD_BYTES = 1024 * 1024
+#: A longer line is no line of a CSV file.
+LONGEST_LINE_BYTES = 64 * 1024 * 1024
+
+_LINE_END = rb"(?:\r\n|\n|\r)"
+_UNQUOTED = rb'[^",\r\n][^,\r\n]*+|'
+#: One record on one line, as Arrow reads it: text after a closing quote belongs to the field.
+_ONE_LINE = re.compile(
+    rb'(?:"(?:[^"\r\n]++|"")*+"[^,\r\n]*+|%(u)s)(?:,(?:"(?:[^"\r\n]++|"")*+"[^,\r\n]*+|%(u)s))*+%(e)s'
+    % {b"u": _UNQUOTED, b"e": _LINE_END}
+)
+_ANY_LINE = re.compile(rb"[^\r\n]*+" + _LINE_END)
+
+_MAY_STAND_BESIDE_QUOTE = np.isin(np.arange(256), np.frombuffer(b',"\r\n', np.uint8))
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line that is no record."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Block:
+    """Whole records. `record_lines` is None where record i stands on line `first_line` + i."""
+
+    data: bytes
+    first_line: int
+    line_count: int
+    record_lines: npt.NDArray[np.int64] | None = None
+    malformed: list[Line] = field(default_factory=list)
+
+
+def read_blocks(
+    stream: BufferedIOBase, source_key: str, column_count: int, block_bytes: int
+) -> Iterator[Block]:
+    """Cut a stream, which stands behind the header line, into blocks of whole records, in file order.
+
+    Raises
+    ------
+    RawFileError: the text is not UTF-8, holds NUL bytes, or has a line longer than `LONGEST_LINE_BYTES`.
+    """
+    rest, is_last, first_line = b"", False, 2
+    while not is_last:
+        chunk = stream.read(block_bytes)
+        is_last = not chunk
+        if is_last and rest and rest[-1:] not in (b"\n", b"\r"):
+            chunk = b"\n"
+        cut = len(chunk) if is_last else _last_line_end(chunk)
+        if cut or is_last:
+            whole_lines = rest + memoryview(chunk)[:cut]
+            check_text(whole_lines, source_key, first_line)
+            block, used = _make_block(whole_lines, first_line, column_count, is_last=is_last)
+            first_line += block.line_count
+            rest = whole_lines[used:]
+            if block.line_count:
+                yield block
+        rest += chunk[cut:]
+        if len(rest) > LONGEST_LINE_BYTES:
+            raise RawFileError(source_key, f"line {first_line}", "the line does not end", "Is this CSV?")
+
+
+def check_text(data: bytes, source_key: str, first_line: int) -> None:
+    """Refuse bytes that are no UTF-8 text; `first_line` is the line on which they start."""
+    if b"\0" in data:
+        line = first_line + count_lines(data[: data.index(b"\0")])
+        raise RawFileError(source_key, f"line {line}", "NUL bytes, this is no text", "Deliver it again.")
+    if data.isascii():
+        return
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        line = first_line + count_lines(data[: error.start])
+        problem = f"not UTF-8 text (byte 0x{data[error.start]:02x})"
+        raise RawFileError(source_key, f"line {line}", problem, "Export the file as UTF-8.") from error
+
+
+def split_records(data: bytes, first_line: int, column_count: int, *, is_last: bool) -> tuple[Block, int]:
+    """Read a block record by record; also returns how many bytes were used.
+
+    A line on which a quote opens that does not close in a well-formed record is malformed alone, and
+    reading goes on with the next line. A record that may go on behind the block is left for the next one.
+    """
+    several_lines = _several_lines_pattern(column_count)
+    records: list[bytes] = []
+    record_lines: list[int] = []
+    malformed: list[Line] = []
+    position, line = 0, first_line
+    while position < len(data):
+        match = _ONE_LINE.match(data, position)
+        is_record = match is not None
+        if match is None:
+            end = position + LONGEST_QUOTED_RECORD_BYTES
+            match = several_lines.match(data, position, end)
+            is_record = match is not None
+            if match is None and end > len(data) and not is_last:
+                break
+        match = match or _ANY_LINE.match(data, position)
+        assert match is not None  # noqa: S101  # the data ends with a line end
+        text = match.group()
+        if not is_record:
+            malformed.append(Line(line, text.decode().rstrip("\r\n")))
+        elif text.strip(b"\r\n"):
+            records.append(text)
+            record_lines.append(line)
+        position = match.end()
+        line += count_lines(text)
+    lines = np.array(record_lines, np.int64)
+    return Block(b"".join(records), first_line, line - first_line, lines, malformed), position
+
+
+def count_lines(data: bytes) -> int:
+    r"""Line ends in data, where `\r\n` is one."""
+    lone_carriage_returns = data.count(b"\r") - data.count(b"\r\n") if b"\r" in data else 0
+    return data.count(b"\n") + lone_carriage_returns
+
+
+def has_blank_lines(data: bytes) -> bool:
+    """Whether a line holds nothing; never asked of most blocks, since it reads them three times."""
+    return data[:1] in (b"\n", b"\r") or any(pair in data for pair in (b"\n\n", b"\n\r", b"\r\r"))
+
+
+def _make_block(data: bytes, first_line: int, column_count: int, *, is_last: bool) -> tuple[Block, int]:
+    if _has_loose_quotes(data):
+        return split_records(data, first_line, column_count, is_last=is_last)
+    return Block(data, first_line, count_lines(data)), len(data)
+
+
+def _has_loose_quotes(data: bytes) -> bool:
+    """Whether any quote does other than open a field, close it on the same line, or double inside it.
+
+    Of the quotes on a line, every second one opens a field or is the second of a double, so it stands
+    behind a separator or a quote; each of the others closes a field or is the first of a double, so a
+    separator or a quote stands behind it.
+    """
+    if b'"' not in data:
+        return False
+    signs = np.frombuffer(data, np.uint8)
+    quotes = np.flatnonzero(signs == ord('"'))
+    line_ends = np.flatnonzero((signs == ord("\n")) | (signs == ord("\r")))
+    if (np.searchsorted(quotes, line_ends) % 2).any():
+        return True
+    opening, closing = quotes[::2], quotes[1::2]
+    before = signs[opening[opening > 0] - 1]
+    return not (_MAY_STAND_BESIDE_QUOTE[before].all() and _MAY_STAND_BESIDE_QUOTE[signs[closing + 1]].all())
+
+
+def _last_line_end(data: bytes) -> int:
+    r"""Where the last whole line ends; a `\r` at the very end may be half of a `\r\n`."""
+    return data.rfind(b"\n") + 1 or data.rfind(b"\r", 0, len(data) - 1) + 1
+
+
+def _several_lines_pattern(column_count: int) -> re.Pattern[bytes]:
+    """One record over several lines: the right number of fields, and nothing behind a closing quote."""
+    field_pattern = rb'(?:"(?:[^"]++|"")*+"(?=[,\r\n])|%s)' % _UNQUOTED
+    return re.compile(rb"%s(?:,%s){%d}%s" % (field_pattern, field_pattern, column_count - 1, _LINE_END))

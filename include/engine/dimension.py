@@ -1,0 +1,71 @@
+"""The accepted customers or products of a day, to be looked up by id."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from include.contract import Dataset
+from include.engine.frames import to_array, to_column
+from include.engine.text_hash import hash_text
+
+Rows = npt.NDArray[np.int64]
+
+
+class Dimension:
+    """Rows with unique text ids. Ids are found by hash and compared as text.
+
+    Parameters
+    ----------
+    ids: the id of each row, unique, never null.
+    columns: the columns that orders take over, under the names that they get there.
+    """
+
+    def __init__(self, ids: pa.Array, columns: dict[str, pa.Array]) -> None:
+        self._ids = ids
+        self._hashes = pd.Index(hash_text(ids))
+        self._columns = {name: values.dictionary_encode() for name, values in columns.items()}
+
+    @classmethod
+    def read(cls, folder: Path, dataset: Dataset) -> "Dimension":
+        """The dimension that the transform wrote into a folder."""
+        taken_over = {column.name: column.in_orders for column in dataset.columns if column.in_orders}
+        rows = pq.read_table(folder / f"{dataset.name}.parquet", columns=[dataset.key, *taken_over])
+        rows = rows.combine_chunks()
+        return cls(
+            _only_chunk(rows[dataset.key]),
+            {in_orders: _only_chunk(rows[name]) for name, in_orders in taken_over.items()},
+        )
+
+    def find(self, ids: pd.Series) -> Rows:
+        """The row of each id; -1 where there is none."""
+        wanted = to_array(ids)
+        if not self._hashes.is_unique:
+            places: Rows = pc.fill_null(pc.index_in(wanted, self._ids), -1).to_numpy().astype(np.int64)
+            return places
+        rows: Rows = self._hashes.get_indexer(pd.Index(hash_text(wanted)))
+        found = self._ids.take(pa.array(rows, mask=rows < 0))
+        # Equal hashes may belong to different texts; a null equals nothing.
+        is_same = pc.fill_null(pc.equal(found, wanted), fill_value=False)
+        rows[~is_same.to_numpy(zero_copy_only=False)] = -1
+        return rows
+
+    def look_up(self, rows: Rows) -> pd.DataFrame:
+        """The columns for each row that `find` gave; null where it gave -1."""
+        places = pa.array(rows, mask=rows < 0)
+        return pd.DataFrame(
+            {
+                name: to_column(
+                    pa.DictionaryArray.from_arrays(values.indices.take(places), values.dictionary)
+                )
+                for name, values in self._columns.items()
+            }
+        )
+
+
+def _only_chunk(column: pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks()

@@ -1,0 +1,67 @@
+"""Rows that repeat, across all batches of a file.
+
+Two passes keep memory flat. The first reads only the ids and remembers a hash of each, 8 bytes a row:
+sorted, they show which hashes repeat. The second, over whole rows, compares only the rows with such a
+hash, and those by their text. So the answer is exact, whatever the hashes do.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from include.engine.text_hash import Hashes, hash_text
+
+Flags = npt.NDArray[np.bool_]
+
+
+def find_repeated(hashes: Iterable[Hashes]) -> Hashes:
+    """The hashes that occur more than once, sorted."""
+    # A bytearray grows in place: the pieces and their concatenation are never in memory together.
+    memory = bytearray()
+    for piece in hashes:
+        memory += piece.data
+    everything = np.frombuffer(memory, np.uint64)
+    everything.sort()
+    return np.unique(everything[1:][everything[1:] == everything[:-1]])
+
+
+@dataclass
+class RepeatFinder:
+    """Tells, batch after batch in file order, which rows repeat earlier ones.
+
+    Parameters
+    ----------
+    repeated: hashes of the ids that may repeat, sorted.
+    """
+
+    repeated: Hashes
+    _ids: set[str] = field(default_factory=set)
+    _rows: set[bytes] = field(default_factory=set)
+
+    def find(self, rows: pa.RecordBatch, key: str) -> tuple[Flags, Flags]:
+        """Which rows equal an earlier row in every column, and which others have the id of an earlier row."""
+        is_same_row = np.zeros(len(rows), bool)
+        is_same_id = np.zeros(len(rows), bool)
+        candidates = np.flatnonzero(self._may_repeat(rows[key]))
+        texts = [column.take(pa.array(candidates)).to_pylist() for column in rows.columns]
+        ids = texts[rows.schema.get_field_index(key)]
+        for index, id_, row in zip(candidates, ids, zip(*texts, strict=True), strict=True):
+            digest = hashlib.blake2b(repr(row).encode(), digest_size=16).digest()
+            is_same_row[index] = digest in self._rows
+            is_same_id[index] = id_ in self._ids and not is_same_row[index]
+            self._rows.add(digest)
+            if id_ is not None:
+                self._ids.add(id_)
+        return is_same_row, is_same_id
+
+    def _may_repeat(self, ids: pa.Array) -> Flags:
+        if not len(self.repeated):
+            return np.zeros(len(ids), bool)
+        hashes = hash_text(ids)
+        places = np.searchsorted(self.repeated, hashes)
+        nearest = self.repeated[np.minimum(places, len(self.repeated) - 1)]
+        return np.equal(nearest, hashes)

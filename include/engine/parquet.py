@@ -1,0 +1,65 @@
+"""Writing one Parquet file, a table at a time."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+#: Tables are gathered into row groups of at least this size, except the last.
+ROW_GROUP_ROWS = 500_000
+
+
+class TableWriter:
+    """Appends tables to a Parquet file. The same tables give the same bytes.
+
+    Parameters
+    ----------
+    schema: what the file holds when nothing is ever written; tables may be dictionary-encoded.
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path, self._schema = path, schema
+        self._writer: pq.ParquetWriter | None = None
+        self._pending: list[pa.Table] = []
+        self.rows_written = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._flush()
+        if self._writer:
+            self._writer.close()
+
+    def write(self, table: pa.Table) -> None:
+        """Append the rows of a table; all tables of a file have one schema."""
+        self._pending.append(table)
+        if sum(len(pending) for pending in self._pending) >= ROW_GROUP_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        table = pa.concat_tables(self._pending) if self._pending else self._schema.empty_table()
+        self._pending = []
+        self._writer = self._writer or self._open(table.schema)
+        if len(table):
+            self._writer.write_table(table, row_group_size=len(table))
+        self.rows_written += len(table)
+
+    def _open(self, schema: pa.Schema) -> pq.ParquetWriter:
+        return pq.ParquetWriter(
+            self._path,
+            schema,
+            compression="zstd",
+            compression_level=1,
+            # A dictionary pays where the transform has one already; to find out elsewhere costs more
+            # than all the rest of the writing.
+            use_dictionary=[field.name for field in schema if pa.types.is_dictionary(field.type)],
+            # Readers see plain text, not the dictionaries that the transform worked with.
+            store_schema=False,
+        )

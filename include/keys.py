@@ -1,0 +1,59 @@
+"""Where everything lies in S3. Pure functions of a layout, a day and a run; no IO.
+
+A location is a full URL, `s3://bucket/key`: it travels through XCom and manifests unambiguously.
+"""
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """The buckets and prefixes that the keys are built from. Prefixes carry no slash at either end."""
+
+    raw_bucket: str = "ecommerce-raw"
+    raw_key_template: str = "{day}/{dataset}.csv"
+    curated_bucket: str = "ecommerce-curated"
+    quality_bucket: str = "ecommerce-quality"
+    docs_prefix: str = "docs"
+
+
+def raw(layout: Layout, day: str, dataset: str) -> str:
+    """The object that a producer delivers. Never written by the pipeline."""
+    return f"s3://{layout.raw_bucket}/{layout.raw_key_template.format(day=day, dataset=dataset)}"
+
+
+def snapshot(layout: Layout, day: str, run: str, dataset: str) -> str:
+    """The pinned copy of a raw file that one run works on; keeps the suffix `.gz` of its raw file."""
+    compressed = ".gz" if layout.raw_key_template.endswith(".gz") else ""
+    return f"s3://{layout.curated_bucket}/snapshots/{day}/{safe(run)}/{dataset}.csv{compressed}"
+
+
+def staged(layout: Layout, day: str, run: str, name: str) -> str:
+    """An output of one run that nobody vouches for yet, such as `orders.parquet`."""
+    return f"s3://{layout.curated_bucket}/staged/{day}/{safe(run)}/{name}"
+
+
+def published(layout: Layout, day: str, dataset: str) -> str:
+    """A table of one day that passed the gate."""
+    return f"s3://{layout.curated_bucket}/{dataset}/dt={day}/{dataset}.parquet"
+
+
+def quarantine(layout: Layout, day: str, dataset: str) -> str:
+    """The rows of one published day that were refused."""
+    return f"s3://{layout.curated_bucket}/quarantine/{dataset}/dt={day}/{dataset}.parquet"
+
+
+def manifest(layout: Layout, day: str) -> str:
+    """What vouches for a published day. Written last."""
+    return f"s3://{layout.curated_bucket}/manifests/dt={day}.json"
+
+
+def docs(layout: Layout, page: str) -> str:
+    """A page or file of the data-quality site; `page` is relative to its root."""
+    return f"s3://{layout.quality_bucket}/{layout.docs_prefix}/{page}"
+
+
+def safe(run: str) -> str:
+    """A run id as part of a key: `scheduled__2026-11-21T00:00:00+00:00` has signs that URLs escape."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", run)

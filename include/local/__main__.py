@@ -1,0 +1,78 @@
+"""`python -m include.local`: the commands behind `make run`, `make up` and `make down`."""
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from include.errors import PipelineError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command. Returns 0 when it did what was asked, 1 with one line on stderr when it did not."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    options = _make_parser().parse_args(arguments)
+    try:
+        _run_command(options)
+    except PipelineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("error: stopped on request", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m include.local", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="publish one day through the real DAG")
+    run.add_argument("--day", help="the delivery day, YYYY-MM-DD; default: today in UTC")
+    run.add_argument("--raw", type=_read_path, help="folder with the day's raw files; default: generated")
+    commands.add_parser("up", help="start the stack with the schedule on and a week of raw files")
+    commands.add_parser("down", help="stop the stack")
+    commands.add_parser("status", help="say whether the stack runs, and where")
+    transform = commands.add_parser("transform", help="run the transform alone, on local files")
+    transform.add_argument("raw_dir", type=Path, help="folder with the three raw files")
+    transform.add_argument("out_dir", type=Path, help="folder for the Parquet files")
+    return parser
+
+
+def _read_path(text: str) -> Path | None:
+    """A path as a person writes it; make hands on an empty text when nothing was given."""
+    return Path(text).expanduser().resolve() if text else None
+
+
+def _run_command(options: argparse.Namespace) -> None:
+    """Each command imports only what it needs: a transform must not wait for Airflow."""
+    match options.command:
+        case "run":
+            from include.local import run
+
+            run.main(options.day, options.raw)
+        case "up":
+            from include.local import up
+
+            up.start()
+        case "down":
+            from include.local import up
+
+            up.stop()
+        case "status":
+            from include.local import up
+
+            up.show()
+        case "transform":
+            from include.local import transform_files
+
+            transform_files.main(options.raw_dir, options.out_dir)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """Treat SIGTERM like Ctrl-C, so that what was started is stopped."""
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,180 @@
+"""Airflow's REST API, as far as the local stack needs it."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+from include.local.errors import StackError
+from include.local.settings_file import Connection, LocalSettings, move_endpoint
+
+#: A busy machine may take this long for an answer while everything starts at once.
+_ANSWER_SECONDS = 30
+_COMPONENTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+
+Json = dict[str, Any]
+
+
+class AirflowApi:
+    """A client with the login of one user; it logs in at its first use."""
+
+    def __init__(self, url: str, user: str, password: str) -> None:
+        # A proxy of this machine's user has no business with the loopback address.
+        self._client = httpx.Client(base_url=url, timeout=_ANSWER_SECONDS, trust_env=False)
+        self._login = {"username": user, "password": password}
+
+    def is_healthy(self) -> bool:
+        """Whether the API server answers and every component is alive."""
+        try:
+            health = self._client.get("/api/v2/monitor/health").json()
+        except (httpx.TransportError, ValueError):
+            return False
+        return all((health.get(part) or {}).get("status") == "healthy" for part in _COMPONENTS)
+
+    def is_open_to_tasks(self) -> bool:
+        """Whether the door through which tasks talk to Airflow is open.
+
+        Asking is also what opens it: the API server builds this part at the first request, which would cost
+        the first task seconds.
+        """
+        try:
+            return self._client.get("/execution/health").is_success
+        except httpx.TransportError:
+            return False
+
+    def create_missing(self, settings: LocalSettings) -> None:
+        """Create the connections, Variables and pools that Airflow does not have yet.
+
+        What is there stays as it is, except the port of a store on this machine: it moves with the stack.
+        """
+        self._create("connections", [_connection_body(connection) for connection in settings.connections])
+        self._create("variables", [{"key": key, "value": text} for key, text in settings.variables.items()])
+        self._create(
+            "pools",
+            [
+                {"name": pool.name, "slots": pool.slots, "description": pool.description}
+                for pool in settings.pools
+            ],
+        )
+        self._move_store(settings.store)
+
+    def read_variables(self) -> dict[str, str]:
+        """All Variables and their text."""
+        found = self._get("/variables", limit=100)["variables"]
+        return {entry["key"]: entry["value"] for entry in found}
+
+    def find_dag(self, dag_id: str) -> Json | None:
+        """The DAG as the API shows it, or None while the DAG processor has not met it."""
+        answer = self._request("GET", f"/dags/{dag_id}/details", accepted=(404,))
+        return None if answer.status_code == httpx.codes.NOT_FOUND else answer.json()
+
+    def read_import_errors(self) -> list[Json]:
+        errors: list[Json] = self._get("/importErrors")["import_errors"]
+        return errors
+
+    def unpause(self, dag_id: str) -> None:
+        self._request("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
+
+    def trigger(self, dag_id: str, run_id: str, conf: Json) -> None:
+        """Start a run without a logical date: a day may be run as often as somebody wishes."""
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
+        self._request("POST", f"/dags/{dag_id}/dagRuns", json=body)
+
+    def read_run(self, dag_id: str, run_id: str) -> Json:
+        return self._get(f"/dags/{dag_id}/dagRuns/{run_id}")
+
+    def find_unfinished_runs(self, dag_id: str) -> list[str]:
+        """The ids of the runs that have not ended."""
+        found = self._get(f"/dags/{dag_id}/dagRuns", state=["queued", "running"], limit=100)["dag_runs"]
+        return [run["dag_run_id"] for run in found]
+
+    def fail_run(self, dag_id: str, run_id: str) -> None:
+        """End a run that nobody waits for any more; its running tasks are stopped."""
+        self._request("PATCH", f"/dags/{dag_id}/dagRuns/{run_id}", json={"state": "failed"})
+
+    def read_tasks(self, dag_id: str) -> list[Json]:
+        tasks: list[Json] = self._get(f"/dags/{dag_id}/tasks")["tasks"]
+        return tasks
+
+    def read_task_instances(self, dag_id: str, run_id: str) -> list[Json]:
+        instances: list[Json] = self._get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
+        return instances
+
+    def read_task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int) -> list[Json]:
+        """The events of one try of a task, oldest first."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}"
+        events: list[Json] = self._get(path, full_content=True)["content"]
+        return events
+
+    def backfill(self, dag_id: str, first: datetime, last: datetime) -> int:
+        """Have the scheduler create the runs that are missing between two logical dates.
+
+        Returns how many there were; 0 also when a backfill is under way, of which a DAG has only one.
+        """
+        dates = {"from_date": first.isoformat(), "to_date": last.isoformat()}
+        body = {"dag_id": dag_id, "reprocess_behavior": "none", "max_active_runs": 2} | dates
+        missing = int(self._request("POST", "/backfills/dry_run", json=body).json()["total_entries"])
+        if not missing:
+            return 0
+        answer = self._request("POST", "/backfills", json=body, accepted=(409,))
+        return 0 if answer.status_code == httpx.codes.CONFLICT else missing
+
+    def _create(self, what: str, entities: list[Json]) -> None:
+        action = {"action": "create", "action_on_existence": "skip", "entities": entities}
+        answer = self._request("PATCH", f"/{what}", json={"actions": [action]}).json()
+        if errors := answer["create"]["errors"]:
+            raise StackError(f"Airflow refused {what} of airflow_settings.yaml: {errors}")
+
+    def _move_store(self, store: Connection) -> None:
+        path = f"/connections/{store.conn_id}"
+        kept = self._get(path)
+        extra = json.loads(kept["extra"] or "{}")
+        wanted = move_endpoint(extra, int(store.extra["endpoint_url"].rpartition(":")[2]))
+        if wanted != extra:
+            body = {"connection_id": store.conn_id, "conn_type": kept["conn_type"]}
+            changed = body | {"extra": json.dumps(wanted)}
+            self._request("PATCH", path, json=changed, params={"update_mask": "extra"})
+
+    def _get(self, path: str, **params: Any) -> Json:
+        answer: Json = self._request("GET", path, params=params).json()
+        return answer
+
+    def _request(
+        self, method: str, path: str, *, accepted: tuple[int, ...] = (), **arguments: Any
+    ) -> httpx.Response:
+        """Ask once; a token is fetched when there is none.
+
+        Raises
+        ------
+        StackError: no answer, or a refusal that is not among `accepted`.
+        """
+        try:
+            if "Authorization" not in self._client.headers:
+                self._client.headers["Authorization"] = f"Bearer {self._fetch_token()}"
+            answer = self._client.request(method, f"/api/v2{path}", **arguments)
+        except httpx.TransportError as error:
+            raise StackError(f"Airflow does not answer on {self._client.base_url}: {error!r}") from error
+        if answer.is_error and answer.status_code not in accepted:
+            raise StackError(
+                f"Airflow refused {method} {path} with {answer.status_code}: {answer.text[:500]}"
+            )
+        return answer
+
+    def _fetch_token(self) -> str:
+        answer = self._client.post("/auth/token", json=self._login)
+        if answer.is_error:
+            raise StackError(
+                f"Airflow on {self._client.base_url} does not know this stack's login: is it another Airflow?"
+            )
+        return str(answer.json()["access_token"])
+
+
+def _connection_body(connection: Connection) -> Json:
+    return {
+        "connection_id": connection.conn_id,
+        "conn_type": connection.conn_type,
+        "login": connection.login,
+        "password": connection.password,
+        "extra": json.dumps(connection.extra),
+    }

@@ -1,0 +1,96 @@
+"""One run of the DAG: start it, watch it, and learn why it failed."""
+
+import datetime as dt
+import time
+from typing import Any
+
+from rich.console import Console
+
+from include.local.api import AirflowApi
+from include.local.errors import StackError
+from include.local.progress import Board, TaskProgress, order_tasks, read_progress
+from include.local.stack import Stack
+
+DAG_ID = "ecommerce_etl"
+#: Marks the runs that `make run` started.
+RUN_PREFIX = "local__"
+_POLL_SECONDS = 0.5
+_PARSE_SECONDS = 120
+
+
+def wait_for_dag(stack: Stack) -> None:
+    """Return once the DAG processor has read the DAG as it stands now.
+
+    Raises
+    ------
+    StackError: the DAG cannot be imported, or is not there.
+    """
+    end = time.monotonic() + _PARSE_SECONDS
+    while not _is_parsed(stack):
+        for error in stack.api.read_import_errors():
+            last_line = error["stack_trace"].strip().splitlines()[-1]
+            raise StackError(f"{error['filename']} cannot be imported: {last_line}")
+        if time.monotonic() > end:
+            raise StackError(f"No DAG {DAG_ID} was found. The log: {stack.state.logs / 'dag-processor.log'}")
+        time.sleep(_POLL_SECONDS)
+
+
+def _is_parsed(stack: Stack) -> bool:
+    dag = stack.api.find_dag(DAG_ID) or {}
+    parsed_at = dag.get("last_parsed_time")
+    return parsed_at is not None and dt.datetime.fromisoformat(parsed_at).timestamp() >= stack.started_at
+
+
+def end_cut_off_runs(api: AirflowApi) -> None:
+    """End the runs of an earlier `make run` that was cut off, so that they do not run beside the next."""
+    for run_id in api.find_unfinished_runs(DAG_ID):
+        if run_id.startswith(RUN_PREFIX):
+            api.fail_run(DAG_ID, run_id)
+
+
+def trigger_day(api: AirflowApi, day: str) -> str:
+    """Start a run for the day. Returns its id."""
+    run_id = f"{RUN_PREFIX}{day}__{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S%f}"
+    api.unpause(DAG_ID)
+    api.trigger(DAG_ID, run_id, {"day": day})
+    return run_id
+
+
+def watch_run(stack: Stack, run_id: str, console: Console) -> list[TaskProgress]:
+    """Show the run until it has ended. Returns its tasks as they ended."""
+    order = order_tasks(stack.api.read_tasks(DAG_ID))
+    with Board(console) as board:
+        while True:
+            has_ended = stack.api.read_run(DAG_ID, run_id)["state"] in {"success", "failed"}
+            instances = stack.api.read_task_instances(DAG_ID, run_id)
+            tasks = read_progress(instances, order, dt.datetime.now(dt.UTC))
+            for task in board.show(tasks):
+                if task.state == "up_for_retry":
+                    console.print(f"{task.task_id} is tried again later: {read_fault(stack, run_id, task)}")
+            if has_ended:
+                return tasks
+            time.sleep(_POLL_SECONDS)
+
+
+def find_failed(tasks: list[TaskProgress]) -> TaskProgress | None:
+    """The first task that failed by its own fault."""
+    return next((task for task in tasks if task.state == "failed"), None)
+
+
+def read_fault(stack: Stack, run_id: str, task: TaskProgress) -> str:
+    """What the last error in the log of a task says."""
+    events = stack.api.read_task_log(DAG_ID, run_id, task.task_id, task.try_number)
+    faults = [fault for event in events if (fault := find_fault(event))]
+    return faults[-1] if faults else f"no reason in its log; see {stack.url}/dags/{DAG_ID}/runs/{run_id}"
+
+
+def find_fault(event: dict[str, Any]) -> str:
+    """The message of the error that a log event carries; empty when it carries none.
+
+    What the pipeline raises on purpose speaks for itself; any other error needs its type to be understood.
+    """
+    if event.get("error_detail"):
+        raised = event["error_detail"][0]
+        kind = "" if raised["exc_type"] == "AirflowFailException" else f"{raised['exc_type']}: "
+        return f"{kind}{raised['exc_value']}"
+    return str(event["event"]) if event.get("level") in {"error", "critical"} else ""

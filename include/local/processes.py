@@ -1,0 +1,88 @@
+"""Finding and stopping the processes of a stack, also those that an earlier start left behind.
+
+The supervisor leads a session of its own. Its command line names the state folder, so it is known without
+doubt, while a process id that was written down may belong to somebody else since. What it started stays in
+its session and works in the Airflow home, which tells orphans of a killed supervisor from strangers;
+process titles do not, since Airflow rewrites them.
+"""
+
+import os
+from contextlib import suppress
+
+import psutil
+
+from include.local.state import State
+
+SUPERVISOR_MODULE = "include.local.supervisor"
+
+
+def find_supervisor(state: State) -> int | None:
+    """The process id of the supervisor that runs for this state folder."""
+    return next((process.pid for process in psutil.process_iter() if is_supervisor(process, state)), None)
+
+
+def is_supervisor(process: psutil.Process, state: State) -> bool:
+    """Whether the process is the supervisor of this state folder, and not a fork that kept its name."""
+    try:
+        arguments = process.cmdline()
+        is_ours = SUPERVISOR_MODULE in arguments and str(state.root) in arguments
+        return is_ours and os.getsid(process.pid) == process.pid and _is_alive(process)
+    except (OSError, psutil.Error):
+        return False
+
+
+def find_session(state: State, leader_pid: int) -> list[psutil.Process]:
+    """Every process of the session that a supervisor leads or led, itself included."""
+    members = [process for process in psutil.process_iter() if _is_member(process, leader_pid)]
+    if any(is_supervisor(member, state) for member in members):
+        return members
+    return [member for member in members if _works_in(member, state)]
+
+
+def stop_session(state: State, leader_pid: int, *, grace_seconds: float = 20.0) -> int:
+    """End every process of the session but the caller. Returns how many there were.
+
+    A living supervisor is told to do it. Those that stay when the grace is over are killed.
+    """
+    processes = _find_others(state, leader_pid)
+    supervisors = [process for process in processes if is_supervisor(process, state)]
+    # All are asked at once, and once: a component waits long for children that were not asked themselves,
+    # and takes a second signal for impatience, which makes the triggerer wait even longer.
+    for process in supervisors or processes:
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+    psutil.wait_procs(processes, timeout=grace_seconds)
+    stopped = {process.pid for process in processes}
+    while left := _find_others(state, leader_pid):
+        stopped |= {process.pid for process in left}
+        _kill_processes(left)
+    return len(stopped)
+
+
+def _find_others(state: State, leader_pid: int) -> list[psutil.Process]:
+    return [process for process in find_session(state, leader_pid) if process.pid != os.getpid()]
+
+
+def _kill_processes(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes, timeout=5.0)
+
+
+def _is_member(process: psutil.Process, leader_pid: int) -> bool:
+    try:
+        return os.getsid(process.pid) == leader_pid and _is_alive(process)
+    except (OSError, psutil.Error):
+        return False
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    return process.status() != psutil.STATUS_ZOMBIE
+
+
+def _works_in(process: psutil.Process, state: State) -> bool:
+    try:
+        return process.cwd() == str(state.airflow_home)
+    except psutil.Error:
+        return False

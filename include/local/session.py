@@ -1,0 +1,84 @@
+"""What `make run` and `make up` have in common: a stack that is ready, with buckets, settings and the DAG."""
+
+import datetime as dt
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from include.local.dag_run import end_cut_off_runs, wait_for_dag
+from include.local.errors import LocalError
+from include.local.ports import read_port
+from include.local.stack import DEFAULT_S3_PORT, DEFAULT_UI_PORT, Stack
+
+#: For logs and files; a terminal says its own width.
+_LINE_WIDTH = 140
+
+
+class Teller:
+    """Tells the steps of a command, each with the seconds since its start."""
+
+    def __init__(self) -> None:
+        is_terminal = sys.stdout.isatty()
+        self.console = Console(width=None if is_terminal else _LINE_WIDTH)
+        self._started_at = time.monotonic()
+
+    def tell(self, text: str) -> None:
+        elapsed = f"{time.monotonic() - self._started_at:5.1f} s"
+        self.console.print(f"{elapsed}  {text}", soft_wrap=True, highlight=False, markup=False)
+
+
+@contextmanager
+def use_stack(teller: Teller) -> Iterator[Stack]:
+    """The stack that runs, or else one that lives as long as the context. It is not ready yet."""
+    stack = make_stack(is_owned=True)
+    record = stack.find_running()
+    if record and record.owner_pid:
+        raise LocalError(
+            f"Another `make run` is under way here (pid {record.owner_pid}); wait until it ends."
+        )
+    if record:
+        stack.join(record)
+        teller.tell(f"Using the stack that runs on {stack.url}")
+        yield stack
+        return
+    try:
+        stack.start()
+        teller.tell("Starting the store and Airflow")
+        yield stack
+    finally:
+        stack.stop()
+
+
+def make_stack(*, is_owned: bool) -> Stack:
+    """A stack on the ports that UI_PORT and S3_PORT name; one that stays has the schedule on."""
+    return Stack(
+        ui_port=read_port("UI_PORT", DEFAULT_UI_PORT),
+        s3_port=read_port("S3_PORT", DEFAULT_S3_PORT),
+        is_owned=is_owned,
+        is_scheduled=not is_owned,
+    )
+
+
+def prepare(stack: Stack, teller: Teller) -> None:
+    """Wait until the stack and the DAG are ready for a run."""
+    stack.wait_for_store()
+    teller.tell(f"The store is ready on {stack.endpoint_url}")
+    stack.prepare_airflow()
+    if stack.is_started_here:
+        end_cut_off_runs(stack.api)
+    wait_for_dag(stack)
+    teller.tell(f"Airflow is ready on {stack.url}")
+
+
+def generate_raw_files(stack: Stack, day: dt.date) -> Path:
+    """Generate the raw files of a day into the state folder. Returns their folder."""
+    from include.generate import generate
+
+    folder = stack.state.raw(day.isoformat())
+    folder.mkdir(parents=True, exist_ok=True)
+    generate(day, folder)
+    return folder

@@ -1,0 +1,127 @@
+"""`airflow_settings.yaml`: the connections, Variables and pools of the local stack, in Astro's format."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from include.config import CONNECTION_ID, VARIABLE_PREFIX
+from include.keys import Layout
+from include.local.errors import LocalError
+from include.local.ports import LOOPBACK
+from include.local.state import PROJECT
+
+SETTINGS_FILE = PROJECT / "airflow_settings.yaml"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """An Airflow connection. `login` and `password` of the store's own are also what the store asks for."""
+
+    conn_id: str
+    conn_type: str
+    login: str
+    password: str
+    extra: dict[str, Any]
+
+    def as_json(self) -> str:
+        """The form in which an environment variable `AIRFLOW_CONN_…` carries a connection."""
+        fields = {"conn_type": self.conn_type, "login": self.login, "password": self.password}
+        return json.dumps(fields | {"extra": self.extra})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    name: str
+    slots: int
+    description: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalSettings:
+    """Everything that the file declares. Variables map names to text."""
+
+    connections: tuple[Connection, ...]
+    variables: dict[str, str]
+    pools: tuple[Pool, ...]
+
+    @property
+    def store(self) -> Connection:
+        """The connection that all S3 traffic goes through."""
+        return next(connection for connection in self.connections if connection.conn_id == CONNECTION_ID)
+
+
+def read_settings(path: Path = SETTINGS_FILE, *, s3_port: int | None = None) -> LocalSettings:
+    """Read the file; `s3_port` replaces the port of the store's endpoint.
+
+    Raises
+    ------
+    LocalError: the file is missing, is no YAML, or lacks something.
+    """
+    try:
+        airflow = yaml.safe_load(path.read_text())["airflow"]
+        settings = LocalSettings(
+            connections=tuple(_read_connection(entry) for entry in airflow["connections"] or ()),
+            variables={
+                entry["variable_name"]: str(entry["variable_value"]) for entry in airflow["variables"] or ()
+            },
+            pools=tuple(_read_pool(entry) for entry in airflow["pools"] or ()),
+        )
+    except FileNotFoundError as error:
+        raise LocalError(f"{path.name} is missing in {path.parent}; restore it.") from error
+    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        raise LocalError(f"{path.name} cannot be read: {error!r}. Correct it.") from error
+    return _with_port(_require_store(settings, path), s3_port)
+
+
+def read_layout(variables: dict[str, str]) -> Layout:
+    """The layout that Variables describe; the same rule as `Settings.from_variables`, without Airflow."""
+    names = Layout.__dataclass_fields__
+    given = {name: variables.get(VARIABLE_PREFIX + name) for name in names}
+    return Layout(**{name: value for name, value in given.items() if value is not None})
+
+
+def move_endpoint(extra: dict[str, Any], s3_port: int) -> dict[str, Any]:
+    """The same extra with the endpoint's port replaced; an endpoint that is not on this machine stays."""
+    endpoint = urlsplit(extra.get("endpoint_url", ""))
+    if endpoint.hostname not in {LOOPBACK, "localhost"}:
+        return extra
+    moved = endpoint._replace(netloc=f"{endpoint.hostname}:{s3_port}")
+    return extra | {"endpoint_url": moved.geturl()}
+
+
+def _read_connection(entry: dict[str, Any]) -> Connection:
+    extra = entry.get("conn_extra") or {}
+    return Connection(
+        conn_id=entry["conn_id"],
+        conn_type=entry["conn_type"],
+        login=entry.get("conn_login") or "",
+        password=entry.get("conn_password") or "",
+        extra=json.loads(extra) if isinstance(extra, str) else extra,
+    )
+
+
+def _read_pool(entry: dict[str, Any]) -> Pool:
+    return Pool(
+        name=entry["pool_name"],
+        slots=int(entry["pool_slot"]),
+        description=entry.get("pool_description") or "",
+    )
+
+
+def _require_store(settings: LocalSettings, path: Path) -> LocalSettings:
+    for connection in settings.connections:
+        if connection.conn_id == CONNECTION_ID and connection.login and connection.password:
+            return settings
+    raise LocalError(f"{path.name} declares no connection {CONNECTION_ID!r} with a login and a password.")
+
+
+def _with_port(settings: LocalSettings, s3_port: int | None) -> LocalSettings:
+    if s3_port is None:
+        return settings
+    moved = replace(settings.store, extra=move_endpoint(settings.store.extra, s3_port))
+    others = tuple(connection for connection in settings.connections if connection.conn_id != CONNECTION_ID)
+    return replace(settings, connections=(moved, *others))

@@ -1,0 +1,242 @@
+"""One running stack, as those see it who use it: start it or join it, wait for it, stop it."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import httpx
+
+from include.keys import Layout
+from include.local.api import AirflowApi
+from include.local.environment import airflow_environment
+from include.local.errors import LocalError, StackError
+from include.local.ports import LOOPBACK, require_free_port
+from include.local.processes import SUPERVISOR_MODULE, find_supervisor, stop_session
+from include.local.settings_file import LocalSettings, read_layout, read_settings
+from include.local.state import (
+    ADMIN,
+    DEFAULT_STATE_DIR,
+    PROJECT,
+    REASON_PREFIX,
+    Record,
+    State,
+    read_record,
+    read_secrets,
+)
+from include.local.storage import create_buckets, open_hook
+
+if TYPE_CHECKING:
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+DEFAULT_UI_PORT = 8080
+DEFAULT_S3_PORT = 8333
+_START_SECONDS = 240
+_POLL_SECONDS = 0.3
+
+
+class Stack:
+    """The store and Airflow in one state folder.
+
+    As a context manager it starts the stack, waits until it is ready, and stops it at the end, so that tests
+    can run one of their own, in a folder and on ports of their own, beside a running one.
+
+    Parameters
+    ----------
+    is_owned: the stack ends with this process, however that ends; otherwise it stays until it is stopped.
+    is_scheduled: the scheduler starts the daily runs by itself.
+    """
+
+    def __init__(
+        self,
+        state_dir: Path = DEFAULT_STATE_DIR,
+        *,
+        ui_port: int = DEFAULT_UI_PORT,
+        s3_port: int = DEFAULT_S3_PORT,
+        dags_dir: Path = PROJECT / "dags",
+        is_owned: bool = True,
+        is_scheduled: bool = False,
+    ) -> None:
+        self.state = State(state_dir.resolve())
+        self.ui_port = ui_port
+        self.s3_port = s3_port
+        self._dags_dir = dags_dir
+        self._is_owned = is_owned
+        self._is_scheduled = is_scheduled
+        self._supervisor: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+            self.wait_for_store()
+            self.prepare_airflow()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def is_started_here(self) -> bool:
+        """Whether this object started the stack, and did not join it."""
+        return self._supervisor is not None
+
+    @property
+    def started_at(self) -> float:
+        """When the stack was started, in seconds since the epoch."""
+        record = read_record(self.state)
+        return record.started_at if record else 0.0
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self.ui_port}"
+
+    @property
+    def endpoint_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.s3_port}"
+
+    @property
+    def password(self) -> str:
+        """The password of the Airflow user `admin`."""
+        return read_secrets(self.state).admin_password
+
+    @cached_property
+    def settings(self) -> LocalSettings:
+        return read_settings(s3_port=self.s3_port)
+
+    @cached_property
+    def api(self) -> AirflowApi:
+        return AirflowApi(self.url, ADMIN, self.password)
+
+    @property
+    def layout(self) -> Layout:
+        """The layout that the DAG uses: the Variables may have been changed in the UI."""
+        return read_layout(self.api.read_variables())
+
+    @cached_property
+    def hook(self) -> "S3Hook":
+        """S3 through the connection of the settings file; the first use costs seconds of imports."""
+        return open_hook(self.settings.store, self.state)
+
+    def find_running(self) -> Record | None:
+        """The record of a stack that runs in this state folder."""
+        pid = find_supervisor(self.state)
+        record = read_record(self.state)
+        return record if record and record.pid == pid else None
+
+    def join(self, record: Record) -> None:
+        """Use a stack that somebody else started."""
+        self.ui_port, self.s3_port = record.ui_port, record.s3_port
+
+    def start(self) -> None:
+        """Start the stack; it is not ready yet when this returns.
+
+        What an earlier start left behind that was killed is stopped first.
+
+        Raises
+        ------
+        PortError: a port is taken; nothing was started.
+        LocalError: a stack runs in this state folder already.
+        """
+        if record := self.find_running():
+            raise LocalError(f"A stack runs in {self.state.root} already (pid {record.pid}).")
+        self.stop()
+        require_free_port(self.ui_port, "UI_PORT")
+        require_free_port(self.s3_port, "S3_PORT")
+        self.state.create()
+        self.state.keep_logs()
+        self._supervisor = self._start_supervisor()
+
+    def stop(self) -> int:
+        """Stop everything that runs or was left behind here. Returns how many processes that were."""
+        record = read_record(self.state)
+        started = self._supervisor.pid if self._supervisor else None
+        leaders = {find_supervisor(self.state), started, record.pid if record else None} - {None}
+        stopped = sum(stop_session(self.state, pid) for pid in leaders if pid)
+        if self._supervisor:
+            self._supervisor.wait()
+        self.state.record.unlink(missing_ok=True)
+        return stopped
+
+    def wait_for_store(self) -> None:
+        """Return once the store answers on its S3 port."""
+        self._wait("The store", self._has_store)
+
+    def prepare_airflow(self) -> None:
+        """Return once Airflow is ready: it answers, also to tasks, every component is healthy, and the
+        connections, Variables, pools and buckets are there.
+        """
+        # Its imports cost seconds, which pass while Airflow starts.
+        hook = self.hook
+        self._wait("The API server", self.api.is_open_to_tasks)
+        self._wait("Airflow", self.api.is_healthy)
+        self.api.create_missing(self.settings)
+        create_buckets(hook, self.layout)
+
+    def _start_supervisor(self) -> "subprocess.Popen[bytes]":
+        environment = airflow_environment(
+            self.state,
+            read_secrets(self.state),
+            ui_port=self.ui_port,
+            dags_dir=self._dags_dir,
+            is_scheduled=self._is_scheduled,
+        )
+        with (self.state.logs / "supervisor.log").open("wb") as log:
+            return subprocess.Popen(  # noqa: S603 - the command is ours
+                self._supervisor_command(),
+                env=environment,
+                cwd=self.state.airflow_home,
+                stdin=subprocess.PIPE if self._is_owned else subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _supervisor_command(self) -> list[str]:
+        owner = ["--owner", str(os.getpid())] if self._is_owned else []
+        ports = ["--ui-port", str(self.ui_port), "--s3-port", str(self.s3_port)]
+        return [sys.executable, "-m", SUPERVISOR_MODULE, "--state", str(self.state.root), *ports, *owner]
+
+    def _wait(self, what: str, is_ready: Callable[[], bool]) -> None:
+        end = time.monotonic() + _START_SECONDS
+        while not is_ready():
+            self.require_running()
+            if time.monotonic() > end:
+                raise StackError(
+                    f"{what} is not ready after {_START_SECONDS} seconds. The logs: {self.state.logs}"
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def require_running(self) -> None:
+        """Check that the stack still runs.
+
+        Raises
+        ------
+        StackError: it does not; says why, as far as its supervisor has said it.
+        """
+        has_ended = self._supervisor.poll() is not None if self._supervisor else not self.find_running()
+        if has_ended:
+            raise StackError(self._read_reason())
+
+    def _read_reason(self) -> str:
+        log = self.state.logs / "supervisor.log"
+        for line in reversed(log.read_text(errors="replace").splitlines()):
+            if line.startswith(REASON_PREFIX):
+                return line.removeprefix(REASON_PREFIX)
+        return f"The stack was stopped. The logs: {self.state.logs}"
+
+    def _has_store(self) -> bool:
+        try:
+            httpx.get(self.endpoint_url, trust_env=False, timeout=2)
+        except httpx.TransportError:
+            return False
+        return True

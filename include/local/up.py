@@ -1,0 +1,89 @@
+"""`make up`, `make down` and the state of the stack."""
+
+import datetime as dt
+
+from include.keys import Layout
+from include.local.dag_run import DAG_ID
+from include.local.errors import LocalError
+from include.local.session import Teller, generate_raw_files, make_stack, prepare
+from include.local.stack import Stack
+from include.local.state import ADMIN
+from include.local.storage import find_raw_files, has_raw_files, upload_raw_files
+
+_DAYS = 7
+
+
+def start() -> None:
+    """Start the stack with the schedule on and a week of raw files, and leave it running."""
+    teller = Teller()
+    stack = make_stack(is_owned=False)
+    if record := stack.find_running():
+        if record.owner_pid:
+            raise LocalError(f"A `make run` is under way here (pid {record.owner_pid}); wait until it ends.")
+        stack.join(record)
+        teller.tell("The stack is running already")
+        _open_schedule(stack, teller)
+        return
+    try:
+        stack.start()
+        teller.tell("Starting the store and Airflow")
+        _open_schedule(stack, teller)
+    except BaseException:
+        stack.stop()
+        raise
+
+
+def stop() -> None:
+    """Stop whatever runs in the state folder."""
+    stopped = Stack().stop()
+    print(f"Stopped the stack ({stopped} processes)." if stopped else "Nothing was running.")
+
+
+def show() -> None:
+    """Say whether the stack runs and where."""
+    stack = Stack()
+    record = stack.find_running()
+    if not record:
+        print("Nothing is running. `make up` starts the stack.")
+        return
+    stack.join(record)
+    health = "healthy" if stack.api.is_healthy() else "not healthy"
+    print(f"The stack runs and is {health}: Airflow on {stack.url}, S3 on {stack.endpoint_url}.")
+
+
+def _open_schedule(stack: Stack, teller: Teller) -> None:
+    prepare(stack, teller)
+    layout = stack.layout
+    today = dt.datetime.now(dt.UTC).date()
+    days = [today - dt.timedelta(days=age) for age in reversed(range(_DAYS))]
+    delivered = [day for day in days if _deliver(stack, layout, day)]
+    teller.tell(f"Delivered the raw files of {len(delivered)} days; {len(days) - len(delivered)} were there")
+    stack.api.unpause(DAG_ID)
+    # The schedule brings today's run by itself; it never looks back.
+    missing = stack.api.backfill(DAG_ID, _midnight(days[0]), _midnight(days[-2]))
+    teller.tell(f"The schedule is on; a backfill runs {missing} earlier days")
+    _print_address(stack, teller)
+
+
+def _deliver(stack: Stack, layout: Layout, day: dt.date) -> bool:
+    """Deliver generated raw files, unless the day has its files: those are somebody's."""
+    if has_raw_files(stack.hook, layout, day.isoformat()):
+        return False
+    files = find_raw_files(generate_raw_files(stack, day), layout)
+    upload_raw_files(stack.hook, layout, day.isoformat(), files)
+    return True
+
+
+def _midnight(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time(), dt.UTC)
+
+
+def _print_address(stack: Stack, teller: Teller) -> None:
+    for name, text in (
+        ("Airflow", stack.url),
+        ("login", f"{ADMIN} / {stack.password}"),
+        ("S3", stack.endpoint_url),
+        ("logs", str(stack.state.logs)),
+        ("stop", "make down"),
+    ):
+        teller.console.print(f"{name:<10}{text}", soft_wrap=True, highlight=False, markup=False)

@@ -1,0 +1,102 @@
+"""The Great Expectations checkpoint over one Parquet file, on DuckDB. Knows no S3 and no Airflow.
+
+Importing this module imports Great Expectations, which costs seconds: import it inside functions.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import duckdb
+import great_expectations as gx
+from great_expectations.core import ExpectationSuiteValidationResult, RunIdentifier
+from great_expectations.core.batch_definition import BatchDefinition
+from great_expectations.data_context import EphemeralDataContext
+from great_expectations.data_context.types.base import (
+    DataContextConfig,
+    InMemoryStoreBackendDefaults,
+    ProgressBarsConfig,
+)
+from great_expectations.datasource.fluent import SQLDatasource
+from sqlalchemy.dialects import registry
+
+from include.quality.expectations import PUBLISHED_ROWS, TABLE_NAME, build_suite
+from include.quality.findings import describe_failures, hide_errors
+
+registry.register("duckdb", "include.quality.duckdb_dialect", "DuckDBDialect")
+
+#: Enough for ten million rows; what does not fit is spilled next to the database.
+MEMORY_LIMIT = "500MB"
+THREADS = 2
+#: Everything is kept in memory, and nothing is printed.
+CONTEXT = DataContextConfig(
+    store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+    progress_bars=ProgressBarsConfig(globally=False),
+    analytics_enabled=False,
+)
+#: Counts only: no value of any row enters a result or a page.
+RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": 0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """What a checkpoint found. `failed` names each failed expectation in one line."""
+
+    success: bool
+    failed: list[str]
+    suite: gx.ExpectationSuite
+    result: ExpectationSuiteValidationResult
+
+
+def run_checkpoint(orders: Path, expected_rows: int, run_name: str) -> Checked:
+    """Hold the published orders in a Parquet file to the suite."""
+    with TemporaryDirectory(prefix="checkpoint-") as folder:
+        context = gx.get_context(mode="ephemeral", project_config=CONTEXT)
+        checkpoint = build_checkpoint(context, open_table(context, orders, Path(folder)))
+        outcome = checkpoint.run(
+            expectation_parameters={PUBLISHED_ROWS: expected_rows}, run_id=RunIdentifier(run_name=run_name)
+        )
+    (result,) = outcome.run_results.values()
+    hide_errors(result)
+    (definition,) = checkpoint.validation_definitions
+    return Checked(
+        success=bool(result.success),
+        failed=describe_failures(result),
+        suite=definition.suite,
+        result=result,
+    )
+
+
+def build_checkpoint(context: EphemeralDataContext, batch: BatchDefinition[Any]) -> gx.Checkpoint:
+    suite = context.suites.add(build_suite())
+    definition = context.validation_definitions.add(
+        gx.ValidationDefinition(name=suite.name, data=batch, suite=suite)
+    )
+    return context.checkpoints.add(
+        gx.Checkpoint(name=suite.name, validation_definitions=[definition], result_format=RESULT_FORMAT)
+    )
+
+
+def open_table(context: EphemeralDataContext, orders: Path, folder: Path) -> BatchDefinition[Any]:
+    """Show the Parquet file as a table; the folder takes the database and what it spills."""
+    database = folder / "checkpoint.duckdb"
+    config = {
+        "memory_limit": MEMORY_LIMIT,
+        "threads": THREADS,
+        "temp_directory": str(folder / "spilled"),
+        "preserve_insertion_order": False,
+    }
+    create_view(database, config, orders)
+    source = SQLDatasource(
+        name="staged",
+        connection_string=f"duckdb:///{database}",
+        kwargs={"connect_args": {"config": config}},
+    )
+    context.data_sources.add_sql(source)
+    return source.add_table_asset(TABLE_NAME, table_name=TABLE_NAME).add_batch_definition_whole_table("day")
+
+
+def create_view(database: Path, config: dict[str, Any], orders: Path) -> None:
+    with duckdb.connect(str(database), config=config) as connection:
+        connection.read_parquet(str(orders)).create_view(TABLE_NAME)

@@ -1,0 +1,82 @@
+"""DuckDB for SQLAlchemy: the little of a dialect that reading one table needs.
+
+The published dialect keeps no result open after its connection is back in the pool, which is when Great
+Expectations fetches it, and cannot list the columns of a table under SQLAlchemy 2.1.
+"""
+
+from typing import TYPE_CHECKING, Any, cast
+
+import duckdb
+from sqlalchemy import types
+from sqlalchemy.engine import URL
+from sqlalchemy.engine.default import DefaultDialect, DefaultExecutionContext
+from typing_extensions import override
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import DBAPICursor, ReflectedColumn
+
+
+class TextTypedCursor:
+    """Names the types of a result as text: SQLAlchemy would keep DuckDB's own objects for good."""
+
+    def __init__(self, cursor: "DBAPICursor") -> None:
+        self._cursor = cursor
+
+    @property
+    def description(self) -> list[tuple[Any, ...]] | None:
+        columns = self._cursor.description
+        return [(name, str(kind), *rest) for name, kind, *rest in columns] if columns else None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cursor, name)
+
+
+class DuckDBContext(DefaultExecutionContext):
+    @override
+    def create_default_cursor(self) -> "DBAPICursor":
+        return cast("DBAPICursor", TextTypedCursor(super().create_default_cursor()))
+
+
+class DuckDBDialect(DefaultDialect):
+    """Every statement is its own transaction, so there is nothing to commit or to roll back."""
+
+    name = "duckdb"
+    driver = "duckdb"
+    supports_statement_cache = True
+    supports_native_decimal = True
+    execution_ctx_cls = DuckDBContext
+
+    @classmethod
+    @override
+    def import_dbapi(cls) -> Any:
+        return duckdb
+
+    @override
+    def create_connect_args(self, url: URL) -> tuple[list[str], dict[str, Any]]:
+        return [url.database or ":memory:"], {}
+
+    @override
+    def do_rollback(self, dbapi_connection: Any) -> None:
+        pass
+
+    @override
+    def do_commit(self, dbapi_connection: Any) -> None:
+        pass
+
+    @override
+    def has_table(self, connection: Any, table_name: str, schema: str | None = None, **_: Any) -> bool:
+        return bool(self._describe(connection, table_name))
+
+    @override
+    def get_columns(
+        self, connection: Any, table_name: str, schema: str | None = None, **_: Any
+    ) -> "list[ReflectedColumn]":
+        """Names only: a type such as DECIMAL(18,4) has no class of SQLAlchemy's that tells it from others."""
+        return [
+            {"name": name, "type": types.NullType(), "nullable": True, "default": None}
+            for name in self._describe(connection, table_name)
+        ]
+
+    def _describe(self, connection: Any, table_name: str) -> list[str]:
+        query = "SELECT column_name FROM duckdb_columns() WHERE table_name = ? ORDER BY column_index"
+        return [name for (name,) in connection.exec_driver_sql(query, (table_name,)).fetchall()]

@@ -1,0 +1,43 @@
+"""The contract as Arrow schemas: what the Parquet files hold, in which order and type."""
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+from include.contract import ORDERS, Column, Dataset, Kind, PublishedColumn, published_orders
+
+ARROW_TYPES: dict[Kind, pa.DataType] = {
+    Kind.TEXT: pa.string(),
+    Kind.WHOLE_NUMBER: pa.int64(),
+    Kind.DECIMAL: pa.decimal128(18, 4),
+    #: A whole number of 18 digits times a decimal of 18 digits always fits.
+    Kind.WIDE_DECIMAL: pa.decimal128(38, 4),
+    Kind.TIMESTAMP: pa.timestamp("us", tz="UTC"),
+}
+
+
+def published_schema(dataset: Dataset) -> pa.Schema:
+    """Orders hold what the contract publishes; customers and products hold all their raw columns."""
+    return _schema(published_orders() if dataset is ORDERS else dataset.columns)
+
+
+def quarantine_schema(dataset: Dataset) -> pa.Schema:
+    """The raw columns as text, then why a row was refused and where it came from.
+
+    `raw_line` holds the line of a malformed row, whose raw columns are empty.
+    """
+    return pa.schema(
+        [
+            *(pa.field(name, pa.string()) for name in dataset.column_names),
+            pa.field("reasons", pa.list_(pa.string()), nullable=False),
+            pa.field("source_key", pa.string(), nullable=False),
+            pa.field("line_number", pa.int64(), nullable=False),
+            pa.field("raw_line", pa.string()),
+        ]
+    )
+
+
+def _schema(columns: Iterable[Column | PublishedColumn]) -> pa.Schema:
+    return pa.schema(
+        [pa.field(column.name, ARROW_TYPES[column.kind], nullable=column.nullable) for column in columns]
+    )

@@ -1,0 +1,123 @@
+"""An object store of a test's own, whose identities take ordinary IAM policies."""
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+from botocore.config import Config
+
+from include.aws.policies import Policy
+from include.config import CONNECTION_ID
+from include.local import store
+from include.local.ports import LOOPBACK, find_free_ports
+from include.local.settings_file import Connection
+from include.local.state import State
+from include.local.storage import open_hook
+
+_START_SECONDS = 60
+#: The store tells its parts about a new identity; that takes a moment.
+_IDENTITY_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class OwnStore:
+    """The store, by the connection of its owner, who may do everything."""
+
+    state: State
+    owner: Connection
+
+    def client(self, service: str, connection: Connection | None = None) -> Any:
+        login = connection or self.owner
+        return boto3.client(
+            service,
+            endpoint_url=login.extra["endpoint_url"],
+            region_name=login.extra["region_name"],
+            aws_access_key_id=login.login,
+            aws_secret_access_key=login.password,
+            config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
+        )
+
+    def hook(self, connection: Connection | None = None) -> Any:
+        return open_hook(connection or self.owner, self.state)
+
+    def add_identity(self, name: str, *policies: Policy) -> Connection:
+        """A user with the policies; known to the store when this returns."""
+        iam = self.client("iam")
+        iam.create_user(UserName=name)
+        for number, policy in enumerate(policies):
+            made = iam.create_policy(PolicyName=f"{name}-{number}", PolicyDocument=json.dumps(policy))
+            iam.attach_user_policy(UserName=name, PolicyArn=made["Policy"]["Arn"])
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        identity = replace(self.owner, login=key["AccessKeyId"], password=key["SecretAccessKey"])
+        self._wait_for(identity)
+        return identity
+
+    def _wait_for(self, identity: Connection) -> None:
+        end = time.monotonic() + _IDENTITY_SECONDS
+        while time.monotonic() < end:
+            try:
+                self.client("s3", identity).list_buckets()
+            except Exception as error:
+                if "InvalidAccessKeyId" not in str(error):
+                    raise
+                time.sleep(0.1)
+            else:
+                return
+        raise TimeoutError("the store does not know its new identity")
+
+
+@contextmanager
+def run_own_store(folder: Path) -> Iterator[OwnStore]:
+    """A store on free ports, stopped at the end."""
+    state = State(folder)
+    state.create()
+    (port,) = find_free_ports(1)
+    ports = store.choose_ports(state)
+    process = subprocess.Popen(
+        # The identities' interface is closed unless it is asked for.
+        [*store._command(state.store, port, ports), "-s3.iam.readOnly=false"],
+        env=store.clean_environment()
+        | {"AWS_ACCESS_KEY_ID": "owner", "AWS_SECRET_ACCESS_KEY": "owner-secret"},
+        stdin=subprocess.DEVNULL,
+        stdout=(state.logs / "store.log").open("wb"),
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        url = f"http://{LOOPBACK}:{port}"
+        _wait_for_store(url, process)
+        yield OwnStore(state, _make_owner(url))
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+        store.remove_sockets(ports, port)
+
+
+def _make_owner(url: str) -> Connection:
+    extra = {
+        "endpoint_url": url,
+        "region_name": "us-east-1",
+        "config_kwargs": {"s3": {"addressing_style": "path"}},
+    }
+    return Connection(
+        conn_id=CONNECTION_ID, conn_type="aws", login="owner", password="owner-secret", extra=extra
+    )
+
+
+def _wait_for_store(url: str, process: "subprocess.Popen[bytes]") -> None:
+    end = time.monotonic() + _START_SECONDS
+    while time.monotonic() < end:
+        assert process.poll() is None, "the store ended by itself"
+        try:
+            httpx.get(url, trust_env=False, timeout=2)
+        except httpx.TransportError:
+            time.sleep(0.1)
+        else:
+            return
+    raise TimeoutError("the store does not answer")

@@ -1,0 +1,91 @@
+"""The stages on the real object store, where a test must come between two of them."""
+
+import dataclasses
+import datetime as dt
+import io
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from botocore.exceptions import ClientError
+
+from include import keys, objects
+from include.config import Settings
+from include.errors import GateClosedError, RawFileChangedError
+from include.extract import extract
+from include.manifest import Quality
+from include.publish import publish
+from include.transform import transform
+from tests.integration.conftest import LAYOUT, Pipeline, make_orders
+
+SETTINGS = Settings()
+GREEN: Quality = {"success": True, "expectations": 1, "failed": [], "docs_key": "s3://docs/page.html"}
+NOW = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
+
+
+def test_a_file_that_is_replaced_during_a_run_changes_nothing_in_it(pipeline: Pipeline, day: str) -> None:
+    hook = pipeline.stack.hook
+    pipeline.deliver(day, make_orders(10))
+    extracted = extract(hook, SETTINGS, day, "run 1")
+    pipeline.deliver(day, make_orders(20))
+
+    transformed = transform(hook, SETTINGS, extracted)
+    manifest = publish(hook, SETTINGS, extracted, transformed, GREEN, NOW)
+
+    assert manifest["rows"]["orders"]["published"] == 10
+    orders = pq.read_table(io.BytesIO(pipeline.get(keys.published(LAYOUT, day, "orders"))))
+    assert orders.num_rows == 10
+    assert manifest["inputs"]["orders"]["version_id"]
+
+
+def test_a_file_that_is_replaced_while_it_is_pinned_is_not_mixed(
+    pipeline: Pipeline, day: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = pipeline.stack.hook
+    pipeline.deliver(day, make_orders(10))
+    head_object = objects.head_object
+
+    def replace_after_head(hook: Any, url: str) -> objects.ObjectState:
+        state = head_object(hook, url)
+        if url == keys.raw(LAYOUT, day, "orders"):
+            pipeline.deliver(day, make_orders(20))
+        return state
+
+    monkeypatch.setattr("include.extract.head_object", replace_after_head)
+
+    with pytest.raises(RawFileChangedError, match="was replaced while it was being copied"):
+        extract(hook, SETTINGS, day, "run 1")
+
+
+def test_a_failed_checkpoint_closes_the_gate(pipeline: Pipeline, day: str) -> None:
+    hook = pipeline.stack.hook
+    pipeline.deliver(day, make_orders(10))
+    extracted = extract(hook, SETTINGS, day, "run 1")
+    transformed = transform(hook, SETTINGS, extracted)
+    red: Quality = {**GREEN, "success": False, "failed": ["expect_x(quantity): 1 of 10 rows"]}
+
+    with pytest.raises(GateClosedError, match=r"Failed expectations: expect_x\(quantity\): 1 of 10 rows"):
+        publish(hook, SETTINGS, extracted, transformed, red, NOW)
+
+    assert not pipeline.exists(keys.published(LAYOUT, day, "orders"))
+
+
+def test_compressed_deliveries_are_read(pipeline: Pipeline, day: str) -> None:
+    import gzip
+
+    layout = dataclasses.replace(LAYOUT, raw_key_template="zipped/{day}/{dataset}.csv.gz")
+    settings = dataclasses.replace(SETTINGS, layout=layout)
+    pipeline.deliver(day, make_orders(10))
+    for dataset in ("customers", "products", "orders"):
+        plain = pipeline.get(keys.raw(LAYOUT, day, dataset))
+        pipeline.put(keys.raw(layout, day, dataset), gzip.compress(plain))
+
+    extracted = extract(pipeline.stack.hook, settings, day, "run 1")
+    transformed = transform(pipeline.stack.hook, settings, extracted)
+
+    assert transformed["counts"]["rows"]["orders"]["published"] == 10
+
+
+def test_a_missing_raw_file_is_an_error_of_the_store(pipeline: Pipeline, day: str) -> None:
+    with pytest.raises(ClientError, match="404"):
+        extract(pipeline.stack.hook, SETTINGS, day, "run 1")

@@ -1,0 +1,180 @@
+"""The transform once more, slow and obvious: one row at a time, with the standard library.
+
+Written from the contract's words, not from the pipeline's code, so that the two can disagree.
+"""
+
+import csv
+import datetime as dt
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+RAW_COLUMNS = {
+    "customers": ["customer_id", "name", "email", "country", "city", "signup_date"],
+    "products": ["product_id", "name", "category", "list_price"],
+    "orders": [
+        "order_id",
+        "customer_id",
+        "product_id",
+        "order_date",
+        "delivery_date",
+        "quantity",
+        "selling_price",
+        "status",
+    ],
+}
+KEYS = {"customers": "customer_id", "products": "product_id", "orders": "order_id"}
+
+
+def transform(folder: Path) -> dict[str, Any]:
+    """Published rows, refused rows (reasons and line), and counts of each dataset."""
+    customers = _process(folder, "customers", {})
+    products = _process(folder, "products", {})
+    known = {
+        "customer_id": {row["customer_id"]: row for row in customers["published"]},
+        "product_id": {row["product_id"]: row for row in products["published"]},
+    }
+    return {"customers": customers, "products": products, "orders": _process(folder, "orders", known)}
+
+
+def _process(folder: Path, dataset: str, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    published, refused, duplicates = [], [], 0
+    seen_rows: set[tuple[str | None, ...]] = set()
+    seen_ids: set[str] = set()
+    header, *lines = (folder / f"{dataset}.csv").read_text(encoding="utf-8-sig").splitlines()
+    names = next(csv.reader([header]))
+    for number, line in enumerate(lines, start=2):
+        if not line:
+            continue
+        fields = next(csv.reader([line]))
+        if len(fields) != len(names):
+            refused.append((["malformed_row"], number))
+            continue
+        delivered = {name: value or None for name, value in zip(names, fields, strict=True)}
+        raw = {name: delivered.get(name) for name in RAW_COLUMNS[dataset]}
+        if tuple(raw.values()) in seen_rows:
+            duplicates += 1
+            continue
+        seen_rows.add(tuple(raw.values()))
+        row, reasons = _judge(dataset, raw, known)
+        row_id = raw[KEYS[dataset]]
+        if row_id in seen_ids:
+            reasons.append(f"duplicate_{KEYS[dataset]}")
+        if row_id is not None:
+            seen_ids.add(row_id)
+        if reasons:
+            refused.append((sorted(reasons), number))
+        else:
+            published.append(row)
+    read = len(published) + len(refused) + duplicates
+    return {"published": published, "refused": refused, "duplicates": duplicates, "read": read}
+
+
+def _judge(
+    dataset: str, raw: dict[str, str | None], known: dict[str, dict[str, Any]]
+) -> tuple[dict[str, Any], list[str]]:
+    if dataset == "customers":
+        return _judge_customer(raw)
+    if dataset == "products":
+        return _judge_product(raw)
+    return _judge_order(raw, known)
+
+
+def _judge_customer(raw: dict[str, str | None]) -> tuple[dict[str, Any], list[str]]:
+    reasons = [] if raw["customer_id"] is not None else ["customer_id_missing"]
+    signup_date = read_timestamp(raw["signup_date"])
+    if raw["signup_date"] is not None and signup_date is None:
+        reasons.append("signup_date_invalid")
+    return {**raw, "signup_date": signup_date}, reasons
+
+
+def _judge_product(raw: dict[str, str | None]) -> tuple[dict[str, Any], list[str]]:
+    reasons = [] if raw["product_id"] is not None else ["product_id_missing"]
+    list_price = read_decimal(raw["list_price"])
+    if raw["list_price"] is not None and list_price is None:
+        reasons.append("list_price_invalid")
+    return {**raw, "list_price": list_price}, reasons
+
+
+def _judge_order(
+    raw: dict[str, str | None], known: dict[str, dict[str, Any]]
+) -> tuple[dict[str, Any], list[str]]:
+    reasons = [f"{name}_missing" for name in RAW_COLUMNS["orders"][:4] if raw[name] is None]
+    reasons += [f"{name}_missing" for name in ("quantity", "selling_price") if raw[name] is None]
+    order_date, delivery_date = read_timestamp(raw["order_date"]), read_timestamp(raw["delivery_date"])
+    quantity, price = read_whole_number(raw["quantity"]), read_decimal(raw["selling_price"])
+    values = {
+        "order_date": order_date,
+        "delivery_date": delivery_date,
+        "quantity": quantity,
+        "selling_price": price,
+    }
+    reasons += [
+        f"{name}_invalid" for name, value in values.items() if raw[name] is not None and value is None
+    ]
+    if quantity is not None and quantity < 1:
+        reasons.append("quantity_not_positive")
+    if price is not None and price < 0:
+        reasons.append("selling_price_negative")
+    if order_date and delivery_date and delivery_date < order_date:
+        reasons.append("delivery_before_order")
+    for name in ("customer_id", "product_id"):
+        if raw[name] is not None and raw[name] not in known[name]:
+            reasons.append(f"unknown_{name.removesuffix('_id')}")
+    if reasons:
+        return {}, reasons
+    assert quantity is not None
+    assert price is not None
+    assert order_date is not None
+    customer, product = known["customer_id"][raw["customer_id"]], known["product_id"][raw["product_id"]]
+    return {
+        **{name: raw[name] for name in ("order_id", "customer_id", "product_id")},
+        **values,
+        "total_price": quantity * price,
+        "shipping_time_days": (delivery_date - order_date).days if delivery_date else None,
+        "customer_country": customer["country"],
+        "customer_city": customer["city"],
+        "product_name": product["name"],
+        "product_category": product["category"],
+    }, reasons
+
+
+def read_whole_number(text: str | None) -> int | None:
+    return int(text) if text and re.fullmatch(r"-?[0-9]{1,18}", text) else None
+
+
+def read_decimal(text: str | None) -> Decimal | None:
+    return Decimal(text) if text and re.fullmatch(r"-?[0-9]{1,14}(\.[0-9]{1,4})?", text) else None
+
+
+def read_timestamp(text: str | None) -> dt.datetime | None:
+    """ISO 8601; UTC unless it says otherwise; fractions beyond microseconds are cut."""
+    pattern = (
+        r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
+        r"(?:[T ]([0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(\.[0-9]{1,9})?(Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
+    )
+    match = re.fullmatch(pattern, text or "")
+    if not match:
+        return None
+    date, time, fraction, offset = match.groups()
+    if fraction and len(time) == len("00:00"):
+        return None
+    try:
+        moment = dt.datetime.fromisoformat(f"{date}T{time or '00:00'}{(fraction or '')[:7]}")
+        zone = _read_offset(offset)
+    except ValueError:
+        return None
+    return (moment - zone).replace(tzinfo=dt.UTC)
+
+
+def _read_offset(offset: str | None) -> dt.timedelta:
+    if offset in (None, "Z"):
+        return dt.timedelta()
+    assert offset is not None
+    digits = offset[1:].replace(":", "").ljust(4, "0")
+    hours, minutes = int(digits[:2]), int(digits[2:])
+    if hours > 23 or minutes > 59:
+        raise ValueError(offset)
+    size = dt.timedelta(hours=hours, minutes=minutes)
+    return size if offset[0] == "+" else -size

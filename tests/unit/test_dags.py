@@ -1,0 +1,89 @@
+"""The wiring of the DAG: what follows what, and what each task may use."""
+
+import ast
+import datetime as dt
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+HEAVY = {"pandas", "pyarrow", "numpy", "great_expectations", "duckdb", "boto3"}
+
+
+@pytest.fixture(scope="module")
+def dag() -> object:
+    from dags import ecommerce_etl
+
+    return ecommerce_etl.DAG
+
+
+def test_the_stages_follow_each_other(dag) -> None:  # type: ignore[no-untyped-def]  # an Airflow DAG
+    following = {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks}
+
+    assert following == {
+        "wait_for_raw_files": ["extract"],
+        "extract": ["publish", "transform", "validate"],
+        "transform": ["publish", "validate"],
+        "validate": ["publish"],
+        "publish": [],
+    }
+
+
+def test_the_schedule_is_daily_at_midnight_utc_without_catch_up(dag) -> None:  # type: ignore[no-untyped-def]
+    assert dag.timetable.expression == "0 0 * * *"
+    assert str(dag.timetable.timezone) == "UTC"
+    assert (dag.catchup, dag.max_active_runs) == (False, 16)
+
+
+def test_every_task_is_retried_and_bounded_in_time(dag) -> None:  # type: ignore[no-untyped-def]
+    for task in dag.tasks:
+        assert (task.retries, task.retry_delay) == (3, dt.timedelta(minutes=5)), task.task_id
+        assert task.execution_timeout, task.task_id
+        assert task.doc_md, task.task_id
+
+
+def test_the_sensor_waits_deferred_for_exact_keys(dag) -> None:  # type: ignore[no-untyped-def]
+    sensor = dag.get_task("wait_for_raw_files")
+
+    assert (sensor.deferrable, sensor.wildcard_match, sensor.check_fn, sensor.soft_fail) == (
+        True,
+        False,
+        None,
+        False,
+    )
+
+
+def test_parsing_the_dags_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; import dags.ecommerce_etl;"
+        f"print(sorted({sorted(HEAVY - {'boto3'})} & sys.modules.keys()))".replace("[", "{").replace("]", "}")
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+
+    assert result.stdout.strip().splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("path", sorted((PROJECT / "dags").glob("*.py")), ids=lambda path: path.name)
+def test_dag_files_import_nothing_heavy_at_module_level(path: Path) -> None:
+    imported = {
+        (node.module or "") if isinstance(node, ast.ImportFrom) else alias.name
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+
+    assert not {name.partition(".")[0] for name in imported} & HEAVY
+
+
+@pytest.mark.parametrize("module", ["transform", "contract", "keys", "generate", "manifest"])
+def test_the_pipelines_core_knows_no_airflow(module: str) -> None:
+    code = f"import sys; import include.{module}; print('airflow' in sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+
+    assert result.stdout.strip() == "False"

@@ -1,0 +1,41 @@
+"""Which day a run processes."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+import pytest
+
+from include.day import day_of
+from include.errors import SettingError
+
+
+@dataclass
+class FakeRun:
+    logical_date: dt.datetime | None
+    run_after: dt.datetime = dt.datetime(2026, 11, 24, 6, tzinfo=dt.UTC)
+
+
+SCHEDULED = FakeRun(dt.datetime(2026, 11, 21, tzinfo=dt.UTC))
+WITHOUT_DATE = FakeRun(None)
+EAST = dt.timezone(dt.timedelta(hours=9))
+
+
+@pytest.mark.parametrize(
+    ("run", "params", "day"),
+    [
+        pytest.param(SCHEDULED, {"day": None}, "2026-11-21", id="the logical date"),
+        pytest.param(SCHEDULED, {}, "2026-11-21", id="no such param"),
+        pytest.param(SCHEDULED, {"day": "2026-01-05"}, "2026-01-05", id="the param wins"),
+        pytest.param(WITHOUT_DATE, {"day": "2026-01-05"}, "2026-01-05", id="only the param"),
+        pytest.param(WITHOUT_DATE, {"day": None}, "2026-11-24", id="neither: the day of the start"),
+        pytest.param(FakeRun(dt.datetime(2026, 11, 21, 5, tzinfo=EAST)), {}, "2026-11-20", id="UTC"),
+    ],
+)
+def test_the_day_of_a_run(run: FakeRun, params: dict[str, str | None], day: str) -> None:
+    assert day_of(run, params) == day
+
+
+@pytest.mark.parametrize("nonsense", ["yesterday", "2026-02-30", "21.11.2026", "2026-11-21T00:00:00", "../x"])
+def test_nonsense_is_refused_with_the_form_that_is_wanted(nonsense: str) -> None:
+    with pytest.raises(SettingError, match="give it as YYYY-MM-DD"):
+        day_of(WITHOUT_DATE, {"day": nonsense})

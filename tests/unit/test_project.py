@@ -1,0 +1,92 @@
+"""The project's own files agree with each other."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+import include
+from include.config import CONNECTION_ID, VARIABLE_PREFIX, Settings
+from include.contract import DATASETS, published_orders, reasons
+from include.keys import Layout
+
+PROJECT = Path(__file__).parents[2]
+README = (PROJECT / "README.md").read_text()
+
+
+def read_pins(name: str) -> dict[str, str]:
+    """Package names and versions of a requirements file."""
+    pattern = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?==([^\s;]+)", re.MULTILINE)
+    return {package.lower(): version for package, version in pattern.findall((PROJECT / name).read_text())}
+
+
+def list_settings() -> dict[str, str]:
+    own = {field.name: field.default for field in dataclasses.fields(Settings) if field.name != "layout"}
+    layout = {field.name: field.default for field in dataclasses.fields(Layout)}
+    return {VARIABLE_PREFIX + name: str(default) for name, default in (layout | own).items()}
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-local.txt"])
+def test_the_lock_holds_every_pinned_requirement(name: str) -> None:
+    lock = read_pins("requirements.lock")
+
+    assert {package: lock.get(package) for package in read_pins(name)} == read_pins(name)
+
+
+def test_the_lock_names_no_address() -> None:
+    assert "://" not in (PROJECT / "requirements.lock").read_text()
+
+
+def test_the_local_stack_declares_every_setting_with_its_default() -> None:
+    declared = yaml.safe_load((PROJECT / "airflow_settings.yaml").read_text())["airflow"]
+    variables = {entry["variable_name"]: str(entry["variable_value"]) for entry in declared["variables"]}
+
+    assert variables == list_settings()
+    assert [connection["conn_id"] for connection in declared["connections"]] == [CONNECTION_ID]
+
+
+def test_the_local_stack_declares_every_pool_that_the_dags_use() -> None:
+    declared = yaml.safe_load((PROJECT / "airflow_settings.yaml").read_text())["airflow"]
+    used = set(
+        re.findall(r'pool="(\w+)"', "".join(path.read_text() for path in (PROJECT / "dags").glob("*.py")))
+    )
+
+    assert {pool["pool_name"] for pool in declared["pools"]} == used
+
+
+@pytest.mark.parametrize("setting", list_settings().items(), ids=lambda setting: setting[0])
+def test_the_readme_has_a_line_for_every_setting(setting: tuple[str, str]) -> None:
+    name, default = setting
+
+    assert f"| `{name}` | `{default}` |" in README
+
+
+@pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)
+def test_the_readme_shows_the_contract(dataset: include.contract.Dataset) -> None:
+    for column in dataset.columns:
+        presence = "required" if column.required else "optional"
+        assert f"| `{column.name}` | {column.kind} | {presence} | {column.meaning} |" in README
+    for reason in reasons(dataset):
+        assert f"`{reason}`" in README
+
+
+def test_the_readme_lists_the_published_columns_in_order() -> None:
+    listed = re.findall(
+        r"^\| `(\w+)` \| [^|]+ \| [^|]+ \|$", README.partition("### Published orders")[2], re.MULTILINE
+    )
+
+    assert listed[: len(published_orders())] == [column.name for column in published_orders()]
+
+
+def test_every_make_target_of_the_readme_exists() -> None:
+    rules = re.findall(r"^([a-z -]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE)
+    targets = {target for rule in rules for target in rule.split()}
+
+    assert set(re.findall(r"`make ([a-z-]+)", README)) <= targets
+
+
+def test_the_version_stands_in_one_more_place_only() -> None:
+    assert f'version = "{include.__version__}"' in (PROJECT / "pyproject.toml").read_text()
+    assert f"## [{include.__version__}]" in (PROJECT / "CHANGELOG.md").read_text()
