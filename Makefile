@@ -3,12 +3,16 @@
 # uv installs the locked packages several times faster than pip; pip installs uv.
 UV := uv==0.13.9
 PYTHON := .venv/bin/python
+# What `make run` and `make up` need, and what tests, checks and benchmarks need beyond it.
 INSTALLED := .venv/.installed
+DEVELOPING := .venv/.installed-dev
+
+INSTALL := VIRTUAL_ENV=.venv $(PYTHON) -m uv pip install --quiet --constraint requirements.lock
 
 # Variables given to make are in the environment of every recipe: so a folder may have any name.
 export DAY RAW
 
-.PHONY: help run up down status test check bench clean
+.PHONY: help run up down status test check bench lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -29,15 +33,15 @@ run: $(INSTALLED)
 up down status: $(INSTALLED)
 	@$(PYTHON) -m include.local $@
 
-test: $(INSTALLED)
+test: $(DEVELOPING)
 	@$(PYTHON) -m pytest tests/unit tests/integration
 
-check: $(INSTALLED)
+check: $(DEVELOPING)
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 
-bench: $(INSTALLED)
+bench: $(DEVELOPING)
 	@$(PYTHON) -m benchmarks
 
 clean:
@@ -45,7 +49,7 @@ clean:
 	rm -rf .local .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # The virtual environment, made anew whenever the lock has changed.
-$(INSTALLED): requirements.lock
+$(INSTALLED): requirements.lock requirements.txt requirements-local.txt
 	@python=$$(for name in python3 python3.13 python3.12 python3.11; do \
 	    if $$name -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; \
 	    then echo $$name; break; fi; done); \
@@ -54,8 +58,17 @@ $(INSTALLED): requirements.lock
 	        'Install one (on Debian and Ubuntu the package python3-venv as well).' >&2; \
 	    exit 1; \
 	fi; \
-	echo "Installing the packages of requirements.lock into .venv, with $$($$python --version) (once, some minutes)"; \
+	echo "Installing packages into .venv, with $$($$python --version) (once, some minutes)"; \
 	[ -x $(PYTHON) ] || $$python -m venv .venv
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check '$(UV)'
-	@VIRTUAL_ENV=.venv $(PYTHON) -m uv pip install --quiet --requirement requirements.lock
+	@$(INSTALL) --requirement requirements-local.txt
 	@touch $@
+
+$(DEVELOPING): $(INSTALLED) requirements-dev.txt
+	@$(INSTALL) --requirement requirements-dev.txt
+	@touch $@
+
+# Writes down the version of every package for all supported Pythons and platforms; without addresses.
+lock: $(INSTALLED)
+	$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+	    requirements-dev.txt --output-file requirements.lock

@@ -6,6 +6,7 @@ that the API does not know fails the test.
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import boto3
@@ -102,8 +103,11 @@ def create_table(properties: Json, region: str) -> str:
 
 
 def delete_table(name: str, region: str) -> None:
+    """Moto deletes the database first, and its tables with it."""
     database, _, table = name.partition(".")
-    boto3.client("glue", region_name=region).delete_table(DatabaseName=database, Name=table)
+    glue = boto3.client("glue", region_name=region)
+    with suppress(glue.exceptions.EntityNotFoundException):
+        glue.delete_table(DatabaseName=database, Name=table)
 
 
 def create_job(properties: Json, region: str) -> str:

@@ -77,7 +77,8 @@ StoreOf = Annotated[Store, Depends(find_store)]
 Today = Annotated[dt.date, Depends(find_today)]
 DayOf = Annotated[dt.date, Path()]
 MonthOf = Annotated[str, Path(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
-route = partial(router.api_route, methods=["GET", "HEAD"])
+READING = ("GET", "HEAD")
+route = partial(router.api_route, methods=[*READING])
 
 
 @route("/")
@@ -150,6 +151,7 @@ def show_run_page(request: Request, store: StoreOf, page: str) -> Response:
     return answer_object(request, partial(store.open_page, page), content_type, FOREVER)
 
 
-@route("/{_:path}")
-def show_nothing() -> Response:
-    raise HTTPException(404)
+@router.api_route("/{_:path}", methods=[*READING, "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def show_nothing(request: Request) -> Response:
+    """Unknown addresses and methods are routes as well, so that they ask the guard."""
+    raise HTTPException(404 if request.method in READING else 405)

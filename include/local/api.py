@@ -10,7 +10,7 @@ from include.local.errors import StackError
 from include.local.settings_file import Connection, LocalSettings, move_endpoint
 
 #: A busy machine may take this long for an answer while everything starts at once.
-_ANSWER_SECONDS = 30
+_ANSWER_SECONDS = 60
 _COMPONENTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 
 Json = dict[str, Any]

@@ -57,7 +57,20 @@ def trigger_day(api: AirflowApi, day: str) -> str:
 
 
 def watch_run(stack: Stack, run_id: str, console: Console) -> list[TaskProgress]:
-    """Show the run until it has ended. Returns its tasks as they ended."""
+    """Show the run until it has ended. Returns its tasks as they ended.
+
+    Raises
+    ------
+    StackError: the stack died under the run; says why.
+    """
+    try:
+        return _watch_run(stack, run_id, console)
+    except StackError:
+        stack.require_running()
+        raise
+
+
+def _watch_run(stack: Stack, run_id: str, console: Console) -> list[TaskProgress]:
     order = order_tasks(stack.api.read_tasks(DAG_ID))
     with Board(console) as board:
         while True:

@@ -50,7 +50,9 @@ def airflow_environment(
                 # The full name of a machine can take seconds of waiting for a name server.
                 "hostname_callable": "socket.gethostname",
             },
-            database={"sql_alchemy_conn": f"sqlite:///{state.airflow_home / 'airflow.db'}"},
+            # SQLite has one writer at a time; on a busy machine the five seconds' patience of the default is
+            # over while another component still writes.
+            database={"sql_alchemy_conn": f"sqlite:///{state.airflow_home / 'airflow.db'}?timeout=60"},
             logging={"base_log_folder": state.airflow_home / "logs"},
             api={"host": LOOPBACK, "port": ui_port, "base_url": url, "secret_key": secrets.api_secret_key},
             api_auth={"jwt_secret": secrets.jwt_secret},

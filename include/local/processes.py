@@ -7,6 +7,7 @@ process titles do not, since Airflow rewrites them.
 """
 
 import os
+import time
 from contextlib import suppress
 
 import psutil
@@ -14,6 +15,7 @@ import psutil
 from include.local.state import State
 
 SUPERVISOR_MODULE = "include.local.supervisor"
+_CHECK_SECONDS = 0.1
 
 
 def find_supervisor(state: State) -> int | None:
@@ -51,7 +53,7 @@ def stop_session(state: State, leader_pid: int, *, grace_seconds: float = 20.0) 
     for process in supervisors or processes:
         with suppress(psutil.NoSuchProcess):
             process.terminate()
-    psutil.wait_procs(processes, timeout=grace_seconds)
+    _wait_for_end(processes, grace_seconds)
     stopped = {process.pid for process in processes}
     while left := _find_others(state, leader_pid):
         stopped |= {process.pid for process in left}
@@ -67,18 +69,28 @@ def _kill_processes(processes: list[psutil.Process]) -> None:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(processes, timeout=5.0)
+    _wait_for_end(processes, 5.0)
+
+
+def _wait_for_end(processes: list[psutil.Process], seconds: float) -> None:
+    """Wait until all have ended. One that only waits for its parent to notice has ended."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and any(_is_alive(process) for process in processes):
+        time.sleep(_CHECK_SECONDS)
 
 
 def _is_member(process: psutil.Process, leader_pid: int) -> bool:
     try:
         return os.getsid(process.pid) == leader_pid and _is_alive(process)
-    except (OSError, psutil.Error):
+    except OSError:
         return False
 
 
 def _is_alive(process: psutil.Process) -> bool:
-    return process.status() != psutil.STATUS_ZOMBIE
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _works_in(process: psutil.Process, state: State) -> bool:
