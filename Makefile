@@ -12,7 +12,7 @@ INSTALL := VIRTUAL_ENV=.venv $(PYTHON) -m uv pip install --quiet --constraint re
 # Variables given to make are in the environment of every recipe: so a folder may have any name.
 export DAY RAW
 
-.PHONY: help run up down status test check bench lock clean
+.PHONY: help run up down status test test-browser check check-security bench lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -22,8 +22,10 @@ help:
 	@echo 'make up, make down        start and stop Airflow and the store, with a week of raw files'
 	@echo 'make status               say whether they run, and where'
 	@echo 'make test                 run all tests'
+	@echo 'make test-browser         test the data-quality site in Chromium, logged in to a real Airflow'
 	@echo 'make check                check format, lint and types'
-	@echo 'make bench                compare the speed with the peers'
+	@echo 'make check-security       check dependencies, code, secrets, templates and image'
+	@echo 'make bench                compare the speed with the peers; BENCH="--size small" only tries it'
 	@echo 'make clean                stop everything; delete .venv/ and .local/ with all that they hold'
 	@echo 'Airflow listens on port 8080 and S3 on 8333 of 127.0.0.1; UI_PORT=… and S3_PORT=… move them.'
 
@@ -36,13 +38,20 @@ up down status: $(INSTALLED)
 test: $(DEVELOPING)
 	@$(PYTHON) -m pytest tests/unit tests/integration
 
+# Needs Chromium: the Debian package `chromium`.
+test-browser: $(DEVELOPING)
+	@BROWSER_REQUIRED=1 $(PYTHON) -m pytest tests/browser
+
 check: $(DEVELOPING)
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 
+check-security: $(DEVELOPING)
+	@$(PYTHON) .ci/check_security.py
+
 bench: $(DEVELOPING)
-	@$(PYTHON) -m benchmarks
+	@$(PYTHON) -m benchmarks $(BENCH)
 
 clean:
 	@if [ -f $(INSTALLED) ]; then $(PYTHON) -m include.local down; fi
@@ -58,8 +67,8 @@ $(INSTALLED): requirements.lock requirements.txt requirements-local.txt
 	        'Install one (on Debian and Ubuntu the package python3-venv as well).' >&2; \
 	    exit 1; \
 	fi; \
-	echo "Installing packages into .venv, with $$($$python --version) (once, some minutes)"; \
 	[ -x $(PYTHON) ] || $$python -m venv .venv
+	@echo "Installing packages into .venv, with $$($(PYTHON) --version) (once, some minutes)"
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check '$(UV)'
 	@$(INSTALL) --requirement requirements-local.txt
 	@touch $@

@@ -11,7 +11,7 @@ from typing import Any
 from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from airflow.sdk import Asset, CronTriggerTimetable, Param, dag, task
 
-from include.tasks import connected, raw_keys
+from include.tasks import connected, raw_keys, report_failure
 
 PUBLISHED_ORDERS = Asset("ecommerce_orders")
 
@@ -28,6 +28,7 @@ PUBLISHED_ORDERS = Asset("ecommerce_orders")
         "retries": 3,
         "retry_delay": dt.timedelta(minutes=5),
         "execution_timeout": dt.timedelta(hours=2),
+        "on_failure_callback": report_failure,
     },
     params={
         "day": Param(
@@ -95,10 +96,14 @@ def validate(extracted: Any, transformed: Any) -> dict[str, Any]:
 def publish(extracted: Any, transformed: Any, quality: Any, **context: Any) -> dict[str, Any]:
     """Opens the gate for a good day: copies the tables to their published keys and writes the manifest."""
     from include import publish as stage
+    from include.lineage import report_lineage
+    from include.metrics import report_published
 
     with connected() as (hook, settings):
         started_at = context["dag_run"].start_date
         manifest = stage.publish(hook, settings, extracted, transformed, quality, started_at)
+        report_lineage(settings.layout, manifest)
+        report_published(settings.metrics_namespace, manifest, context["ti"])
     context["outlet_events"][PUBLISHED_ORDERS].extra = {
         "day": manifest["day"],
         "rows": manifest["rows"]["orders"]["published"],

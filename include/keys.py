@@ -55,5 +55,5 @@ def docs(layout: Layout, page: str) -> str:
 
 
 def safe(run: str) -> str:
-    """A run id as part of a key: `scheduled__2026-11-21T00:00:00+00:00` has signs that URLs escape."""
-    return re.sub(r"[^A-Za-z0-9_.-]", "-", run)
+    """A run id as part of a key: without signs that URLs escape, and never a name such as `..`."""
+    return re.sub(r"^\.|[^A-Za-z0-9_.-]", "-", run)

@@ -97,14 +97,14 @@ def judge_published(day: str, summary: RunSummary | None, manifest: Manifest) ->
     is_newer_refused = bool(
         summary and summary["faults"] and summary["validated_at"] > manifest["published_at"]
     )
-    _, _, page = manifest["quality"]["docs_key"].partition("/runs/")
+    folder = manifest["quality"]["docs_key"].split("/")[-5:-1]
     return Day(
         day=day,
         verdict=Verdict.PUBLISHED,
         rows=manifest["rows"],
         reasons=manifest["reasons"],
         total_price=manifest["total_price"],
-        folder=f"runs/{page.rpartition('/')[0]}",
+        folder="/".join(folder),
         published_at=manifest["published_at"],
         faults=summary["faults"] if summary and is_newer_refused else (),
         is_newer_refused=is_newer_refused,

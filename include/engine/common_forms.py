@@ -57,10 +57,11 @@ def read_decimals(text: pa.Array) -> tuple[Integers, Flags]:
 
 
 def read_timestamps(text: pa.Array) -> tuple[Integers, Flags]:
-    """`2026-11-21T10:15:30`, with a `T` or a space; microseconds since 1970 in UTC."""
+    """`2026-11-21T10:15:30`, with a `T` or a space, and a `Z` or none; microseconds since 1970 in UTC."""
     words = TextWords.of(text)
-    is_read = words.lengths == len("2026-11-21T10:15:30")
-    starts = np.where(is_read, words.starts, 0)
+    length = len("2026-11-21T10:15:30")
+    starts = np.where((words.lengths == length) | (words.lengths == length + 1), words.starts, 0)
+    is_read = (starts > 0) & ((words.lengths == length) | (words.at(starts + length) & _BYTE == ord("Z")))
     century, is_century = _read_pair(words.at(starts))
     year, month, day, is_date = _read_triple(words.at(starts + 2), b"-")
     separator = words.at(starts + 10) & _BYTE

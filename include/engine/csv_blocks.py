@@ -23,9 +23,8 @@ LONGEST_LINE_BYTES = 64 * 1024 * 1024
 
 _LINE_END = rb"(?:\r\n|\n|\r)"
 _UNQUOTED = rb'[^",\r\n][^,\r\n]*+|'
-#: One record on one line, as Arrow reads it: text after a closing quote belongs to the field.
 _ONE_LINE = re.compile(
-    rb'(?:"(?:[^"\r\n]++|"")*+"[^,\r\n]*+|%(u)s)(?:,(?:"(?:[^"\r\n]++|"")*+"[^,\r\n]*+|%(u)s))*+%(e)s'
+    rb'(?:"(?:[^"\r\n]++|"")*+"(?=[,\r\n])|%(u)s)(?:,(?:"(?:[^"\r\n]++|"")*+"(?=[,\r\n])|%(u)s))*+%(e)s'
     % {b"u": _UNQUOTED, b"e": _LINE_END}
 )
 _ANY_LINE = re.compile(rb"[^\r\n]*+" + _LINE_END)

@@ -17,6 +17,8 @@ from include.engine.text_hash import Hashes, hash_text
 
 Flags = npt.NDArray[np.bool_]
 
+_LOW_BITS = np.uint64(2**20 - 1)
+
 
 def find_repeated(hashes: Iterable[Hashes]) -> Hashes:
     """The hashes that occur more than once, sorted."""
@@ -39,14 +41,20 @@ class RepeatFinder:
     """
 
     repeated: Hashes
+    _is_low_part: Flags = field(init=False)
     _ids: set[str] = field(default_factory=set)
     _rows: set[bytes] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        # The lowest bits alone, in a table that fits the cache, tell most rows apart from the repeated ones.
+        self._is_low_part = np.zeros(_LOW_BITS + 1, bool)
+        self._is_low_part[self.repeated & _LOW_BITS] = True
 
     def find(self, rows: pa.RecordBatch, key: str) -> tuple[Flags, Flags]:
         """Which rows equal an earlier row in every column, and which others have the id of an earlier row."""
         is_same_row = np.zeros(len(rows), bool)
         is_same_id = np.zeros(len(rows), bool)
-        candidates = np.flatnonzero(self._may_repeat(rows[key]))
+        candidates = self._find_candidates(hash_text(rows[key]))
         texts = [column.take(pa.array(candidates)).to_pylist() for column in rows.columns]
         ids = texts[rows.schema.get_field_index(key)]
         for index, id_, row in zip(candidates, ids, zip(*texts, strict=True), strict=True):
@@ -58,10 +66,8 @@ class RepeatFinder:
                 self._ids.add(id_)
         return is_same_row, is_same_id
 
-    def _may_repeat(self, ids: pa.Array) -> Flags:
-        if not len(self.repeated):
-            return np.zeros(len(ids), bool)
-        hashes = hash_text(ids)
-        places = np.searchsorted(self.repeated, hashes)
-        nearest = self.repeated[np.minimum(places, len(self.repeated) - 1)]
-        return np.equal(nearest, hashes)
+    def _find_candidates(self, hashes: Hashes) -> npt.NDArray[np.int64]:
+        """The rows whose hash is among the repeated ones."""
+        rows = np.flatnonzero(self._is_low_part[hashes & _LOW_BITS])
+        is_repeated: Flags = np.isin(hashes[rows], self.repeated)
+        return rows[is_repeated]

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 #: Tables are gathered into row groups of at least this size, except the last.
-ROW_GROUP_ROWS = 500_000
+ROW_GROUP_ROWS = 250_000
 
 
 class TableWriter:

@@ -6,13 +6,14 @@ Every error of this module concerns the file as a whole and stops the run before
 import csv
 import gzip
 import re
-import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedIOBase
 from pathlib import Path
+
+from isal import igzip, igzip_lib
 
 from include.contract import Dataset
 from include.engine.csv_blocks import check_text
@@ -69,9 +70,9 @@ def open_raw(source: RawSource) -> Iterator[BufferedIOBase]:
             yield stream
         return
     try:
-        with gzip.open(source.path) as stream:
+        with igzip.open(source.path) as stream:  # type: ignore[no-untyped-call]  # it ships no types
             yield stream
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+    except (EOFError, gzip.BadGzipFile, igzip_lib.IsalError) as error:  # type: ignore[misc]  # nor its errors
         raise RawFileError(
             source.source_key, "", f"the gzip data is broken ({error})", "Compress and deliver it again."
         ) from error

@@ -1,6 +1,7 @@
 """Airflow's REST API, as far as the local stack needs it."""
 
 import json
+import time
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,10 @@ from include.local.errors import StackError
 from include.local.settings_file import Connection, LocalSettings, move_endpoint
 
 #: A busy machine may take this long for an answer while everything starts at once.
-_ANSWER_SECONDS = 60
+ANSWER_SECONDS = 60
+#: SQLite may be locked by another component for longer than a request waits: then the next one succeeds.
+_TRIES = 4
+_RETRY_SECONDS = 1.0
 _COMPONENTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 
 Json = dict[str, Any]
@@ -19,9 +23,13 @@ Json = dict[str, Any]
 class AirflowApi:
     """A client with the login of one user; it logs in at its first use."""
 
-    def __init__(self, url: str, user: str, password: str) -> None:
+    def __init__(
+        self, url: str, user: str, password: str, transport: httpx.BaseTransport | None = None
+    ) -> None:
         # A proxy of this machine's user has no business with the loopback address.
-        self._client = httpx.Client(base_url=url, timeout=_ANSWER_SECONDS, trust_env=False)
+        self._client = httpx.Client(
+            base_url=url, timeout=ANSWER_SECONDS, trust_env=False, transport=transport
+        )
         self._login = {"username": user, "password": password}
 
     def is_healthy(self) -> bool:
@@ -31,17 +39,6 @@ class AirflowApi:
         except (httpx.TransportError, ValueError):
             return False
         return all((health.get(part) or {}).get("status") == "healthy" for part in _COMPONENTS)
-
-    def is_open_to_tasks(self) -> bool:
-        """Whether the door through which tasks talk to Airflow is open.
-
-        Asking is also what opens it: the API server builds this part at the first request, which would cost
-        the first task seconds.
-        """
-        try:
-            return self._client.get("/execution/health").is_success
-        except httpx.TransportError:
-            return False
 
     def create_missing(self, settings: LocalSettings) -> None:
         """Create the connections, Variables and pools that Airflow does not have yet.
@@ -79,7 +76,8 @@ class AirflowApi:
     def trigger(self, dag_id: str, run_id: str, conf: Json) -> None:
         """Start a run without a logical date: a day may be run as often as somebody wishes."""
         body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
-        self._request("POST", f"/dags/{dag_id}/dagRuns", json=body)
+        # The id is new: only an earlier try of this request can have used it.
+        self._request("POST", f"/dags/{dag_id}/dagRuns", json=body, accepted=(409,))
 
     def read_run(self, dag_id: str, run_id: str) -> Json:
         return self._get(f"/dags/{dag_id}/dagRuns/{run_id}")
@@ -143,23 +141,31 @@ class AirflowApi:
     def _request(
         self, method: str, path: str, *, accepted: tuple[int, ...] = (), **arguments: Any
     ) -> httpx.Response:
-        """Ask once; a token is fetched when there is none.
+        """Ask, and ask again where the server failed; a token is fetched when there is none.
 
         Raises
         ------
         StackError: no answer, or a refusal that is not among `accepted`.
         """
-        try:
-            if "Authorization" not in self._client.headers:
-                self._client.headers["Authorization"] = f"Bearer {self._fetch_token()}"
-            answer = self._client.request(method, f"/api/v2{path}", **arguments)
-        except httpx.TransportError as error:
-            raise StackError(f"Airflow does not answer on {self._client.base_url}: {error!r}") from error
+        answer = self._ask(method, path, **arguments)
+        for _ in range(_TRIES - 1):
+            if not answer.is_server_error:
+                break
+            time.sleep(_RETRY_SECONDS)
+            answer = self._ask(method, path, **arguments)
         if answer.is_error and answer.status_code not in accepted:
             raise StackError(
                 f"Airflow refused {method} {path} with {answer.status_code}: {answer.text[:500]}"
             )
         return answer
+
+    def _ask(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        try:
+            if "Authorization" not in self._client.headers:
+                self._client.headers["Authorization"] = f"Bearer {self._fetch_token()}"
+            return self._client.request(method, f"/api/v2{path}", **arguments)
+        except httpx.TransportError as error:
+            raise StackError(f"Airflow does not answer on {self._client.base_url}: {error!r}") from error
 
     def _fetch_token(self) -> str:
         answer = self._client.post("/auth/token", json=self._login)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import time
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -26,19 +27,20 @@ def wait_for_dag(stack: Stack) -> None:
     StackError: the DAG cannot be imported, or is not there.
     """
     end = time.monotonic() + _PARSE_SECONDS
-    while not _is_parsed(stack):
+    while not _is_since_start(stack, (stack.api.find_dag(DAG_ID) or {}).get("last_parsed_time")):
         for error in stack.api.read_import_errors():
-            last_line = error["stack_trace"].strip().splitlines()[-1]
-            raise StackError(f"{error['filename']} cannot be imported: {last_line}")
+            is_ours = Path(error["filename"]).stem == DAG_ID
+            if is_ours and _is_since_start(stack, error["timestamp"]):
+                last_line = error["stack_trace"].strip().splitlines()[-1]
+                raise StackError(f"{error['filename']} cannot be imported: {last_line}")
         if time.monotonic() > end:
             raise StackError(f"No DAG {DAG_ID} was found. The log: {stack.state.logs / 'dag-processor.log'}")
         time.sleep(_POLL_SECONDS)
 
 
-def _is_parsed(stack: Stack) -> bool:
-    dag = stack.api.find_dag(DAG_ID) or {}
-    parsed_at = dag.get("last_parsed_time")
-    return parsed_at is not None and dt.datetime.fromisoformat(parsed_at).timestamp() >= stack.started_at
+def _is_since_start(stack: Stack, instant: str | None) -> bool:
+    """Whether it happened in this life of the stack; the database remembers earlier ones."""
+    return instant is not None and dt.datetime.fromisoformat(instant).timestamp() >= stack.started_at
 
 
 def end_cut_off_runs(api: AirflowApi) -> None:
@@ -66,7 +68,8 @@ def watch_run(stack: Stack, run_id: str, console: Console) -> list[TaskProgress]
     try:
         return _watch_run(stack, run_id, console)
     except StackError:
-        stack.require_running()
+        # A stack that ends takes its API server along first.
+        stack.require_running(patience_seconds=10.0)
         raise
 
 

@@ -23,7 +23,7 @@ def clean_environment() -> dict[str, str]:
 
 
 def airflow_environment(
-    state: State, secrets: Secrets, *, ui_port: int, dags_dir: Path, is_scheduled: bool
+    state: State, secrets: Secrets, *, ui_port: int, task_port: int, dags_dir: Path, is_scheduled: bool
 ) -> dict[str, str]:
     """The variables for Airflow's components.
 
@@ -42,17 +42,15 @@ def airflow_environment(
                 "executor": "LocalExecutor",
                 "parallelism": _PARALLEL_TASKS,
                 "fernet_key": secrets.fernet_key,
-                "execution_api_server_url": f"{url}/execution/",
+                "execution_api_server_url": f"http://{LOOPBACK}:{task_port}/execution/",
                 "simple_auth_manager_users": f"{ADMIN}:admin",
                 "simple_auth_manager_passwords_file": state.passwords,
-                # What fails here is looked at here and now: nobody wants to wait five minutes for a retry.
-                "default_task_retry_delay": 15,
                 # The full name of a machine can take seconds of waiting for a name server.
                 "hostname_callable": "socket.gethostname",
             },
-            # SQLite has one writer at a time; on a busy machine the five seconds' patience of the default is
-            # over while another component still writes.
-            database={"sql_alchemy_conn": f"sqlite:///{state.airflow_home / 'airflow.db'}?timeout=60"},
+            # SQLite has one writer at a time; on a busy machine others may need more than the five seconds
+            # that are the default.
+            database={"sql_alchemy_conn": f"sqlite:///{state.airflow_home / 'airflow.db'}?timeout=15"},
             logging={"base_log_folder": state.airflow_home / "logs"},
             api={"host": LOOPBACK, "port": ui_port, "base_url": url, "secret_key": secrets.api_secret_key},
             api_auth={"jwt_secret": secrets.jwt_secret},

@@ -26,7 +26,7 @@ def main(day_text: str | None, raw_dir: Path | None) -> None:
     if raw_dir:
         find_raw_files(raw_dir, read_layout(read_settings().variables))
     teller = Teller()
-    with use_stack(teller) as stack:
+    with use_stack(teller, is_owned=True) as stack:
         if not raw_dir:
             raw_dir = generate_raw_files(stack, day)
             teller.tell(f"Generated the raw files of {day}: {raw_dir}")

@@ -13,6 +13,7 @@ from include.local.dag_run import end_cut_off_runs, wait_for_dag
 from include.local.errors import LocalError
 from include.local.ports import read_port
 from include.local.stack import DEFAULT_S3_PORT, DEFAULT_UI_PORT, Stack
+from include.local.storage import explained_refusals
 
 #: For logs and files; a terminal says its own width.
 _LINE_WIDTH = 140
@@ -32,25 +33,30 @@ class Teller:
 
 
 @contextmanager
-def use_stack(teller: Teller) -> Iterator[Stack]:
-    """The stack that runs, or else one that lives as long as the context. It is not ready yet."""
-    stack = make_stack(is_owned=True)
+def use_stack(teller: Teller, *, is_owned: bool) -> Iterator[Stack]:
+    """The stack that runs, or else a new one, which is not ready yet.
+
+    A new one is stopped at the end when it is owned, and after an error in any case.
+    """
+    stack = make_stack(is_owned=is_owned)
     record = stack.find_running()
     if record and record.owner_pid:
-        raise LocalError(
-            f"Another `make run` is under way here (pid {record.owner_pid}); wait until it ends."
-        )
-    if record:
-        stack.join(record)
-        teller.tell(f"Using the stack that runs on {stack.url}")
-        yield stack
-        return
-    try:
-        stack.start()
-        teller.tell("Starting the store and Airflow")
-        yield stack
-    finally:
-        stack.stop()
+        raise LocalError(f"A `make run` is under way here (pid {record.owner_pid}); wait until it ends.")
+    with explained_refusals():
+        if record:
+            stack.join(record)
+            teller.tell(f"Using the stack that runs on {stack.url}")
+            yield stack
+            return
+        try:
+            stack.start()
+            teller.tell("Starting the store and Airflow")
+            yield stack
+        except BaseException:
+            stack.stop()
+            raise
+        if is_owned:
+            stack.stop()
 
 
 def make_stack(*, is_owned: bool) -> Stack:

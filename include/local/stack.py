@@ -1,8 +1,6 @@
 """One running stack, as those see it who use it: start it or join it, wait for it, stop it."""
 
-import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from functools import cached_property
@@ -13,17 +11,16 @@ from typing import TYPE_CHECKING, Self
 import httpx
 
 from include.keys import Layout
-from include.local.api import AirflowApi
-from include.local.environment import airflow_environment
+from include.local.api import ANSWER_SECONDS, AirflowApi
 from include.local.errors import LocalError, StackError
-from include.local.ports import LOOPBACK, require_free_port
-from include.local.processes import SUPERVISOR_MODULE, find_supervisor, stop_session
+from include.local.launch import Ports, find_reason, launch_supervisor
+from include.local.ports import LOOPBACK, find_free_ports, require_free_port
+from include.local.processes import find_supervisor, stop_session
 from include.local.settings_file import LocalSettings, read_layout, read_settings
 from include.local.state import (
     ADMIN,
     DEFAULT_STATE_DIR,
     PROJECT,
-    REASON_PREFIX,
     Record,
     State,
     read_record,
@@ -154,7 +151,13 @@ class Stack:
         require_free_port(self.s3_port, "S3_PORT")
         self.state.create()
         self.state.keep_logs()
-        self._supervisor = self._start_supervisor()
+        self._supervisor = launch_supervisor(
+            self.state,
+            ports=Ports(ui=self.ui_port, s3=self.s3_port, tasks=find_free_ports(1)[0]),
+            dags_dir=self._dags_dir,
+            is_owned=self._is_owned,
+            is_scheduled=self._is_scheduled,
+        )
 
     def stop(self) -> int:
         """Stop everything that runs or was left behind here. Returns how many processes that were."""
@@ -177,34 +180,12 @@ class Stack:
         """
         # Its imports cost seconds, which pass while Airflow starts.
         hook = self.hook
-        self._wait("The API server", self.api.is_open_to_tasks)
+        # Asking the server of the tasks is also what makes it ready: it is built at its first request, which
+        # would cost the first task seconds.
+        self._wait("The API server of the tasks", self._has_task_server)
         self._wait("Airflow", self.api.is_healthy)
         self.api.create_missing(self.settings)
         create_buckets(hook, self.layout)
-
-    def _start_supervisor(self) -> "subprocess.Popen[bytes]":
-        environment = airflow_environment(
-            self.state,
-            read_secrets(self.state),
-            ui_port=self.ui_port,
-            dags_dir=self._dags_dir,
-            is_scheduled=self._is_scheduled,
-        )
-        with (self.state.logs / "supervisor.log").open("wb") as log:
-            return subprocess.Popen(  # noqa: S603 - the command is ours
-                self._supervisor_command(),
-                env=environment,
-                cwd=self.state.airflow_home,
-                stdin=subprocess.PIPE if self._is_owned else subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-
-    def _supervisor_command(self) -> list[str]:
-        owner = ["--owner", str(os.getpid())] if self._is_owned else []
-        ports = ["--ui-port", str(self.ui_port), "--s3-port", str(self.s3_port)]
-        return [sys.executable, "-m", SUPERVISOR_MODULE, "--state", str(self.state.root), *ports, *owner]
 
     def _wait(self, what: str, is_ready: Callable[[], bool]) -> None:
         end = time.monotonic() + _START_SECONDS
@@ -216,27 +197,37 @@ class Stack:
                 )
             time.sleep(_POLL_SECONDS)
 
-    def require_running(self) -> None:
-        """Check that the stack still runs.
+    def require_running(self, patience_seconds: float = 0.0) -> None:
+        """Check that the stack still runs, and does so for as long as the patience lasts.
 
         Raises
         ------
-        StackError: it does not; says why, as far as its supervisor has said it.
+        StackError: it does not, or is about to end; says why, as far as its supervisor has said it.
         """
-        has_ended = self._supervisor.poll() is not None if self._supervisor else not self.find_running()
-        if has_ended:
-            raise StackError(self._read_reason())
+        end = time.monotonic() + patience_seconds
+        while True:
+            reason = find_reason(self.state)
+            if reason or self._has_ended():
+                raise StackError(reason or f"The stack was stopped. The logs: {self.state.logs}")
+            if time.monotonic() >= end:
+                return
+            time.sleep(_POLL_SECONDS)
 
-    def _read_reason(self) -> str:
-        log = self.state.logs / "supervisor.log"
-        for line in reversed(log.read_text(errors="replace").splitlines()):
-            if line.startswith(REASON_PREFIX):
-                return line.removeprefix(REASON_PREFIX)
-        return f"The stack was stopped. The logs: {self.state.logs}"
+    def _has_ended(self) -> bool:
+        return self._supervisor.poll() is not None if self._supervisor else not self.find_running()
 
     def _has_store(self) -> bool:
-        try:
-            httpx.get(self.endpoint_url, trust_env=False, timeout=2)
-        except httpx.TransportError:
-            return False
-        return True
+        return has_answer(self.endpoint_url)
+
+    def _has_task_server(self) -> bool:
+        record = read_record(self.state)
+        return record is not None and has_answer(f"http://{LOOPBACK}:{record.task_port}/execution/health")
+
+
+def has_answer(url: str) -> bool:
+    """Whether something answers there, be it a refusal."""
+    try:
+        httpx.get(url, trust_env=False, timeout=ANSWER_SECONDS)
+    except httpx.TransportError:
+        return False
+    return True

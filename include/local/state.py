@@ -68,6 +68,7 @@ class Record:
 
     Parameters
     ----------
+    task_port: the door through which tasks talk to Airflow.
     owner_pid: the `make run` that it belongs to and ends with; None for `make up`.
     started_at: seconds since the epoch.
     """
@@ -75,6 +76,7 @@ class Record:
     pid: int
     ui_port: int
     s3_port: int
+    task_port: int
     store_ports: dict[str, int]
     owner_pid: int | None
     started_at: float

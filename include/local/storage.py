@@ -14,7 +14,7 @@ from include.config import CONNECTION_ID
 from include.contract import DATASETS
 from include.keys import Layout
 from include.local.environment import clean_environment
-from include.local.errors import LocalError
+from include.local.errors import LocalError, StackError
 from include.local.settings_file import Connection
 from include.local.state import State
 from include.objects import upload_file
@@ -47,6 +47,20 @@ def _environment(connection: Connection, state: State) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(kept)
+
+
+@contextmanager
+def explained_refusals() -> Iterator[None]:
+    """Turn what the S3 client raises into an error for the person at the keyboard."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise StackError(
+            f"The store did not do what it was asked: {str(error).rstrip('.')}. "
+            "When its credentials in airflow_settings.yaml were changed, `make down` and start again."
+        ) from error
 
 
 def create_buckets(hook: "S3Hook", layout: Layout) -> None:

@@ -44,7 +44,7 @@ def start_store(
     credentials = {"AWS_ACCESS_KEY_ID": login.login, "AWS_SECRET_ACCESS_KEY": login.password}
     with (state.logs / "store.log").open("wb") as log:
         return subprocess.Popen(  # noqa: S603 - the command is ours
-            _command(state.store, s3_port, ports),
+            make_command(state.store, s3_port, ports),
             env=clean_environment() | credentials,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -53,13 +53,17 @@ def start_store(
 
 
 def remove_sockets(ports: dict[str, int], s3_port: int) -> None:
-    """Remove the Unix sockets that SeaweedFS leaves in the temporary folder; their names hold its ports."""
-    for port in (s3_port, *ports.values()):
-        for socket in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108 - SeaweedFS's fixed place
-            socket.unlink(missing_ok=True)
+    """Remove the Unix sockets that SeaweedFS leaves behind in a folder for all, named by its ports."""
+    for socket in find_sockets(Path("/tmp"), {s3_port, *ports.values()}):  # noqa: S108 - where it puts them
+        socket.unlink(missing_ok=True)
 
 
-def _command(data_dir: Path, s3_port: int, ports: dict[str, int]) -> list[str]:
+def find_sockets(folder: Path, ports: set[int]) -> list[Path]:
+    return [path for port in ports for path in folder.glob(f"seaweedfs-*-{port}.sock")]
+
+
+def make_command(data_dir: Path, s3_port: int, ports: dict[str, int]) -> list[str]:
+    """The command of the store, with everything off that can be, and the rest on the loopback address."""
     options = {
         "dir": data_dir,
         "ip": LOOPBACK,

@@ -21,7 +21,7 @@ def print_published(console: Console, layout: Layout, manifest: Mapping[str, Any
         _print_line(console, name, output["key"])
     _print_line(console, "manifest", keys.manifest(layout, day))
     _print_line(console, "data docs", manifest["quality"]["docs_key"])
-    _print_line(console, "copy of all", str(folder))
+    _print_folder(console, folder)
 
 
 def print_refused(console: Console, gate: Mapping[str, Any], folder: Path) -> None:
@@ -32,7 +32,12 @@ def print_refused(console: Console, gate: Mapping[str, Any], folder: Path) -> No
     for fault in gate["faults"]:
         _print_line(console, "", fault)
     _print_line(console, "data docs", gate["quality"]["docs_key"])
-    _print_line(console, "what it left", str(folder))
+    _print_folder(console, folder)
+
+
+def _print_folder(console: Console, folder: Path) -> None:
+    _print_line(console, "copy of all this", str(folder))
+    _print_line(console, "to read in a browser", (folder / "docs" / "index.html").as_uri())
 
 
 def _render_rows(record: Mapping[str, Any]) -> Table:

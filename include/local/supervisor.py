@@ -17,6 +17,7 @@ import signal
 import sys
 import time
 import traceback
+import warnings
 from pathlib import Path
 from types import FrameType
 
@@ -38,8 +39,8 @@ _SHARED_LIBRARIES = (
     "duckdb",
     "great_expectations",
 )
-#: The store needs two seconds. A task that runs needs longer, in vain: it talks to an Airflow that is gone.
-_STOP_SECONDS = 5.0
+#: The store needs one second. A task that runs needs longer, in vain: it talks to an Airflow that is gone.
+_STOP_SECONDS = 4.0
 
 
 class Supervisor:
@@ -70,7 +71,7 @@ class Supervisor:
             time.sleep(_CHECK_SECONDS)
 
     def _start_components(self) -> None:
-        for name, arguments in airflow_components(self._record.ui_port).items():
+        for name, arguments in airflow_components(self._record).items():
             if name == _SCHEDULER:
                 import_shared_libraries()
             self._start_airflow(name, arguments)
@@ -103,6 +104,7 @@ def main() -> int:
         pid=os.getpid(),
         ui_port=options.ui_port,
         s3_port=options.s3_port,
+        task_port=options.task_port,
         store_ports=choose_ports(state),
         owner_pid=options.owner,
         started_at=time.time(),
@@ -111,7 +113,7 @@ def main() -> int:
     try:
         Supervisor(state, record).run()
     except PipelineError as error:
-        print(f"{REASON_PREFIX}{error}", file=sys.stderr)
+        print(f"{REASON_PREFIX}{error}", file=sys.stderr, flush=True)
         return 1
     finally:
         stop_session(state, os.getpid(), grace_seconds=_STOP_SECONDS)
@@ -125,18 +127,25 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--ui-port", type=int, required=True)
     parser.add_argument("--s3-port", type=int, required=True)
+    parser.add_argument("--task-port", type=int, required=True)
     parser.add_argument("--owner", type=int)
     return parser.parse_args()
 
 
-def airflow_components(ui_port: int) -> dict[str, list[str]]:
-    """Airflow's components and their commands. No log servers: the API server reads the logs from disk.
+def airflow_components(record: Record) -> dict[str, list[str]]:
+    """Airflow's components and their commands, the one that takes longest to start first.
 
-    The one that takes longest to start comes first. The scheduler comes last, with the libraries of the
-    tasks imported meanwhile.
+    Tasks have an API server of their own: one server for all can wait for itself. It writes each request of
+    a person to the audit log before anything else, and while SQLite is locked by a task's request of the
+    same server, that request cannot end, until the patience of SQLite does.
+
+    The scheduler comes last, with the libraries of the tasks imported meanwhile. Nothing serves logs over
+    the network: the API server reads them from disk.
     """
+    server = ["api-server", "--host", LOOPBACK, "--workers", "1"]
     return {
-        "api-server": ["api-server", "--host", LOOPBACK, "--port", str(ui_port), "--workers", "1"],
+        "api-server": [*server, "--port", str(record.ui_port), "--apps", "core"],
+        "task-api-server": [*server, "--port", str(record.task_port), "--apps", "execution"],
         "dag-processor": ["dag-processor"],
         "triggerer": ["triggerer", "--skip-serve-logs"],
         _SCHEDULER: ["scheduler", "--skip-serve-logs"],
@@ -160,7 +169,10 @@ def fork_airflow(arguments: list[str], log: Path) -> int:
 
     sys.stdout.flush()
     sys.stderr.flush()
-    pid = os.fork()
+    with warnings.catch_warnings():
+        # Python warns of forks beside threads. Those here belong to OpenBLAS and jemalloc, which see to it.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
     if pid:
         return pid
     code = 1
@@ -201,4 +213,8 @@ def describe_exit(status: int) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Nothing is left to tidy up, and taking down all that was imported costs a second.
+    os._exit(code)

@@ -4,8 +4,7 @@ import datetime as dt
 
 from include.keys import Layout
 from include.local.dag_run import DAG_ID
-from include.local.errors import LocalError
-from include.local.session import Teller, generate_raw_files, make_stack, prepare
+from include.local.session import Teller, generate_raw_files, prepare, use_stack
 from include.local.stack import Stack
 from include.local.state import ADMIN
 from include.local.storage import find_raw_files, has_raw_files, upload_raw_files
@@ -16,21 +15,8 @@ _DAYS = 7
 def start() -> None:
     """Start the stack with the schedule on and a week of raw files, and leave it running."""
     teller = Teller()
-    stack = make_stack(is_owned=False)
-    if record := stack.find_running():
-        if record.owner_pid:
-            raise LocalError(f"A `make run` is under way here (pid {record.owner_pid}); wait until it ends.")
-        stack.join(record)
-        teller.tell("The stack is running already")
+    with use_stack(teller, is_owned=False) as stack:
         _open_schedule(stack, teller)
-        return
-    try:
-        stack.start()
-        teller.tell("Starting the store and Airflow")
-        _open_schedule(stack, teller)
-    except BaseException:
-        stack.stop()
-        raise
 
 
 def stop() -> None:
@@ -47,8 +33,8 @@ def show() -> None:
         print("Nothing is running. `make up` starts the stack.")
         return
     stack.join(record)
-    health = "healthy" if stack.api.is_healthy() else "not healthy"
-    print(f"The stack runs and is {health}: Airflow on {stack.url}, S3 on {stack.endpoint_url}.")
+    health = "is ready" if stack.api.is_healthy() else "is not ready (yet)"
+    print(f"The stack runs and {health}: Airflow on {stack.url}, S3 on {stack.endpoint_url}.")
 
 
 def _open_schedule(stack: Stack, teller: Teller) -> None:
@@ -58,9 +44,9 @@ def _open_schedule(stack: Stack, teller: Teller) -> None:
     days = [today - dt.timedelta(days=age) for age in reversed(range(_DAYS))]
     delivered = [day for day in days if _deliver(stack, layout, day)]
     teller.tell(f"Delivered the raw files of {len(delivered)} days; {len(days) - len(delivered)} were there")
-    stack.api.unpause(DAG_ID)
     # The schedule brings today's run by itself; it never looks back.
     missing = stack.api.backfill(DAG_ID, _midnight(days[0]), _midnight(days[-2]))
+    stack.api.unpause(DAG_ID)
     teller.tell(f"The schedule is on; a backfill runs {missing} earlier days")
     _print_address(stack, teller)
 

@@ -10,8 +10,9 @@ NOT_CHECKED = "could not be checked: its columns are missing or have another typ
 
 
 def describe_failures(result: "ExpectationSuiteValidationResult") -> list[str]:
-    """Each failed expectation in one line, such as `expect_…(quantity): 3 of 1,000 rows`."""
-    return [f"{name_expectation(each)}: {describe(each)}" for each in result.results if not each.success]
+    """Each failed expectation in one line, such as `expect_…(quantity): 3 of 1,000 rows`; sorted."""
+    failed = (each for each in result.results if not each.success)
+    return sorted(f"{name_expectation(each)}: {describe(each)}" for each in failed)
 
 
 def name_expectation(result: "ExpectationValidationResult") -> str:

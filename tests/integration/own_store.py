@@ -82,7 +82,7 @@ def run_own_store(folder: Path) -> Iterator[OwnStore]:
     ports = store.choose_ports(state)
     process = subprocess.Popen(
         # The identities' interface is closed unless it is asked for.
-        [*store._command(state.store, port, ports), "-s3.iam.readOnly=false"],
+        [*store.make_command(state.store, port, ports), "-s3.iam.readOnly=false"],
         env=store.clean_environment()
         | {"AWS_ACCESS_KEY_ID": "owner", "AWS_SECRET_ACCESS_KEY": "owner-secret"},
         stdin=subprocess.DEVNULL,

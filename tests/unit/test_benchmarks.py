@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks import compare, measure, report, transform
-from benchmarks.measure import BenchmarkError, Measurement, Summary
+from benchmarks.measure import BenchmarkError, Measurement, Spread, Summary
 from include.local import transform_files
 
 TIMES = [
@@ -187,31 +187,40 @@ def test_failed_program_is_named_with_its_error(tmp_path: Path) -> None:
         measure.run_module("broken", environment={"PYTHONPATH": str(tmp_path)})
 
 
-def test_findings_are_judged_by_medians() -> None:
+def test_findings_are_medians_of_the_ratios_of_each_round() -> None:
     def summarize(*walls: float, peak: int) -> Summary:
         return Summary([Measurement(wall, wall, peak) for wall in walls])
 
     summaries = {
         "ours": summarize(1, 2, 30, peak=20),
-        "DuckDB": summarize(4, 4, 4, peak=100),
-        "Polars": summarize(8, 1, 8, peak=1),
-        "pandas, tutorial": summarize(5, 5, 5, peak=1),
+        "DuckDB": summarize(4, 4, 300, peak=100),
+        "Polars": summarize(10, 1, 100, peak=1),
+        "pandas, tutorial": summarize(10, 10, 10, peak=1),
     }
     findings = list(transform.judge_contest(summaries))
     assert [(finding.value, finding.is_reached) for finding in findings] == [
-        (0.5, True),
-        (0.2, True),
-        (0.25, True),
-        (0.4, False),
+        (Spread(0.25, 0.1, 0.5), True),
+        (Spread(0.2, 0.2, 0.2), True),
+        (Spread(0.3, 0.1, 2), True),
+        (Spread(0.2, 0.1, 3), True),
     ]
+    assert not report.Finding("slow", Spread.of([0.2, 0.6, 0.7]), 0.5).is_reached
 
 
 def test_json_holds_what_is_needed_to_judge_the_figures(tmp_path: Path) -> None:
-    found = report.Report("small", [report.Finding("time", 0.4, 0.5)], {"transform": {"ours": []}})
+    found = report.Report(
+        "small", [report.Finding("time", Spread(0.4, 0.3, 0.6), 0.5)], {"transform": {"ours": []}}
+    )
     report.write_json(found, tmp_path / "new" / "report.json")
     content = json.loads((tmp_path / "new" / "report.json").read_text())
     assert content["findings"] == [
-        {"what": "time", "value": 0.4, "at_most": 0.5, "unit": "×", "is_reached": True}
+        {
+            "what": "time",
+            "value": {"median": 0.4, "low": 0.3, "high": 0.6},
+            "at_most": 0.5,
+            "unit": "×",
+            "is_reached": True,
+        }
     ]
     assert content["details"] == {"transform": {"ours": []}}
     assert content["machine"]["cores"] == os.cpu_count()

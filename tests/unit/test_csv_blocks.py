@@ -51,7 +51,8 @@ CASES: dict[str, tuple[str, Rows, list[Line]]] = {
     ),
     "a quote inside an unquoted field": ('1,27" screen\n3,4\n', [(2, "1", '27" screen'), (3, "3", "4")], []),
     "an inch sign and an open quote": ('5" x,"6\n7,8\n', [(3, "7", "8")], [Line(2, '5" x,"6')]),
-    "text behind a closing quote": ('"1"x,2\n', [(2, "1x", "2")], []),
+    "text behind a closing quote": ('"1"x,2\n3,4\n', [(3, "3", "4")], [Line(2, '"1"x,2')]),
+    "a quote opened too early": ('"1,"x, y",2\n3,4\n', [(3, "3", "4")], [Line(2, '"1,"x, y",2')]),
     "not ASCII": ("é,名\n", [(2, "é", "名")], []),
 }
 

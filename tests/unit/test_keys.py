@@ -37,3 +37,13 @@ def test_the_snapshot_of_a_compressed_file_keeps_its_suffix() -> None:
 
     assert keys.raw(layout, DAY, "orders") == "s3://ecommerce-raw/in/orders/2026-11-21.csv.gz"
     assert keys.snapshot(layout, DAY, "run", "orders").endswith("/orders.csv.gz")
+
+
+def test_a_run_id_cannot_leave_its_folder() -> None:
+    assert [keys.safe(run) for run in ("..", "../x", ".", "a/b", "é%20")] == [
+        "-.",
+        "-.-x",
+        "-",
+        "a-b",
+        "--20",
+    ]

@@ -59,8 +59,9 @@ def test_the_local_stack_declares_every_pool_that_the_dags_use() -> None:
 @pytest.mark.parametrize("setting", list_settings().items(), ids=lambda setting: setting[0])
 def test_the_readme_has_a_line_for_every_setting(setting: tuple[str, str]) -> None:
     name, default = setting
+    shown = f"`{default}`" if default else "empty"
 
-    assert f"| `{name}` | `{default}` |" in README
+    assert f"| `{name}` | {shown} |" in README
 
 
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)

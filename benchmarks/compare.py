@@ -1,0 +1,71 @@
+"""Do two contestants agree? Usage: `python -m benchmarks.compare OUR_DIR THEIR_DIR [--every-row]`.
+
+Order of rows and details of types do not count; every value does. Prints one line for each difference.
+"""
+
+# ruff: noqa: S608  # all names in the queries are the contract's own
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from include.contract import DATASETS, ORDERS, Dataset, Kind, published_orders
+
+SQL_TYPES = {
+    Kind.TEXT: "VARCHAR",
+    Kind.WHOLE_NUMBER: "BIGINT",
+    Kind.DECIMAL: "DECIMAL(18, 4)",
+    Kind.WIDE_DECIMAL: "DECIMAL(38, 4)",
+    Kind.TIMESTAMP: "TIMESTAMPTZ",
+}
+
+
+def find_differences(ours: Path, theirs: Path, *, every_row: bool) -> Iterator[str]:
+    """Compare row for row, or by the number of rows and a sum of hashes that any changed value changes."""
+    compare = compare_rows if every_row else compare_checksums
+    for dataset in DATASETS.values():
+        yield from compare(f"{dataset.name}.parquet", published_values(dataset), ours, theirs)
+        yield from compare(f"quarantine/{dataset.name}.parquet", quarantined_values(dataset), ours, theirs)
+
+
+def published_values(dataset: Dataset) -> str:
+    columns = published_orders() if dataset is ORDERS else dataset.columns
+    return ", ".join(f"{column.name}::{SQL_TYPES[column.kind]} AS {column.name}" for column in columns)
+
+
+def quarantined_values(dataset: Dataset) -> str:
+    names = ", ".join(f"{name}::VARCHAR AS {name}" for name in dataset.column_names)
+    return f"{names}, list_sort(reasons) AS reasons, source_key, line_number::BIGINT AS line_number, raw_line"
+
+
+def compare_rows(file: str, values: str, ours: Path, theirs: Path) -> Iterator[str]:
+    for one, other, whose in (ours, theirs, "only ours"), (theirs, ours, "only theirs"):
+        rows = f"SELECT {values} FROM {{}} EXCEPT ALL SELECT {values} FROM {{}}"
+        query = f"SELECT rows::VARCHAR FROM ({rows}) AS rows LIMIT 10"
+        yield from (f"{file}: {whose}: {row}" for (row,) in ask(query, one / file, other / file))
+
+
+def compare_checksums(file: str, values: str, ours: Path, theirs: Path) -> Iterator[str]:
+    query = f"SELECT count(*), sum(hash(rows)::HUGEINT) FROM (SELECT {values} FROM {{}}) AS rows"
+    one, other = ask(query, ours / file), ask(query, theirs / file)
+    if one != other:
+        yield f"{file}: our rows and checksum are {one[0]}, theirs {other[0]}"
+
+
+def ask(query: str, *paths: Path) -> list[tuple[Any, ...]]:
+    quoted = ("'" + str(path).replace("'", "''") + "'" for path in paths)
+    return duckdb.execute(query.format(*quoted)).fetchall()
+
+
+def main(arguments: list[str]) -> None:
+    duckdb.execute("SET TimeZone = 'UTC'")
+    ours, theirs, *options = arguments
+    for difference in find_differences(Path(ours), Path(theirs), every_row="--every-row" in options):
+        print(difference)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

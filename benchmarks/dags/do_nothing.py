@@ -1,0 +1,49 @@
+"""The shape of the pipeline without its work: what Airflow itself takes for such a run."""
+
+import datetime as dt
+from typing import Any
+
+from airflow.sdk import CronTriggerTimetable, dag, task
+
+
+@dag(
+    dag_id="do_nothing",
+    schedule=CronTriggerTimetable("0 0 * * *", timezone="UTC"),
+    start_date=dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
+    catchup=False,
+    max_active_runs=16,
+)
+def do_nothing() -> None:
+    extracted = extract()
+    transformed = transform(extracted)
+    quality = validate(extracted, transformed)
+    wait_for_raw_files() >> extracted
+    publish(extracted, transformed, quality)
+
+
+@task
+def wait_for_raw_files() -> None:
+    pass
+
+
+@task
+def extract() -> None:
+    pass
+
+
+@task
+def transform(extracted: Any) -> None:
+    pass
+
+
+@task
+def validate(extracted: Any, transformed: Any) -> None:
+    pass
+
+
+@task
+def publish(extracted: Any, transformed: Any, quality: Any) -> None:
+    pass
+
+
+DAG = do_nothing()

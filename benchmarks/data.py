@@ -1,0 +1,81 @@
+"""The raw files of the benchmarks: generated once, kept under `.local/bench/`."""
+
+import datetime as dt
+import gzip
+import hashlib
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.measure import PROJECT, run_module
+from include.contract import DATASETS, MALFORMED_ROW
+
+FOLDER = PROJECT / ".local" / "bench"
+#: The day on which the shop has exactly the accounts asked for.
+DAY = dt.date(2026, 12, 14)
+_GENERATOR = ("include/generate.py", "include/spoil.py", "include/contract.py", "benchmarks/data.py")
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many rows the three files have."""
+
+    orders: int
+    customers: int
+    products: int
+
+
+def prepare_raw_files(size: Size) -> Path:
+    """The folder with the files of a size; made again when the generator has changed.
+
+    About 1 % of the rows are dirty, with every reason except malformed rows: the tools have no common
+    notion of how to go on behind them.
+    """
+    fingerprint = hashlib.sha256(b"".join((PROJECT / path).read_bytes() for path in _GENERATOR)).hexdigest()[
+        :12
+    ]
+    name = f"{size.orders}-{size.customers}-{size.products}"
+    folder = FOLDER / "raw" / f"{name}-{fingerprint}"
+    if not folder.exists():
+        for stale in (FOLDER / "raw").glob(f"{name}-*"):
+            shutil.rmtree(stale)
+        unfinished = folder.with_suffix(".unfinished")
+        # In a process of its own: see `run_module`.
+        run_module("benchmarks.data", unfinished, size.orders, size.customers, size.products)
+        unfinished.rename(folder)
+    return folder
+
+
+def prepare_compressed_files(folder: Path) -> Path:
+    """The same files as `.csv.gz`, at the level that gzip uses by default."""
+    compressed = folder.with_name(folder.name + "-gz")
+    if not compressed.exists():
+        unfinished = compressed.with_suffix(".unfinished")
+        unfinished.mkdir(exist_ok=True)
+        for name in DATASETS:
+            with (
+                (folder / f"{name}.csv").open("rb") as plain,
+                gzip.open(unfinished / f"{name}.csv.gz", "wb", compresslevel=6) as target,
+            ):
+                shutil.copyfileobj(plain, target, 1024 * 1024)
+        unfinished.rename(compressed)
+    return compressed
+
+
+def generate_raw_files(folder: Path, size: Size) -> None:
+    from include.generate import generate
+
+    generate(
+        DAY,
+        folder,
+        orders=size.orders,
+        customers=size.customers,
+        products=size.products,
+        leave_out={MALFORMED_ROW},
+    )
+
+
+if __name__ == "__main__":
+    import sys
+
+    generate_raw_files(Path(sys.argv[1]), Size(*map(int, sys.argv[2:])))

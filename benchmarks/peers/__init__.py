@@ -1,0 +1,1 @@
+"""The transform in other tools: the same input, the same rows out, written as their experts would."""

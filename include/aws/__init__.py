@@ -1,0 +1,1 @@
+"""What runs the pipeline on AWS: policies, templates, the deploy command, and the watchdog."""

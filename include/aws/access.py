@@ -1,0 +1,213 @@
+"""The access template: roles for the identities of `policies.py`, and who may take them on."""
+
+from typing import Any
+
+import yaml
+
+from include.aws import policies
+from include.aws.policies import Place, Policy
+from include.keys import Layout
+
+Json = dict[str, Any]
+
+HEADER = """\
+# Written by `python -m include.aws build` from include/aws/policies.py and include/aws/access.py.
+# Change those, not this file: a test compares them.
+"""
+#: The layout of the template: its buckets are parameters.
+LAYOUT = Layout(
+    raw_bucket="${RawBucket}", curated_bucket="${CuratedBucket}", quality_bucket="${QualityBucket}"
+)
+
+PARAMETERS = {
+    "Name": "Begins the name of everything that is deployed together.",
+    "RawBucket": "Where producers deliver.",
+    "CuratedBucket": "Where the pipeline works and publishes.",
+    "QualityBucket": "Where the data-quality site lies.",
+    "ArtifactBucket": "Where releases, settings and task logs lie.",
+    "MetricsNamespace": "The CloudWatch namespace of the pipeline's metrics.",
+}
+#: Trusted beside the account's own instances; both may stay empty.
+TRUST_PARAMETERS = {
+    "WorkerPrincipal": "ARN of a role that may act as the workers, such as the one of an Astro deployment.",
+    "MwaaEnvironment": "Name of the MWAA environment whose execution role the workers' role is.",
+}
+
+
+def build_access(layout: Layout = LAYOUT, place: Place | None = None) -> str:
+    """The template as YAML; a layout with other prefixes than the defaults gives another one."""
+    place = place or Place()
+    template = {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": "Who may do what in the e-commerce pipeline",
+        "Parameters": make_parameters(),
+        "Conditions": {
+            f"Has{name}": {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]} for name in TRUST_PARAMETERS
+        },
+        "Resources": make_resources(layout, place),
+        "Outputs": make_outputs(),
+    }
+    text: str = yaml.dump(substitute(template), Dumper=_Dumper, sort_keys=False, width=110)
+    return HEADER + text
+
+
+def make_parameters() -> Json:
+    return {
+        **{name: {"Type": "String", "Description": text} for name, text in PARAMETERS.items()},
+        **{
+            name: {"Type": "String", "Default": "", "Description": text}
+            for name, text in TRUST_PARAMETERS.items()
+        },
+    }
+
+
+def make_resources(layout: Layout, place: Place) -> Json:
+    own_account = {"AWS": place_root(place)}
+    return {
+        "WorkerDataPolicy": make_policy(
+            "S3, as the pipeline's tasks need it", policies.worker_data(layout, place)
+        ),
+        "WorkerServicesPolicy": make_policy(
+            "Alerts, metrics, secrets, logs and Glue", policies.worker_services(place)
+        ),
+        "GlueJobPolicy": make_policy("The Spark job", policies.glue_job(layout, place)),
+        "ProducerPolicy": make_policy("Delivers raw files", policies.producer(layout, place)),
+        "DocsReaderPolicy": make_policy("Reads the data-quality site", policies.docs_reader(layout, place)),
+        "WatchdogPolicy": make_policy("Looks for the newest manifest", policies.watchdog(layout, place)),
+        "MwaaPolicy": {
+            **make_policy("What MWAA asks of an execution role", mwaa_policy(place)),
+            "Condition": "HasMwaaEnvironment",
+        },
+        "WorkerRole": make_worker_role(place),
+        "GlueJobRole": make_role(place, "glue", trust({"Service": "glue.amazonaws.com"}), "GlueJobPolicy"),
+        "ProducerRole": make_role(place, "producer", trust(own_account), "ProducerPolicy"),
+        "DocsReaderRole": make_role(place, "docs-reader", trust(own_account), "DocsReaderPolicy"),
+        "WatchdogRole": make_role(
+            place, "watchdog", trust({"Service": "lambda.amazonaws.com"}), "WatchdogPolicy"
+        ),
+        "WorkerInstanceProfile": {
+            "Type": "AWS::IAM::InstanceProfile",
+            "Properties": {"InstanceProfileName": f"{place.name}-worker", "Roles": [{"Ref": "WorkerRole"}]},
+        },
+    }
+
+
+def make_outputs() -> Json:
+    roles = ("WorkerRole", "GlueJobRole", "ProducerRole", "DocsReaderRole", "WatchdogRole")
+    return {
+        **{f"{role}Arn": {"Value": {"Fn::GetAtt": [role, "Arn"]}} for role in roles},
+        "WorkerInstanceProfileName": {"Value": {"Ref": "WorkerInstanceProfile"}},
+    }
+
+
+def make_policy(description: str, document: Policy) -> Json:
+    return {
+        "Type": "AWS::IAM::ManagedPolicy",
+        "Properties": {"Description": description, "PolicyDocument": document},
+    }
+
+
+def make_role(place: Place, suffix: str, trust_policy: Policy, *policy_names: str) -> Json:
+    return {
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "RoleName": f"{place.name}-{suffix}",
+            "AssumeRolePolicyDocument": trust_policy,
+            "ManagedPolicyArns": [{"Ref": name} for name in policy_names],
+        },
+    }
+
+
+def make_worker_role(place: Place) -> Json:
+    """The workers' role: taken on by an instance, by a named role, or by an MWAA environment."""
+    role = make_role(place, "worker", trust({"Service": "ec2.amazonaws.com"}), "WorkerDataPolicy")
+    statements = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    mwaa = {"Service": ["airflow.amazonaws.com", "airflow-env.amazonaws.com"]}
+    statements.append(when("HasWorkerPrincipal", trust({"AWS": {"Ref": "WorkerPrincipal"}})["Statement"][0]))
+    statements.append(when("HasMwaaEnvironment", trust(mwaa)["Statement"][0]))
+    role["Properties"]["ManagedPolicyArns"] += [
+        {"Ref": "WorkerServicesPolicy"},
+        # The Systems Manager agent replaces SSH and its open port.
+        f"arn:{place.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore",
+        when("HasMwaaEnvironment", {"Ref": "MwaaPolicy"}),
+    ]
+    return role
+
+
+def mwaa_policy(place: Place) -> Policy:
+    """What an MWAA execution role needs beside the pipeline's own rights, as MWAA's manual lists it."""
+    environment = "${MwaaEnvironment}"
+    via = {"StringLike": {"kms:ViaService": f"sqs.{place.region}.amazonaws.com"}}
+    queue = f"arn:{place.partition}:sqs:{place.region}:*:airflow-celery-*"
+    return policies.policy(
+        policies.allow(
+            "ReportHealth", ["airflow:PublishMetrics"], place.arn("airflow", f"environment/{environment}")
+        ),
+        policies.allow(
+            "ReadCode",
+            ["s3:GetObject*", "s3:GetBucket*", "s3:List*"],
+            place.bucket_arn(place.artifact_bucket),
+            place.object_arn(f"s3://{place.artifact_bucket}/*"),
+        ),
+        policies.allow("CheckPublicAccess", ["s3:GetAccountPublicAccessBlock"], "*"),
+        policies.allow(
+            "WriteLogs",
+            [
+                "logs:CreateLogStream",
+                "logs:CreateLogGroup",
+                "logs:PutLogEvents",
+                "logs:GetLogEvents",
+                "logs:GetLogRecord",
+                "logs:GetLogGroupFields",
+                "logs:GetQueryResults",
+            ],
+            place.arn("logs", f"log-group:airflow-{environment}-*"),
+        ),
+        policies.allow("SendHealthMetrics", ["cloudwatch:PutMetricData"], "*"),
+        policies.allow(
+            "UseQueues",
+            [
+                "sqs:ChangeMessageVisibility",
+                "sqs:DeleteMessage",
+                "sqs:GetQueueAttributes",
+                "sqs:GetQueueUrl",
+                "sqs:ReceiveMessage",
+                "sqs:SendMessage",
+            ],
+            queue,
+        ),
+        {
+            **policies.allow(
+                "ReadQueues", ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey*", "kms:Encrypt"], "*"
+            ),
+            "Condition": via,
+        },
+    )
+
+
+def trust(principal: Json) -> Policy:
+    return policies.policy({"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"})
+
+
+def place_root(place: Place) -> str:
+    return f"arn:{place.partition}:iam::{place.account}:root"
+
+
+def when(condition: str, value: Any) -> Json:
+    return {"Fn::If": [condition, value, {"Ref": "AWS::NoValue"}]}
+
+
+def substitute(value: Any) -> Any:
+    """Have CloudFormation fill in every text that holds a `${…}`."""
+    if isinstance(value, dict):
+        return {key: substitute(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [substitute(each) for each in value]
+    return {"Fn::Sub": value} if isinstance(value, str) and "${" in value else value
+
+
+class _Dumper(yaml.SafeDumper):
+    """Repeats what occurs twice: aliases are valid YAML and hard to read."""
+
+    def ignore_aliases(self, _data: Any) -> bool:
+        return True

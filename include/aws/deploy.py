@@ -1,0 +1,123 @@
+"""Deploy: validate, package, show what would change, and after a yes do it. Safe to repeat."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from include.aws.cloudformation import ChangeSet, CloudFormation
+from include.aws.release import build_release, release_key
+from include.aws.settings import format_environment, make_environment
+from include.aws.stacks import STACKS, Deployment
+
+Ask = Callable[[str], bool]
+Tell = Callable[[str], None]
+
+CURRENT_RELEASE = "releases/current.zip"
+SETTINGS_KEY = "config/airflow.env"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extras:
+    """The stacks that not every deployment has.
+
+    Parameters
+    ----------
+    glue_script: the job's script on this machine.
+    is_on_instance: Airflow runs on an EC2 instance of the deployment's own.
+    """
+
+    glue_script: Path | None = None
+    is_on_instance: bool = False
+
+    def stacks(self) -> list[str]:
+        """The stacks to deploy, in order."""
+        left_out = {"glue": not self.glue_script, "instance": not self.is_on_instance}
+        return [stack for stack in STACKS if not left_out.get(stack)]
+
+
+def deploy(session: Any, deployment: Deployment, extras: Extras, ask: Ask, tell: Tell) -> bool:
+    """Bring every stack to what the templates say. Returns False when the plan was turned down.
+
+    Raises
+    ------
+    StackFailedError: CloudFormation refused a plan, or could not carry it out.
+    """
+    formation = CloudFormation(session.client("cloudformation"))
+    release = build_release()
+    values = deployment.values(release_key(release)) | script_value(extras)
+    plans = [
+        formation.plan(deployment.stack_name(stack), deployment.template(stack), values)
+        for stack in extras.stacks()
+    ]
+    for line in describe_plans(plans):
+        tell(line)
+    wanted = [plan for plan in plans if plan.is_needed]
+    if wanted and not ask("Carry this out?"):
+        for plan in wanted:
+            formation.discard(plan)
+        return False
+    uploads = Uploads(session.client("s3"), deployment, release, extras)
+    carry_out(formation, plans, uploads, tell)
+    for plan in plans:
+        for name, value in formation.read_outputs(plan.stack_name).items():
+            tell(f"{name}: {value}")
+    return True
+
+
+def carry_out(formation: CloudFormation, plans: list[ChangeSet], uploads: "Uploads", tell: Tell) -> None:
+    """The first stack makes the bucket that the others take their code from."""
+    for position, plan in enumerate(plans):
+        if plan.is_needed:
+            tell(f"{plan.stack_name}: under way")
+            formation.execute(plan)
+            tell(f"{plan.stack_name}: done")
+        if position == 0:
+            for key in uploads.upload():
+                tell(f"uploaded {key}")
+
+
+def describe_plans(plans: list[ChangeSet]) -> Iterator[str]:
+    """What would change, a line each."""
+    for plan in plans:
+        yield (
+            f"{plan.stack_name}: {len(plan.changes)} changes"
+            if plan.is_needed
+            else f"{plan.stack_name}: as it is"
+        )
+        for change in plan.changes:
+            warning = "  REPLACED" if change.replacement == "True" else ""
+            yield f"  {change.action:<8}{change.resource_type:<34}{change.logical_id}{warning}"
+
+
+def script_value(extras: Extras) -> dict[str, str]:
+    return {"ScriptKey": f"glue/{extras.glue_script.name}"} if extras.glue_script else {}
+
+
+class Uploads:
+    """What lies in the artifact bucket: the release, the settings, and the Glue script."""
+
+    def __init__(self, s3: Any, deployment: Deployment, release: bytes, extras: Extras) -> None:
+        self._s3 = s3
+        self._bucket = deployment.artifact_bucket
+        self._bodies = {
+            release_key(release): release,
+            CURRENT_RELEASE: release,
+            SETTINGS_KEY: format_environment(make_environment(deployment)).encode(),
+        }
+        if extras.glue_script:
+            self._bodies[f"glue/{extras.glue_script.name}"] = extras.glue_script.read_bytes()
+
+    def upload(self) -> Iterator[str]:
+        """Store what is not there yet with the same bytes. Yields the keys that were written."""
+        for key, body in self._bodies.items():
+            if self._read(key) != body:
+                self._s3.put_object(Bucket=self._bucket, Key=key, Body=body)
+                yield key
+
+    def _read(self, key: str) -> bytes | None:
+        try:
+            body: bytes = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        except self._s3.exceptions.NoSuchKey:
+            return None
+        return body

@@ -1,0 +1,227 @@
+"""What each identity may do, as IAM policy documents: the only place that says so.
+
+The templates are built from these documents, and the least-privilege test holds the object store to them.
+Pure functions of the layout and the place; standard library only.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from include import keys
+from include.contract import DATASETS
+from include.keys import Layout
+
+Statement = dict[str, Any]
+Policy = dict[str, Any]
+
+#: IAM's `?` stands for one character: a key that is no day does not fit.
+DAY = "????-??-??"
+READ_AND_WRITE = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where the policies apply. The defaults are what CloudFormation fills in.
+
+    Parameters
+    ----------
+    name: begins the name of everything that is deployed together.
+    """
+
+    name: str = "${Name}"
+    partition: str = "${AWS::Partition}"
+    region: str = "${AWS::Region}"
+    account: str = "${AWS::AccountId}"
+    artifact_bucket: str = "${ArtifactBucket}"
+    metrics_namespace: str = "${MetricsNamespace}"
+
+    def arn(self, service: str, resource: str) -> str:
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+
+    def object_arn(self, url: str) -> str:
+        """The ARN of an object, or of a pattern of objects, from its URL."""
+        return f"arn:{self.partition}:s3:::{url.removeprefix('s3://')}"
+
+    def bucket_arn(self, bucket: str) -> str:
+        return f"arn:{self.partition}:s3:::{bucket}"
+
+    @property
+    def alert_topic(self) -> str:
+        return self.arn("sns", f"{self.name}-alerts")
+
+    @property
+    def task_logs(self) -> str:
+        return self.arn("logs", f"log-group:/{self.name}/tasks")
+
+
+def worker_data(layout: Layout, place: Place) -> Policy:
+    """The pipeline's tasks in S3: read raw, write everything else, delete nothing."""
+    published = [published_at(layout, dataset) for dataset in DATASETS]
+    quarantine = [keys.quarantine(layout, DAY, dataset) for dataset in DATASETS]
+    vouched = [*published, *quarantine, keys.manifest(layout, DAY)]
+    return policy(
+        # Without the right to list, S3 answers 403 and not 404 for an object that is not there yet, and the
+        # sensor would fail in place of waiting.
+        allow("ListBuckets", ["s3:ListBucket"], *(place.bucket_arn(name) for name in buckets(layout))),
+        # A copy takes the tags that a producer set with it, and is refused without the right to.
+        allow("ReadRaw", ["s3:GetObject", "s3:GetObjectTagging"], *raw_arns(layout, place)),
+        allow("PinRaw", [*READ_AND_WRITE, "s3:PutObjectTagging"], place.object_arn(snapshots(layout))),
+        allow("Stage", READ_AND_WRITE, place.object_arn(staged(layout))),
+        allow("Publish", READ_AND_WRITE, *map(place.object_arn, vouched)),
+        allow("WriteDocs", READ_AND_WRITE, place.object_arn(keys.docs(layout, "*"))),
+    )
+
+
+def worker_services(place: Place) -> Policy:
+    """What the tasks use beside S3: alerts, metrics, secrets, logs, the Glue job and the Glue table."""
+    return policy(
+        allow("Alert", ["sns:Publish"], place.alert_topic),
+        send_metrics(place),
+        allow(
+            "ReadSecrets",
+            ["secretsmanager:GetSecretValue"],
+            place.arn("secretsmanager", f"secret:{place.name}/*"),
+        ),
+        # The log handler looks for its group among all of the account.
+        allow("FindLogGroup", ["logs:DescribeLogGroups"], "*"),
+        allow(
+            "WriteTaskLogs",
+            ["logs:CreateLogStream", "logs:PutLogEvents", "logs:GetLogEvents"],
+            f"{place.task_logs}:*",
+        ),
+        allow(
+            "RunGlueJob",
+            ["glue:GetJob", "glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"],
+            place.arn("glue", f"job/{place.name}-transform"),
+        ),
+        allow(
+            "RegisterPartitions",
+            [
+                "glue:GetTable",
+                "glue:UpdateTable",
+                "glue:GetPartition",
+                "glue:GetPartitions",
+                "glue:CreatePartition",
+                "glue:BatchCreatePartition",
+                "glue:UpdatePartition",
+            ],
+            *catalog_arns(place),
+        ),
+        allow("ListArtifacts", ["s3:ListBucket"], place.bucket_arn(place.artifact_bucket)),
+        allow("ReadRelease", ["s3:GetObject"], *release_arns(place)),
+        allow(
+            "WriteTaskLogsToS3",
+            ["s3:GetObject", "s3:PutObject"],
+            place.object_arn(f"s3://{place.artifact_bucket}/task-logs/*"),
+        ),
+    )
+
+
+def glue_job(layout: Layout, place: Place) -> Policy:
+    """The Spark job: a run's snapshot in, its staged files out. It may clear what a try of its own left."""
+    return policy(
+        allow("ListCurated", ["s3:ListBucket"], place.bucket_arn(layout.curated_bucket)),
+        allow("ReadSnapshot", ["s3:GetObject"], place.object_arn(snapshots(layout))),
+        allow("Stage", [*READ_AND_WRITE, "s3:DeleteObject"], place.object_arn(staged(layout))),
+        allow("ReadRelease", ["s3:GetObject"], *release_arns(place)),
+        allow(
+            "WriteLogs",
+            ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
+            place.arn("logs", "log-group:/aws-glue/*"),
+        ),
+        send_metrics(place, "Glue"),
+    )
+
+
+def producer(layout: Layout, place: Place) -> Policy:
+    """Whoever delivers: writes raw files, and can neither read nor remove what was delivered."""
+    return policy(
+        allow("Deliver", ["s3:PutObject", "s3:AbortMultipartUpload"], *raw_arns(layout, place)),
+    )
+
+
+def docs_reader(layout: Layout, place: Place) -> Policy:
+    """Whoever shows the data-quality site: its pages, and the manifests that it counts from."""
+    return policy(
+        allow(
+            "ListDays",
+            ["s3:ListBucket"],
+            *map(place.bucket_arn, (layout.quality_bucket, layout.curated_bucket)),
+        ),
+        allow("ReadDocs", ["s3:GetObject"], place.object_arn(keys.docs(layout, "*"))),
+        allow("ReadManifests", ["s3:GetObject"], place.object_arn(keys.manifest(layout, DAY))),
+    )
+
+
+def watchdog(layout: Layout, place: Place) -> Policy:
+    """The watchdog: looks for manifests, reports how old the newest is."""
+    return policy(
+        allow("ListCurated", ["s3:ListBucket"], place.bucket_arn(layout.curated_bucket)),
+        allow("ReadManifests", ["s3:GetObject"], place.object_arn(keys.manifest(layout, DAY))),
+        send_metrics(place),
+        allow(
+            "WriteLogs",
+            ["logs:CreateLogStream", "logs:PutLogEvents"],
+            place.arn("logs", f"log-group:/aws/lambda/{place.name}-watchdog:*"),
+        ),
+    )
+
+
+def policy(*statements: Statement) -> Policy:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def allow(sid: str, actions: list[str], *resources: str) -> Statement:
+    return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": list(resources)}
+
+
+def send_metrics(place: Place, *more_namespaces: str) -> Statement:
+    """CloudWatch knows no resource for metrics; the namespace is what can be narrowed."""
+    namespaces = [place.metrics_namespace, *more_namespaces]
+    statement = allow("SendMetrics", ["cloudwatch:PutMetricData"], "*")
+    return {**statement, "Condition": {"StringEquals": {"cloudwatch:namespace": namespaces}}}
+
+
+def buckets(layout: Layout) -> list[str]:
+    """The buckets of the pipeline; fewer than three where prefixes share one."""
+    return list(dict.fromkeys((layout.raw_bucket, layout.curated_bucket, layout.quality_bucket)))
+
+
+def raw_arns(layout: Layout, place: Place) -> list[str]:
+    return [place.object_arn(keys.raw(layout, DAY, dataset)) for dataset in DATASETS]
+
+
+def published_at(layout: Layout, dataset: str) -> str:
+    """A published day of a dataset: everything below its partition, since an engine may write many files."""
+    return keys.published(layout, DAY, dataset).rpartition("/")[0] + "/*"
+
+
+def snapshots(layout: Layout) -> str:
+    return everything_below(keys.snapshot(layout, "*", "run", "dataset"))
+
+
+def staged(layout: Layout) -> str:
+    return everything_below(keys.staged(layout, "*", "run", "name"))
+
+
+def everything_below(url: str) -> str:
+    """The pattern of all keys that begin with what stands before the first `*`."""
+    return url.partition("*")[0] + "*"
+
+
+def release_arns(place: Place) -> list[str]:
+    folders = ("releases", "config")
+    return [place.object_arn(f"s3://{place.artifact_bucket}/{folder}/*") for folder in folders]
+
+
+def catalog_arns(place: Place) -> list[str]:
+    """The table of published orders and what contains it, all of which Glue checks."""
+    database = glue_database(place)
+    return [
+        place.arn("glue", resource)
+        for resource in ("catalog", f"database/{database}", f"table/{database}/orders")
+    ]
+
+
+def glue_database(place: Place) -> str:
+    return f"{place.name}_curated"

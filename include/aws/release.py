@@ -1,0 +1,46 @@
+"""The packaged release: what a machine needs to run the pipeline, as one zip file.
+
+The same sources give the same bytes, so that a deployment without changes changes nothing.
+"""
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+FOLDERS = ("dags", "include", "plugins")
+FILES = ("requirements.txt", "requirements.lock")
+#: Made for one machine or made by running; of no use elsewhere.
+LEFT_OUT = ("include/local/",)
+SUFFIXES_LEFT_OUT = (".pyc",)
+#: Zip files know no earlier time.
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def build_release(project: Path = PROJECT) -> bytes:
+    """The zip file's bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in find_files(project):
+            entry = zipfile.ZipInfo(path.relative_to(project).as_posix(), date_time=_EPOCH)
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def find_files(project: Path) -> Iterator[Path]:
+    """The files of a release, in the order of their names."""
+    found = [project / name for name in FILES]
+    for folder in FOLDERS:
+        found += [path for path in (project / folder).rglob("*") if path.is_file()]
+    for path in sorted(found):
+        name = path.relative_to(project).as_posix()
+        if not name.startswith(LEFT_OUT) and path.suffix not in SUFFIXES_LEFT_OUT:
+            yield path
+
+
+def release_key(release: bytes) -> str:
+    """Where a release lies in the artifact bucket: named by its content."""
+    return f"releases/{hashlib.sha256(release).hexdigest()[:16]}.zip"

@@ -1,0 +1,107 @@
+"""The stacks of one deployment: which there are, in which order, and what goes into each."""
+
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from include.aws.access import build_access
+from include.aws.errors import AwsError
+from include.keys import Layout
+
+TEMPLATES = Path(__file__).with_name("templates")
+#: In the order of creation; the reverse is the order of deletion.
+STACKS = ("data", "access", "monitoring", "glue", "instance")
+#: Holds the data, and outlives the others.
+DATA = "data"
+_NAME = re.compile(r"[a-z][a-z0-9]{1,19}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """One deployment of the pipeline in one account and region.
+
+    Parameters
+    ----------
+    name: begins the name of everything, so that several can live in one account.
+    overrides: parameters of the templates that differ from their defaults.
+    """
+
+    name: str
+    account: str
+    region: str
+    partition: str = "aws"
+    raw_key_template: str = Layout.raw_key_template
+    docs_prefix: str = Layout.docs_prefix
+    overrides: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise AwsError(
+                f"--name {self.name!r} cannot be used: give 2 to 20 lower-case letters and digits that begin "
+                "with a letter, such as ecommerce."
+            )
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The buckets carry the account and region, since their names are taken world-wide."""
+        suffix = f"{self.account}-{self.region}"
+        return Layout(
+            raw_bucket=f"{self.name}-raw-{suffix}",
+            raw_key_template=self.raw_key_template,
+            curated_bucket=f"{self.name}-curated-{suffix}",
+            quality_bucket=f"{self.name}-quality-{suffix}",
+            docs_prefix=self.docs_prefix,
+        )
+
+    @property
+    def artifact_bucket(self) -> str:
+        return f"{self.name}-artifacts-{self.account}-{self.region}"
+
+    @property
+    def metrics_namespace(self) -> str:
+        return f"{self.name}/pipeline"
+
+    @property
+    def buckets(self) -> list[str]:
+        layout = self.layout
+        return [layout.raw_bucket, layout.curated_bucket, layout.quality_bucket, self.artifact_bucket]
+
+    def stack_name(self, stack: str) -> str:
+        return f"{self.name}-{stack}"
+
+    def template(self, stack: str) -> str:
+        """The text of a template; the one of the access stack follows the deployment's key templates."""
+        if stack != "access":
+            return (TEMPLATES / f"{stack}.yaml").read_text()
+        return build_access(
+            Layout(
+                raw_bucket="${RawBucket}",
+                raw_key_template=self.raw_key_template,
+                curated_bucket="${CuratedBucket}",
+                quality_bucket="${QualityBucket}",
+                docs_prefix=self.docs_prefix,
+            )
+        )
+
+    def role_arn(self, suffix: str) -> str:
+        return f"arn:{self.partition}:iam::{self.account}:role/{self.name}-{suffix}"
+
+    def values(self, release: str) -> dict[str, str]:
+        """The parameters of all stacks; known before any stack exists, so that all can be planned at once.
+
+        `release` is the key of the packaged release.
+        """
+        return {
+            "Name": self.name,
+            "RawBucket": self.layout.raw_bucket,
+            "CuratedBucket": self.layout.curated_bucket,
+            "QualityBucket": self.layout.quality_bucket,
+            "ArtifactBucket": self.artifact_bucket,
+            "MetricsNamespace": self.metrics_namespace,
+            "GlueJobRoleArn": self.role_arn("glue"),
+            "WatchdogRoleArn": self.role_arn("watchdog"),
+            "WorkerInstanceProfileName": f"{self.name}-worker",
+            "ReleaseKey": release,
+            **self.overrides,
+        }

@@ -1,0 +1,138 @@
+"""What a published day tells OpenLineage: its datasets, how many rows they have, and what the checks found.
+
+Nothing happens unless OpenLineage's Airflow provider is installed and has a transport; its own settings say
+where events go. The datasets keep their names from day to day; the day is their version.
+"""
+
+import logging
+from typing import TYPE_CHECKING
+
+from include import keys
+from include.contract import DATASETS, ORDERS, published_orders
+from include.keys import Layout
+from include.manifest import Manifest, Quality
+
+if TYPE_CHECKING:
+    from openlineage.client.event_v2 import InputDataset, OutputDataset
+    from openlineage.client.facet_v2 import (
+        data_quality_assertions_dataset,
+        dataset_version_dataset,
+        schema_dataset,
+    )
+
+log = logging.getLogger(__name__)
+
+#: Stands for the day in the name of a dataset.
+ANY_DAY = "{day}"
+CHECKPOINT = "great_expectations_checkpoint"
+
+
+def report_lineage(layout: Layout, manifest: Manifest) -> None:
+    """Send one event for the task that is running; whatever goes wrong fails no run."""
+    try:
+        from airflow.providers.openlineage.api import (  # type: ignore[import-not-found]  # an option
+            emit_dataset_lineage,
+            is_openlineage_active,
+        )
+    except ImportError:
+        return
+    try:
+        if is_openlineage_active():
+            emit_dataset_lineage(
+                inputs=describe_inputs(layout, manifest), outputs=describe_outputs(layout, manifest)
+            )
+    except Exception:
+        log.warning("The lineage of this run was not sent", exc_info=True)
+
+
+def describe_inputs(layout: Layout, manifest: Manifest) -> "list[InputDataset]":
+    """The raw files, and the staged orders that the checkpoint vouches for."""
+    from openlineage.client.event_v2 import InputDataset
+    from openlineage.client.facet_v2 import data_quality_metrics_input_dataset as metrics
+
+    def measure(rows: int, size: int | None) -> metrics.DataQualityMetricsInputDatasetFacet:
+        return metrics.DataQualityMetricsInputDatasetFacet(rowCount=rows, bytes=size, columnMetrics={})
+
+    raw = [
+        InputDataset(
+            *split_url(keys.raw(layout, ANY_DAY, dataset)),
+            inputFacets={"dataQualityMetrics": measure(manifest["rows"][dataset]["read"], file["bytes"])},
+            facets={"version": describe_version(manifest["day"], file["version_id"])},
+        )
+        for dataset, file in manifest["inputs"].items()
+    ]
+    orders = InputDataset(
+        *split_url(keys.staged(layout, ANY_DAY, "run", "orders.parquet")),
+        inputFacets={
+            "dataQualityMetrics": measure(manifest["rows"][ORDERS.name]["published"], None),
+            "dataQualityAssertions": describe_quality(manifest["quality"]),
+        },
+    )
+    return [*raw, orders]
+
+
+def describe_outputs(layout: Layout, manifest: Manifest) -> "list[OutputDataset]":
+    """The published tables."""
+    from openlineage.client.event_v2 import OutputDataset
+    from openlineage.client.facet_v2 import output_statistics_output_dataset as statistics
+
+    outputs = {dataset: manifest["outputs"][dataset] for dataset in DATASETS}
+    return [
+        OutputDataset(
+            *split_url(keys.published(layout, ANY_DAY, dataset)),
+            outputFacets={
+                "outputStatistics": statistics.OutputStatisticsOutputDatasetFacet(
+                    rowCount=output["rows"], size=output["bytes"]
+                )
+            },
+            facets={
+                "version": describe_version(manifest["day"], output["version_id"]),
+                "schema": describe_schema(dataset),
+            },
+        )
+        for dataset, output in outputs.items()
+    ]
+
+
+def describe_quality(
+    quality: Quality,
+) -> "data_quality_assertions_dataset.DataQualityAssertionsDatasetFacet":
+    """The checkpoint as a whole, and each expectation that failed."""
+    from openlineage.client.facet_v2 import data_quality_assertions_dataset as assertions
+
+    whole = assertions.Assertion(
+        assertion=CHECKPOINT,
+        success=quality["success"],
+        description=f"{quality['expectations']} expectations",
+    )
+    failed = [assertions.Assertion(assertion=failure, success=False) for failure in quality["failed"]]
+    return assertions.DataQualityAssertionsDatasetFacet(assertions=[whole, *failed])
+
+
+def describe_schema(dataset: str) -> "schema_dataset.SchemaDatasetFacet":
+    """The columns that the contract declares; personal ones are named, and never shown."""
+    from openlineage.client.facet_v2 import schema_dataset as schema
+
+    columns = published_orders() if dataset == ORDERS.name else DATASETS[dataset].columns
+    return schema.SchemaDatasetFacet(
+        fields=[
+            schema.SchemaDatasetFacetFields(
+                name=column.name, type=column.kind.value, description=column.meaning
+            )
+            for column in columns
+        ]
+    )
+
+
+def describe_version(
+    day: str, version_id: str | None
+) -> "dataset_version_dataset.DatasetVersionDatasetFacet":
+    from openlineage.client.facet_v2 import dataset_version_dataset as version
+
+    return version.DatasetVersionDatasetFacet(datasetVersion=f"{day} {version_id}" if version_id else day)
+
+
+def split_url(url: str) -> tuple[str, str]:
+    """Namespace and name of an S3 object, as OpenLineage's naming rules want them."""
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    return f"s3://{bucket}", key

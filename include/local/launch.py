@@ -1,0 +1,59 @@
+"""Starting the supervisor of a stack, and reading what it said at its end."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from include.local.environment import airflow_environment
+from include.local.processes import SUPERVISOR_MODULE
+from include.local.state import REASON_PREFIX, State, read_secrets
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """The doors of a stack: for people, for S3, and for the tasks of Airflow."""
+
+    ui: int
+    s3: int
+    tasks: int
+
+
+def launch_supervisor(
+    state: State, *, ports: Ports, dags_dir: Path, is_owned: bool, is_scheduled: bool
+) -> "subprocess.Popen[bytes]":
+    """Start a supervisor in a session of its own; an owned one ends when this process does."""
+    environment = airflow_environment(
+        state,
+        read_secrets(state),
+        ui_port=ports.ui,
+        task_port=ports.tasks,
+        dags_dir=dags_dir,
+        is_scheduled=is_scheduled,
+    )
+    with (state.logs / "supervisor.log").open("wb") as log:
+        return subprocess.Popen(  # noqa: S603 - the command is ours
+            _make_command(state, ports, is_owned=is_owned),
+            env=environment,
+            cwd=state.airflow_home,
+            stdin=subprocess.PIPE if is_owned else subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def find_reason(state: State) -> str:
+    """Why the last supervisor ended its stack by itself; empty when it did not."""
+    log = state.logs / "supervisor.log"
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    said = [line.removeprefix(REASON_PREFIX) for line in lines if line.startswith(REASON_PREFIX)]
+    return said[-1] if said else ""
+
+
+def _make_command(state: State, ports: Ports, *, is_owned: bool) -> list[str]:
+    options = {"--ui-port": ports.ui, "--s3-port": ports.s3, "--task-port": ports.tasks}
+    owner = {"--owner": os.getpid()} if is_owned else {}
+    numbers = [text for option, number in (options | owner).items() for text in (option, str(number))]
+    return [sys.executable, "-m", SUPERVISOR_MODULE, "--state", str(state.root), *numbers]

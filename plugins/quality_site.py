@@ -1,0 +1,61 @@
+"""The data-quality site inside Airflow: its own entry in the navigation, and one on the page of the DAG.
+
+Every Airflow component loads this file, only the API server needs the site: it is built at its first request.
+"""
+
+from functools import cache
+from threading import Lock
+from typing import Any
+
+from airflow.plugins_manager import AirflowPlugin
+
+URL_PREFIX = "/quality"
+#: Settings and the connection are read again after this time.
+STORE_SECONDS = 60
+
+
+class LazySite:
+    """An ASGI application that is not there before somebody asks for it."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        from starlette.concurrency import run_in_threadpool
+
+        site = await run_in_threadpool(build_site)
+        await site(scope, receive, send)
+
+
+@cache
+def build_site() -> Any:
+    """Only callers who may see plugins get anything."""
+    from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
+    from airflow.api_fastapi.core_api.security import requires_access_view
+    from cachetools import TTLCache, cached
+
+    from include.docs.site import create_site
+
+    recent = cached(TTLCache(maxsize=1, ttl=STORE_SECONDS), lock=Lock())
+    return create_site(requires_access_view(AccessView.PLUGINS), recent(open_store))
+
+
+def open_store() -> Any:
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    from include.config import CONNECTION_ID, Settings
+    from include.docs.store import Store
+
+    return Store(S3Hook(aws_conn_id=CONNECTION_ID), Settings.from_variables().layout)
+
+
+APP = {"app": LazySite(), "url_prefix": URL_PREFIX, "name": "Data quality"}
+#: The address is relative, so that it stays under the path under which Airflow itself is reached.
+VIEW = {"name": "Data quality", "href": f"{URL_PREFIX.strip('/')}/"}
+VIEWS = [
+    VIEW | {"destination": "nav", "url_route": "data-quality"},
+    VIEW | {"destination": "dag", "url_route": "data-quality-of-dag"},
+]
+
+
+class QualitySitePlugin(AirflowPlugin):
+    name = "quality_site"
+    fastapi_apps = [APP]  # noqa: RUF012 - the base class declares it so
+    external_views = VIEWS

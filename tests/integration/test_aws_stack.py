@@ -1,0 +1,470 @@
+"""The templates, deployed to moto's CloudFormation, and the pipeline's AWS side on what they made.
+
+moto stands in for CloudFormation, SNS, Glue, CloudWatch, Secrets Manager and Lambda's registry; the day
+itself runs on the real store.
+"""
+
+import base64
+import datetime as dt
+import json
+import logging
+import operator
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest.mock import MagicMock
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from include import keys
+from include.aws import watchdog
+from include.aws.cloudformation import read_template
+from include.aws.deploy import Extras, deploy
+from include.aws.errors import DataKeptError
+from include.aws.settings import make_environment
+from include.aws.stacks import STACKS, Deployment
+from include.aws.teardown import teardown
+from include.config import CONNECTION_ID, Settings
+from include.errors import GateClosedError
+from include.extract import extract
+from include.keys import Layout
+from include.local.storage import create_buckets
+from include.manifest import Quality
+from include.metrics import report_failed, report_published
+from include.publish import publish
+from include.transform import transform
+from tests.integration.conftest import CUSTOMERS, PRODUCTS, make_orders
+from tests.integration.own_store import OwnStore, run_own_store
+from tests.moto_cloudformation import BUCKET_POLICIES, teach_all
+from tests.unit.test_aws_metrics import Task
+
+REGION = "us-east-1"
+GREEN: Quality = {"success": True, "expectations": 1, "failed": [], "docs_key": "s3://docs/page.html"}
+COMPARISONS = {"GreaterThanThreshold": operator.gt}
+
+
+@dataclass
+class Account:
+    """An empty AWS account, and what was said while deploying to it."""
+
+    session: Any
+    deployment: Deployment
+    extras: Extras
+    said: list[str] = field(default_factory=list)
+
+    def deploy(self, *, answer: bool = True) -> bool:
+        self.said.clear()
+        return deploy(self.session, self.deployment, self.extras, lambda _: answer, self.said.append)
+
+    def teardown(self, *, answer: bool = True, delete_data: str = "") -> bool:
+        self.said.clear()
+        return teardown(
+            self.session, self.deployment, lambda _: answer, self.said.append, delete_data=delete_data
+        )
+
+    def client(self, service: str) -> Any:
+        return self.session.client(service)
+
+    def stacks(self) -> set[str]:
+        found = self.client("cloudformation").describe_stacks()["Stacks"]
+        return {stack["StackName"] for stack in found if stack["StackStatus"].endswith("_COMPLETE")}
+
+    @property
+    def topic(self) -> str:
+        (topic,) = self.client("sns").list_topics()["Topics"]
+        return str(topic["TopicArn"])
+
+
+@pytest.fixture
+def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    monkeypatch.setattr("include.aws.cloudformation._POLL_SECONDS", 0)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    script = tmp_path / "job.py"
+    script.write_text("print('the job')\n")
+    with mock_aws():
+        teach_all()
+        BUCKET_POLICIES.clear()
+        session = boto3.Session(region_name=REGION)
+        deployment = Deployment(
+            name="shop",
+            account=session.client("sts").get_caller_identity()["Account"],
+            region=REGION,
+            overrides={"AlertEmail": "data@example.com"},
+        )
+        yield Account(session, deployment, Extras(glue_script=script))
+
+
+@pytest.fixture
+def deployed(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
+    """The account with everything deployed; the pipeline's connection leads there, S3 excepted."""
+    assert account.deploy()
+    _connect(monkeypatch, {})
+    return account
+
+
+def _connect(monkeypatch: pytest.MonkeyPatch, service_config: dict[str, Any]) -> None:
+    extra = {"region_name": REGION, "service_config": service_config}
+    monkeypatch.setenv(
+        f"AIRFLOW_CONN_{CONNECTION_ID.upper()}", json.dumps({"conn_type": "aws", "extra": extra})
+    )
+
+
+def test_a_deployment_shows_its_plan_and_does_it(account: Account) -> None:
+    assert account.deploy()
+
+    assert account.stacks() == {"shop-data", "shop-access", "shop-monitoring", "shop-glue"}
+    plan = account.said[: account.said.index("shop-data: under way")]
+    assert [line for line in plan if not line.startswith(" ")] == [
+        f"shop-{stack}: {sum(line.startswith(' ') for line in _below(plan, stack))} changes"
+        for stack in ("data", "access", "monitoring", "glue")
+    ]
+    assert "  Add     AWS::S3::Bucket                   RawStore" in plan
+    keys_in_bucket = {
+        found["Key"]
+        for found in account.client("s3").list_objects_v2(Bucket=account.deployment.artifact_bucket)[
+            "Contents"
+        ]
+    }
+    assert {"config/airflow.env", "glue/job.py", "releases/current.zip"} < keys_in_bucket
+
+
+def _below(plan: list[str], stack: str) -> list[str]:
+    """The lines of one stack in a plan."""
+    start = next(position for position, line in enumerate(plan) if line.startswith(f"shop-{stack}:")) + 1
+    ends = [position for position, line in enumerate(plan) if position >= start and not line.startswith(" ")]
+    return plan[start : ends[0] if ends else None]
+
+
+def test_a_second_deployment_changes_nothing(account: Account) -> None:
+    account.deploy()
+    events = len(
+        account.client("cloudformation").describe_stack_events(StackName="shop-access")["StackEvents"]
+    )
+
+    assert account.deploy()
+
+    assert account.said == [f"shop-{stack}: as it is" for stack in ("data", "access", "monitoring", "glue")]
+    after = account.client("cloudformation").describe_stack_events(StackName="shop-access")["StackEvents"]
+    assert len(after) == events
+
+
+def test_a_changed_setting_changes_its_stack_alone(account: Account) -> None:
+    account.deploy()
+    account.deployment.overrides["WarnRejectRatio"] = "0.01"
+
+    assert account.deploy()
+
+    assert [line for line in account.said if line.endswith("under way")] == ["shop-monitoring: under way"]
+    (alarm,) = account.client("cloudwatch").describe_alarms(AlarmNames=["shop-reject-ratio"])["MetricAlarms"]
+    assert alarm["Threshold"] == 0.01
+
+
+def test_a_plan_that_is_turned_down_leaves_nothing(account: Account) -> None:
+    assert not account.deploy(answer=False)
+
+    assert account.stacks() == set()
+    assert account.client("s3").list_buckets()["Buckets"] == []
+
+
+def test_every_bucket_is_there_and_takes_only_encrypted_connections(deployed: Account) -> None:
+    """Moto passes over a bucket's other properties; tests/unit/test_aws_templates.py reads them."""
+    s3 = deployed.client("s3")
+
+    assert {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]} == set(deployed.deployment.buckets)
+    for bucket in deployed.deployment.buckets:
+        assert s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+        assert BUCKET_POLICIES[bucket]["Statement"][0]["Resource"] == [
+            f"arn:aws:s3:::{bucket}",
+            f"arn:aws:s3:::{bucket}/*",
+        ]
+
+
+def test_an_instance_has_the_workers_rights_and_no_open_port(account: Account) -> None:
+    ec2 = account.client("ec2")
+    (vpc,) = ec2.describe_vpcs()["Vpcs"]
+    subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    account.deployment.overrides.update(VpcId=vpc["VpcId"], SubnetId=subnet)
+    account.extras = Extras(is_on_instance=True)
+
+    assert account.deploy()
+
+    (reservation,) = ec2.describe_instances()["Reservations"]
+    (instance,) = reservation["Instances"]
+    assert instance["IamInstanceProfile"]["Arn"].endswith("instance-profile/shop-worker")
+    # Moto's CloudFormation passes over an instance's groups, so the template says which it has.
+    template = read_template(account.deployment.template("instance"))["Resources"]
+    assert template["Instance"]["Properties"]["SecurityGroupIds"] == [{"Ref": "NoWayIn"}]
+    groups = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["shop-instance-*"]}])
+    (group,) = groups["SecurityGroups"]
+    assert group["IpPermissions"] == []
+    attribute = ec2.describe_instance_attribute(InstanceId=instance["InstanceId"], Attribute="userData")
+    script = base64.b64decode(attribute["UserData"]["Value"]).decode()
+    assert f"s3://{account.deployment.artifact_bucket}/releases/current.zip" in script
+
+
+def test_an_alert_reaches_whoever_subscribes(deployed: Account) -> None:
+    from airflow.providers.amazon.aws.notifications.sns import SnsNotifier
+
+    topic = deployed.topic
+    sqs = deployed.client("sqs")
+    queue = sqs.create_queue(QueueName="subscriber")["QueueUrl"]
+    deployed.client("sns").subscribe(
+        TopicArn=topic,
+        Protocol="sqs",
+        Endpoint=sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"][
+            "QueueArn"
+        ],
+    )
+
+    SnsNotifier(
+        aws_conn_id=CONNECTION_ID, target_arn=topic, subject="Day 2026-11-21", message="The gate is closed."
+    ).notify({})
+
+    (message,) = sqs.receive_message(QueueUrl=queue)["Messages"]
+    assert json.loads(message["Body"])["Message"] == "The gate is closed."
+    subscriptions = deployed.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    assert ("email", "data@example.com") in {(each["Protocol"], each["Endpoint"]) for each in subscriptions}
+
+
+def test_the_glue_job_is_started_and_watched(deployed: Account) -> None:
+    from airflow.providers.amazon.aws.operators.glue import GlueJobOperator
+
+    job = GlueJobOperator(
+        task_id="transform_on_glue",
+        job_name="shop-transform",
+        aws_conn_id=CONNECTION_ID,
+        region_name=REGION,
+        wait_for_completion=False,
+        script_args={"--day": "2026-11-21"},
+    )
+
+    run_id = job.execute({"ti": MagicMock(), "task": job})
+
+    glue = deployed.client("glue")
+    run = glue.get_job_run(JobName="shop-transform", RunId=run_id)["JobRun"]
+    assert run["JobRunState"] in {"STARTING", "RUNNING", "SUCCEEDED"}
+    definition = glue.get_job(JobName="shop-transform")["Job"]
+    assert definition["Role"] == deployed.client("iam").get_role(RoleName="shop-glue")["Role"]["Arn"]
+    release = definition["DefaultArguments"]["--extra-py-files"]
+    bucket, _, key = release.removeprefix("s3://").partition("/")
+    assert deployed.client("s3").head_object(Bucket=bucket, Key=key)["ContentLength"] > 1000
+
+
+def test_a_published_day_is_registered_in_the_catalog(deployed: Account) -> None:
+    from airflow.providers.amazon.aws.hooks.glue_catalog import GlueCatalogHook
+
+    catalog = GlueCatalogHook(aws_conn_id=CONNECTION_ID, region_name=REGION)
+    database = "shop_curated"
+    location = catalog.get_table_location(database, "orders")
+
+    assert location == f"s3://{deployed.deployment.layout.curated_bucket}/orders/"
+    catalog.create_partition(
+        database,
+        "orders",
+        {"Values": ["2026-11-21"], "StorageDescriptor": {"Location": f"{location}dt=2026-11-21/"}},
+    )
+    assert catalog.get_partitions(database, "orders") == {("2026-11-21",)}
+
+
+def test_task_logs_arrive_in_their_group(
+    deployed: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from airflow.providers.amazon.aws.log.cloudwatch_task_handler import CloudWatchRemoteLogIO
+
+    for name, value in make_environment(deployed.deployment).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AIRFLOW__LOGGING__BASE_LOG_FOLDER", str(tmp_path))
+    remote = CloudWatchRemoteLogIO.from_config()
+    remote.handler.log_stream_name = "dag_id=ecommerce_etl/task_id=publish"
+    remote.handler.handle(
+        logging.makeLogRecord({"name": "include", "msg": "Published 2026-11-21", "levelno": logging.INFO})
+    )
+    remote.close()
+
+    events = deployed.client("logs").get_log_events(
+        logGroupName="/shop/tasks", logStreamName="dag_id=ecommerce_etl/task_id=publish"
+    )["events"]
+    assert [event["message"] for event in events] == ["Published 2026-11-21"]
+
+
+def test_a_connection_comes_from_the_secrets_manager(deployed: Account) -> None:
+    from airflow.providers.amazon.aws.secrets.secrets_manager import SecretsManagerBackend
+
+    deployed.client("secretsmanager").create_secret(
+        Name="shop/connections/warehouse",
+        SecretString=json.dumps({"conn_type": "postgres", "host": "db", "login": "etl", "password": "p"}),
+    )
+    backend = SecretsManagerBackend(
+        connections_prefix="shop/connections", variables_prefix="shop/variables", config_prefix=None
+    )
+
+    found = json.loads(backend.get_conn_value("warehouse"))
+
+    assert (found["conn_type"], found["login"]) == ("postgres", "etl")
+    assert backend.get_conn_value("missing") is None
+
+
+@pytest.fixture(scope="module")
+def own_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnStore]:
+    with run_own_store(tmp_path_factory.mktemp("own-store")) as store:
+        create_buckets(store.hook(), Layout())
+        yield store
+
+
+@dataclass
+class SlowTask(Task):
+    """A run whose transform took two hours."""
+
+    def get_task_breadcrumbs(self, dag_id: str, run_id: str) -> Any:
+        return [{"task_id": "transform", "duration": 7200.0}, {"task_id": run_id + dag_id, "duration": 1.0}]
+
+
+def run_day(store: OwnStore, faulty: int, namespace: str, task: Task) -> None:
+    """A day on the real store, reported as the DAG reports it."""
+    hook, settings = store.hook(), Settings()
+    day = dt.datetime.now(dt.UTC).date().isoformat()
+    contents = {"customers": CUSTOMERS, "products": PRODUCTS, "orders": make_orders(100 - faulty, faulty)}
+    for dataset, text in contents.items():
+        bucket, key = hook.parse_s3_url(keys.raw(settings.layout, day, dataset))
+        hook.get_conn().put_object(Bucket=bucket, Key=key, Body=text.encode())
+    extracted = extract(hook, settings, day, "run 1")
+    transformed = transform(hook, settings, extracted)
+    try:
+        manifest = publish(hook, settings, extracted, transformed, GREEN, dt.datetime.now(dt.UTC))
+    except GateClosedError:
+        bucket, key = hook.parse_s3_url(keys.staged(settings.layout, day, "run 1", "gate.json"))
+        gate = json.loads(hook.get_conn().get_object(Bucket=bucket, Key=key)["Body"].read())
+        report_failed(namespace, gate, task)
+    else:
+        report_published(namespace, manifest, task)
+
+
+def run_watchdog(account: Account, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The function as Lambda runs it: with the environment of the deployed one."""
+    configuration = account.client("lambda").get_function_configuration(FunctionName="shop-watchdog")
+    assert configuration["Handler"] == "include.aws.watchdog.handle"
+    for name, value in configuration["Environment"]["Variables"].items():
+        monkeypatch.setenv(name, str(value))
+    return watchdog.handle({}, None)
+
+
+def find_tripped(account: Account) -> set[str]:
+    """The alarms whose newest value is beyond their threshold, by the rule that CloudWatch applies."""
+    cloudwatch = account.client("cloudwatch")
+    tripped = set()
+    for alarm in cloudwatch.describe_alarms()["MetricAlarms"]:
+        now = dt.datetime.now(dt.UTC)
+        found = cloudwatch.get_metric_statistics(
+            Namespace=alarm["Namespace"],
+            MetricName=alarm["MetricName"],
+            Dimensions=alarm["Dimensions"],
+            Statistics=[alarm["Statistic"]],
+            Period=alarm["Period"],
+            StartTime=now - dt.timedelta(seconds=alarm["Period"]),
+            EndTime=now + dt.timedelta(seconds=60),
+        )["Datapoints"]
+        is_beyond = COMPARISONS[alarm["ComparisonOperator"]]
+        if any(is_beyond(each[alarm["Statistic"]], alarm["Threshold"]) for each in found):
+            tripped.add(alarm["AlarmName"])
+    return tripped
+
+
+ALARMS = {
+    "shop-no-day-published": "DeadlineMissed",
+    "shop-newest-day-too-old": "NewestDayAgeHours",
+    "shop-run-failed": "RunFailed",
+    "shop-reject-ratio": "HighestRejectRatio",
+    "shop-run-too-long": "RunDuration",
+}
+#: Fed by Lambda itself when the function raises.
+WATCHDOG_ALARM = {"shop-watchdog-error": "Errors"}
+
+
+def test_a_red_day_trips_every_alarm(
+    deployed: Account, own_store: OwnStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _connect(monkeypatch, {"s3": {"endpoint_url": own_store.owner.extra["endpoint_url"]}})
+
+    run_day(own_store, faulty=20, namespace=deployed.deployment.metrics_namespace, task=SlowTask())
+    assert run_watchdog(deployed, monkeypatch) == {"newest_day": None, "is_deadline_missed": True}
+
+    alarms = deployed.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    assert {alarm["AlarmName"]: alarm["MetricName"] for alarm in alarms} == ALARMS | WATCHDOG_ALARM
+    topic = deployed.topic
+    assert [alarm["AlarmName"] for alarm in alarms if alarm["AlarmActions"] != [topic]] == []
+    assert find_tripped(deployed) == set(ALARMS)
+
+
+def test_a_good_day_trips_none(
+    deployed: Account, own_store: OwnStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _connect(monkeypatch, {"s3": {"endpoint_url": own_store.owner.extra["endpoint_url"]}})
+    layout, today = deployed.deployment.layout, dt.datetime.now(dt.UTC).date().isoformat()
+    bucket, _, key = keys.manifest(layout, today).removeprefix("s3://").partition("/")
+    deployed.client("s3").put_object(Bucket=bucket, Key=key, Body=b"{}")
+
+    run_day(own_store, faulty=1, namespace=deployed.deployment.metrics_namespace, task=Task())
+    assert run_watchdog(deployed, monkeypatch) == {"newest_day": today, "is_deadline_missed": False}
+
+    assert find_tripped(deployed) == set()
+    sent = {metric["MetricName"] for metric in deployed.client("cloudwatch").list_metrics()["Metrics"]}
+    assert {"DayPublished", "Revenue", "RowsPublished", "NewestDayAgeHours"} <= sent
+
+
+def test_the_pipeline_may_send_metrics_to_its_own_namespace_only(deployed: Account) -> None:
+    iam = deployed.client("iam")
+    (arn,) = [
+        each["Arn"]
+        for each in iam.list_policies(Scope="Local")["Policies"]
+        if each["PolicyName"].startswith("shop-access-WorkerServicesPolicy")
+    ]
+    statements = _read_policy(iam, arn)["Statement"]
+
+    (metrics,) = [each for each in statements if each["Action"] == ["cloudwatch:PutMetricData"]]
+    assert metrics["Condition"] == {"StringEquals": {"cloudwatch:namespace": ["shop/pipeline"]}}
+    (alert,) = [each for each in statements if each["Sid"] == "Alert"]
+    assert alert["Resource"] == [deployed.topic]
+
+
+def _read_policy(iam: Any, arn: str) -> dict[str, Any]:
+    version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    document: dict[str, Any] = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"][
+        "Document"
+    ]
+    return document
+
+
+def test_a_teardown_keeps_the_data_and_a_later_deployment_finds_it(deployed: Account) -> None:
+    s3, bucket = deployed.client("s3"), deployed.deployment.layout.curated_bucket
+    s3.put_object(Bucket=bucket, Key="orders/dt=2026-11-21/orders.parquet", Body=b"x")
+
+    assert deployed.teardown()
+
+    assert deployed.stacks() == {"shop-data"}
+    assert f"keep {bucket}" in deployed.said
+    assert deployed.client("cloudwatch").describe_alarms()["MetricAlarms"] == []
+    assert deployed.deploy()
+    assert s3.head_object(Bucket=bucket, Key="orders/dt=2026-11-21/orders.parquet")["ContentLength"] == 1
+
+
+def test_data_is_deleted_only_by_its_name(deployed: Account) -> None:
+    s3, bucket = deployed.client("s3"), deployed.deployment.layout.curated_bucket
+    # moto's CloudFormation does not switch it on.
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    for body in (b"first", b"second"):
+        s3.put_object(Bucket=bucket, Key="manifests/dt=2026-11-21.json", Body=body)
+
+    with pytest.raises(DataKeptError, match="is not the name of this deployment, shop"):
+        deployed.teardown(delete_data="yes")
+    assert not deployed.teardown(answer=False, delete_data="shop")
+    assert len(deployed.stacks()) == len(STACKS) - 1
+
+    assert deployed.teardown(delete_data="shop")
+
+    assert f"{bucket}: 2 versions deleted" in deployed.said
+    assert s3.list_buckets()["Buckets"] == []
+    assert deployed.stacks() == set()
+    assert deployed.deploy()

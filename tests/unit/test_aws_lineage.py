@@ -1,0 +1,126 @@
+"""What OpenLineage is told of a published day."""
+
+import sys
+from types import ModuleType
+from typing import Any
+
+import pytest
+from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
+from openlineage.client.serde import Serde
+
+from include import lineage
+from include.contract import DATASETS, published_orders
+from include.keys import Layout
+from include.lineage import describe_inputs, describe_outputs, report_lineage
+from include.manifest import Manifest
+from tests.unit.test_aws_metrics import MANIFEST
+
+LAYOUT = Layout(docs_prefix="docs")
+RED: Manifest = {
+    **MANIFEST,
+    "quality": {
+        "success": False,
+        "expectations": 20,
+        "failed": ["expect_x(quantity): 3 of 100 rows"],
+        "docs_key": "",
+    },
+}
+
+
+def as_event(manifest: Manifest) -> dict[str, Any]:
+    """The datasets as they leave the machine."""
+    event = RunEvent(
+        eventType=RunState.RUNNING,
+        eventTime="2026-11-21T01:30:00Z",
+        run=Run(runId="01890a5d-ac96-774b-bcce-b302099a8057"),
+        job=Job(namespace="default", name="ecommerce_etl.publish"),
+        inputs=describe_inputs(LAYOUT, manifest),  # type: ignore[arg-type]  # lists are invariant
+        outputs=describe_outputs(LAYOUT, manifest),  # type: ignore[arg-type]
+        producer="https://example.com",
+    )
+    event_as_data: dict[str, Any] = Serde.to_dict(event)
+    return event_as_data
+
+
+def test_the_datasets_keep_their_names_from_day_to_day() -> None:
+    event = as_event(MANIFEST)
+
+    assert [(each["namespace"], each["name"]) for each in event["inputs"]] == [
+        ("s3://ecommerce-raw", "{day}/orders.csv"),
+        ("s3://ecommerce-raw", "{day}/customers.csv"),
+        ("s3://ecommerce-raw", "{day}/products.csv"),
+        ("s3://ecommerce-curated", "staged/{day}/run/orders.parquet"),
+    ]
+    assert {(each["namespace"], each["name"]) for each in event["outputs"]} == {
+        ("s3://ecommerce-curated", f"{dataset}/dt={{day}}/{dataset}.parquet") for dataset in DATASETS
+    }
+    assert {each["facets"]["version"]["datasetVersion"] for each in event["outputs"]} == {"2026-11-21"}
+
+
+def test_rows_and_bytes_are_told() -> None:
+    event = as_event(MANIFEST)
+
+    raw = event["inputs"][0]["inputFacets"]["dataQualityMetrics"]
+    (orders,) = [each for each in event["outputs"] if each["name"].startswith("orders/")]
+    assert (raw["rowCount"], raw["bytes"]) == (100, 700)
+    assert (orders["outputFacets"]["outputStatistics"]["rowCount"]) == 90
+    assert [field["name"] for field in orders["facets"]["schema"]["fields"]] == [
+        column.name for column in published_orders()
+    ]
+
+
+def test_the_checks_are_told_with_what_failed() -> None:
+    staged = as_event(RED)["inputs"][-1]
+
+    assertions = staged["inputFacets"]["dataQualityAssertions"]["assertions"]
+    assert [(each["assertion"], each["success"]) for each in assertions] == [
+        (lineage.CHECKPOINT, False),
+        ("expect_x(quantity): 3 of 100 rows", False),
+    ]
+    assert assertions[0]["description"] == "20 expectations"
+
+
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """OpenLineage's Airflow provider, as far as it is called."""
+    module = ModuleType("airflow.providers.openlineage.api")
+    module.is_openlineage_active = lambda: True  # type: ignore[attr-defined]
+    module.emit_dataset_lineage = lambda **_: None  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "airflow.providers.openlineage", ModuleType("openlineage"))
+    monkeypatch.setitem(sys.modules, "airflow.providers.openlineage.api", module)
+    return module
+
+
+def test_an_active_provider_is_given_the_datasets(provider: ModuleType) -> None:
+    sent: list[dict[str, Any]] = []
+    provider.emit_dataset_lineage = lambda **call: sent.append(call)
+
+    report_lineage(LAYOUT, MANIFEST)
+
+    assert [(len(call["inputs"]), len(call["outputs"])) for call in sent] == [(4, 3)]
+
+
+def test_a_provider_without_a_transport_is_left_alone(provider: ModuleType) -> None:
+    provider.is_openlineage_active = lambda: False
+    provider.emit_dataset_lineage = lambda **_: pytest.fail("called")
+
+    report_lineage(LAYOUT, MANIFEST)
+
+
+def test_without_the_provider_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "airflow.providers.openlineage.api", None)
+
+    report_lineage(LAYOUT, MANIFEST)
+
+
+def test_a_failure_of_the_lineage_fails_no_run(
+    provider: ModuleType, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse() -> bool:
+        raise RuntimeError("the lineage server is down")
+
+    provider.is_openlineage_active = refuse
+
+    report_lineage(LAYOUT, MANIFEST)
+
+    assert "the lineage server is down" in caplog.text

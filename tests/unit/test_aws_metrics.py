@@ -1,0 +1,186 @@
+"""What a run tells CloudWatch."""
+
+import datetime as dt
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from include import metrics
+from include.manifest import Counts, Manifest
+from include.metrics import METRICS, STAGES, report_failed, report_published
+
+COUNTS: Counts = {
+    "rows": {
+        "orders": {"read": 100, "published": 90, "quarantined": 8, "duplicates": 2},
+        "customers": {"read": 10, "published": 10, "quarantined": 0, "duplicates": 0},
+        "products": {"read": 5, "published": 5, "quarantined": 0, "duplicates": 0},
+    },
+    "reasons": {"orders": {"unknown_customer": 8, "quantity_invalid": 0}, "customers": {}, "products": {}},
+    "total_price": "1234.5600",
+    "drift": {},
+}
+FILE = {"key": "s3://b/k", "etag": "e", "version_id": None, "bytes": 700, "rows": 90, "snapshot_key": ""}
+MANIFEST: Manifest = {
+    **COUNTS,
+    "day": "2026-11-21",
+    "run_id": "run 1",
+    "code_version": "0",
+    "started_at": "2026-11-21T00:00:00Z",
+    "published_at": "2026-11-21T01:30:00Z",
+    "inputs": dict.fromkeys(COUNTS["rows"], FILE),  # type: ignore[typeddict-item]  # a file of both kinds
+    "outputs": dict.fromkeys(COUNTS["rows"], FILE),  # type: ignore[typeddict-item]
+    "quality": {"success": True, "expectations": 1, "failed": [], "docs_key": ""},
+}
+
+
+@dataclass
+class Task:
+    """A task that has been running for ten seconds, after others."""
+
+    dag_id: str = "ecommerce_etl"
+    run_id: str = "run 1"
+    task_id: str = "publish"
+
+    @property
+    def start_date(self) -> dt.datetime:
+        return dt.datetime.now(dt.UTC) - dt.timedelta(seconds=10)
+
+    def get_task_breadcrumbs(self, dag_id: str, run_id: str) -> Iterable[Mapping[str, Any]]:
+        assert (dag_id, run_id) == (self.dag_id, self.run_id)
+        yield {"task_id": "wait_for_raw_files", "duration": 40_000.0}
+        yield {"task_id": "extract", "duration": 2.5}
+        yield {"task_id": "transform", "duration": 30.0}
+        yield {"task_id": "validate", "duration": None}
+
+
+class CloudWatch:
+    """Keeps what it is sent."""
+
+    def __init__(self) -> None:
+        self.calls: list[dict[str, Any]] = []
+
+    def put_metric_data(self, **call: Any) -> None:
+        self.calls.append(call)
+
+    def values(self) -> dict[tuple[str, ...], float]:
+        (call,) = self.calls
+        return {
+            (datum["MetricName"], *(each["Value"] for each in datum["Dimensions"])): datum["Value"]
+            for datum in call["MetricData"]
+        }
+
+
+@pytest.fixture
+def cloudwatch(monkeypatch: pytest.MonkeyPatch) -> CloudWatch:
+    client = CloudWatch()
+    monkeypatch.setattr(metrics, "_open_cloudwatch", lambda: client)
+    return client
+
+
+def test_a_published_day_is_reported_in_one_call(cloudwatch: CloudWatch) -> None:
+    report_published("shop/pipeline", MANIFEST, Task())
+
+    values = cloudwatch.values()
+    assert cloudwatch.calls[0]["Namespace"] == "shop/pipeline"
+    assert {name: value for name, value in values.items() if len(name) == 1 and name != ("RunDuration",)} == {
+        ("DayPublished",): 1,
+        ("RunFailed",): 0,
+        ("GateClosed",): 0,
+        ("Revenue",): 1234.56,
+        ("DataAgeHours",): 1.5,
+        ("HighestRejectRatio",): 0.08,
+    }
+    assert {name: value for name, value in values.items() if name[1:] == ("orders",)} == {
+        ("RowsRead", "orders"): 100,
+        ("RowsPublished", "orders"): 90,
+        ("RowsQuarantined", "orders"): 8,
+        ("RowsDuplicate", "orders"): 2,
+        ("RejectRatio", "orders"): 0.08,
+        ("InputBytes", "orders"): 700,
+        ("OutputBytes", "orders"): 700,
+    }
+    assert {name: value for name, value in values.items() if len(name) == 3} == {
+        ("RowsRefused", "orders", "unknown_customer"): 8
+    }
+
+
+def test_durations_leave_out_the_wait_and_count_the_running_stage(cloudwatch: CloudWatch) -> None:
+    report_published("shop/pipeline", MANIFEST, Task())
+
+    values = cloudwatch.values()
+    assert {name[1] for name in values if name[0] == "StageDuration"} == {"extract", "transform", "publish"}
+    assert values["RunDuration",] == pytest.approx(2.5 + 30 + 10, abs=1)
+    assert values["StageDuration", "publish"] == pytest.approx(10, abs=1)
+
+
+def test_a_closed_gate_is_reported_with_what_it_refused(cloudwatch: CloudWatch) -> None:
+    report_failed("shop/pipeline", COUNTS, Task())
+
+    values = cloudwatch.values()
+    assert (values["DayPublished",], values["RunFailed",], values["GateClosed",]) == (0, 1, 1)
+    assert values["HighestRejectRatio",] == 0.08
+    assert values["RowsRefused", "orders", "unknown_customer"] == 8
+    assert ("Revenue",) not in values
+
+
+def test_a_run_that_failed_early_is_reported_without_counts(cloudwatch: CloudWatch) -> None:
+    report_failed("shop/pipeline", None, Task(task_id="extract"))
+
+    values = cloudwatch.values()
+    assert (values["RunFailed",], values["GateClosed",]) == (1, 0)
+    assert not [name for name in values if name[0].startswith("Rows")]
+
+
+def test_without_a_namespace_nothing_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "_open_cloudwatch", lambda: pytest.fail("opened"))
+
+    report_published("", MANIFEST, Task())
+
+
+class Broken(CloudWatch):
+    def put_metric_data(self, **call: Any) -> None:
+        raise ConnectionError(f"CloudWatch is out of reach for {call['Namespace']}")
+
+
+class Unreadable(Task):
+    def get_task_breadcrumbs(self, dag_id: str, run_id: str) -> Iterable[Mapping[str, Any]]:
+        raise RuntimeError(f"Airflow does not answer about {dag_id}, {run_id}")
+
+
+@pytest.mark.parametrize(
+    ("client", "task", "message"),
+    [(Broken(), Task(), "out of reach"), (CloudWatch(), Unreadable(), "does not answer")],
+    ids=["CloudWatch fails", "the durations cannot be read"],
+)
+def test_a_failure_of_the_metrics_fails_no_run(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    client: CloudWatch,
+    task: Task,
+    message: str,
+) -> None:
+    monkeypatch.setattr(metrics, "_open_cloudwatch", lambda: client)
+    caplog.set_level(logging.WARNING, "include.metrics")
+
+    report_published("shop/pipeline", MANIFEST, task)
+
+    assert client.calls == []
+    assert message in caplog.text
+
+
+def test_every_declared_metric_is_sent(cloudwatch: CloudWatch) -> None:
+    report_published("shop/pipeline", MANIFEST, Task())
+    report_failed("shop/pipeline", COUNTS, Task())
+
+    green, red = ({datum["MetricName"] for datum in call["MetricData"]} for call in cloudwatch.calls)
+    assert green == set(METRICS)
+    assert red == {name for name, metric in METRICS.items() if metric.is_red}
+
+
+def test_the_stages_are_tasks_of_the_dag() -> None:
+    from dags.ecommerce_etl import DAG
+
+    assert set(STAGES) < {task.task_id for task in DAG.tasks}

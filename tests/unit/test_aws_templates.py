@@ -1,0 +1,191 @@
+"""The templates and the policies in them, without an account."""
+
+import json
+from typing import Any
+
+import pytest
+
+from include.aws import policies
+from include.aws.access import build_access, substitute
+from include.aws.cloudformation import read_template
+from include.aws.errors import AwsError
+from include.aws.policies import Place
+from include.aws.stacks import STACKS, TEMPLATES, Deployment
+from include.aws.validate_templates import all_policies, validate
+from include.contract import published_orders
+from include.keys import Layout
+from include.metrics import METRICS
+from include.tables import ARROW_TYPES
+
+DEPLOYMENT = Deployment(name="ecommerce", account="123456789012", region="us-east-1")
+#: Arrow types as the Glue catalog calls them.
+GLUE_TYPES = {
+    "string": "string",
+    "int64": "bigint",
+    "timestamp[us, tz=UTC]": "timestamp",
+    "decimal128(18, 4)": "decimal(18,4)",
+    "decimal128(38, 4)": "decimal(38,4)",
+}
+#: Measured by the watchdog, and by AWS itself.
+OTHER_METRICS = {"DeadlineMissed", "NewestDayAgeHours", "Errors"}
+
+
+def read(stack: str) -> dict[str, Any]:
+    return read_template((TEMPLATES / f"{stack}.yaml").read_text())
+
+
+def resources(stack: str, resource_type: str) -> dict[str, dict[str, Any]]:
+    found = read(stack)["Resources"].items()
+    return {name: resource["Properties"] for name, resource in found if resource["Type"] == resource_type}
+
+
+def test_the_linters_find_nothing() -> None:
+    validate(DEPLOYMENT)
+
+
+def test_the_access_template_holds_the_policies_that_the_module_gives() -> None:
+    in_template = {
+        name: properties["PolicyDocument"]
+        for name, properties in resources("access", "AWS::IAM::ManagedPolicy").items()
+        if name != "MwaaPolicy"
+    }
+
+    assert in_template == substitute(all_policies())
+    assert (TEMPLATES / "access.yaml").read_text() == build_access()
+
+
+def test_the_policies_of_a_deployment_follow_its_key_templates() -> None:
+    deployment = Deployment(
+        name="shop",
+        account="123456789012",
+        region="eu-west-1",
+        raw_key_template="drop/{dataset}_{day}.csv.gz",
+    )
+
+    assert "${RawBucket}/drop/orders_????-??-??.csv.gz" in deployment.template("access")
+    assert "????-??-??/orders.csv" not in deployment.template("access")
+
+
+def test_a_policy_names_neither_all_actions_nor_all_buckets() -> None:
+    for name, document in all_policies().items():
+        for statement in document["Statement"]:
+            assert not [action for action in statement["Action"] if "*" in action], name
+            data = [each for each in statement["Resource"] if ":s3:::" in each]
+            assert all("${" in each.partition(":s3:::")[2].partition("/")[0] for each in data), name
+            narrowed = "*" not in statement["Resource"] or "Condition" in statement
+            assert narrowed or statement["Sid"] == "FindLogGroup", name
+
+
+def test_only_the_glue_job_may_delete_and_only_what_is_staged() -> None:
+    allowed = {
+        (name, resource)
+        for name, document in all_policies(Layout(), Place(partition="aws")).items()
+        for statement in document["Statement"]
+        if "s3:DeleteObject" in statement["Action"]
+        for resource in statement["Resource"]
+    }
+
+    assert allowed == {("GlueJobPolicy", "arn:aws:s3:::ecommerce-curated/staged/*")}
+
+
+def test_every_statement_says_what_it_is_for() -> None:
+    for document in all_policies().values():
+        sids = [statement["Sid"] for statement in document["Statement"]]
+        assert len(sids) == len(set(sids))
+
+
+@pytest.mark.parametrize("bucket", ["RawStore", "CuratedStore", "QualityStore", "ArtifactStore"])
+def test_every_bucket_is_encrypted_versioned_private_and_kept(bucket: str) -> None:
+    resource = read("data")["Resources"][bucket]
+    properties = resource["Properties"]
+    policy = read("data")["Resources"][f"{bucket}Policy"]["Properties"]["PolicyDocument"]["Statement"]
+
+    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+    assert [(each["Effect"], each["Condition"]) for each in policy] == [
+        ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    ]
+
+
+def test_raw_deliveries_never_expire_and_the_rest_does_as_the_keys_say() -> None:
+    rules = {
+        bucket: {rule["Id"]: rule for rule in properties["LifecycleConfiguration"]["Rules"]}
+        for bucket, properties in resources("data", "AWS::S3::Bucket").items()
+    }
+    raw = json.dumps(rules["RawStore"])
+
+    assert "Expiration" not in raw
+    assert {rule["Prefix"] for rule in rules["CuratedStore"].values() if "Prefix" in rule} == {
+        policies.snapshots(Layout()).removeprefix("s3://ecommerce-curated/").rstrip("*"),
+        policies.staged(Layout()).removeprefix("s3://ecommerce-curated/").rstrip("*"),
+        "quarantine/",
+    }
+    assert "NoncurrentVersionExpiration" in rules["CuratedStore"]["old-versions"]
+
+
+def test_the_glue_table_has_the_columns_of_the_contract() -> None:
+    (table,) = resources("data", "AWS::Glue::Table").values()
+    columns = table["TableInput"]["StorageDescriptor"]["Columns"]
+
+    assert [(column["Name"], column["Type"]) for column in columns] == [
+        (column.name, GLUE_TYPES[str(ARROW_TYPES[column.kind])]) for column in published_orders()
+    ]
+
+
+def test_every_alarm_watches_a_metric_that_is_sent() -> None:
+    alarms = resources("monitoring", "AWS::CloudWatch::Alarm")
+
+    assert {alarm["MetricName"] for alarm in alarms.values()} <= {*METRICS, *OTHER_METRICS}
+    # An alarm names its dimensions one by one, so what it watches must have none.
+    assert not [
+        alarm
+        for alarm in alarms.values()
+        if alarm["MetricName"] in METRICS and METRICS[alarm["MetricName"]].dimensions
+    ]
+
+
+def test_the_dashboard_shows_every_alarm_and_every_metric() -> None:
+    (dashboard,) = resources("monitoring", "AWS::CloudWatch::Dashboard").values()
+    body = dashboard["DashboardBody"]["Fn::Sub"]
+
+    assert [
+        name for name in resources("monitoring", "AWS::CloudWatch::Alarm") if f"${{{name}.Arn}}" not in body
+    ] == []
+    assert [name for name in METRICS if f'"{name}"' not in body.replace("\\", "")] == []
+
+
+def test_a_template_fits_into_a_request() -> None:
+    # CloudFormation takes 51,200 bytes in a request; more would have to lie in S3.
+    assert all(len(DEPLOYMENT.template(stack).encode()) < 51_200 for stack in STACKS)
+
+
+@pytest.mark.parametrize("name", ["", "E", "e", "my-shop", "a" * 21, "1shop"])
+def test_a_name_that_cannot_be_used_is_refused(name: str) -> None:
+    with pytest.raises(AwsError, match="--name"):
+        Deployment(name=name, account="123456789012", region="us-east-1")
+
+
+def test_the_guide_lists_every_metric_and_every_alarm_with_its_metric() -> None:
+    guide = (TEMPLATES.parents[2] / "docs" / "deploy-monitoring.md").read_text()
+    alarms = resources("monitoring", "AWS::CloudWatch::Alarm").values()
+
+    missing = [
+        f"| `{name}` | {', '.join(metric.dimensions)} | {metric.meaning} |"
+        for name, metric in METRICS.items()
+    ]
+    assert [row for row in missing if row.replace("|  |", "| |") not in guide] == []
+    for alarm in alarms:
+        name = alarm["AlarmName"]["Fn::Sub"].replace("${Name}", "ecommerce")
+        assert f"| `{name}` | `{alarm['MetricName']}`" in guide
+        heading = alarm["AlarmDescription"].split('"')[1]
+        assert f"### {heading}\n" in guide
+
+
+def test_the_guide_names_every_parameter_that_an_alarm_takes() -> None:
+    guide = (TEMPLATES.parents[2] / "docs" / "deploy-monitoring.md").read_text()
+    parameters = read("monitoring")["Parameters"]
+
+    for name in ("DeadlineHour", "MaxAgeHours", "WarnRejectRatio", "MaxRunSeconds"):
+        assert f"`{name}`, {parameters[name]['Default']}" in guide

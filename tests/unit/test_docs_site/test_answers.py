@@ -1,0 +1,120 @@
+"""How pages are sent, and what a caller sees when something is wrong."""
+
+import datetime as dt
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin
+
+from include import keys
+from include.docs.pages import style_sheet
+from include.docs.site import create_site
+from include.docs.store import Store
+from include.errors import SettingError
+from include.objects import write_json
+from tests.unit.test_docs_site.conftest import LAYOUT, Client, counting, fill, let_pass, make_run, publish
+
+if TYPE_CHECKING:
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    from include.quality.checkpoint import Checked
+
+
+def test_page_that_was_never_written_is_not_found(browser: Client) -> None:
+    for path in ("/docs/runs/2026-10-01/run/x/validation.html", "/manifests/2001-01-01.json"):
+        assert browser.get(path).status_code == 404
+    assert browser.get("/docs/reports/2001-01-01.html").status_code == 404
+
+
+def test_stored_page_is_streamed_typed_and_kept_by_browsers(
+    hook: "S3Hook", browser: Client, checked: "Checked"
+) -> None:
+    path = f"/docs/{publish(hook, '2026-10-04', 'run', checked)}"
+    first = browser.get(f"{path}/validation.html")
+    assert first.status_code == 200
+    assert first.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert first.headers["Cache-Control"] == "private, max-age=31536000, immutable"
+    assert "published_orders" in first.text
+    again = browser.get(f"{path}/validation.html", headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    other = browser.get(f"{path}/validation.html", headers={"If-None-Match": '"other"'})
+    assert (other.status_code, other.text) == (200, first.text)
+    style = browser.get(f"{path}/site.css")
+    assert (style.headers["Content-Type"], style.text) == ("text/css; charset=utf-8", style_sheet())
+    head = browser.request("HEAD", f"{path}/validation.html")
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["Content-Length"] == str(len(first.content))
+
+
+def test_home_of_a_stored_page_is_its_day(hook: "S3Hook", browser: Client, checked: "Checked") -> None:
+    folder = publish(hook, "2026-10-05", "run", checked)
+    address = f"/docs/{folder}/index.html"
+    answer = browser.get(address)
+    assert answer.status_code == 307
+    assert urljoin(address, answer.headers["Location"]) == "/days/2026-10-05"
+
+
+def test_live_page_is_asked_for_again_but_sent_only_when_it_changed(browser: Client) -> None:
+    first = browser.get("/days/2026-10-01")
+    assert first.headers["Cache-Control"] == "private, no-cache"
+    again = browser.get("/days/2026-10-01", headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_manifest_is_shown_as_it_is(hook: "S3Hook", browser: Client) -> None:
+    written = {"day": "2026-08-01", "rows": {}}
+    write_json(hook, written, keys.manifest(LAYOUT, "2026-08-01"))
+    answer = browser.get("/manifests/2026-08-01.json")
+    assert (answer.json(), answer.headers["Content-Type"]) == (written, "application/json")
+
+
+def test_replaced_manifest_shows_at_once(hook: "S3Hook", browser: Client) -> None:
+    extracted, transformed = make_run("2026-08-02", "run")
+    for at, total in (("03", "1.00"), ("04", "2.00")):
+        manifest = {
+            **transformed["counts"],
+            "day": "2026-08-02",
+            "run_id": extracted["run_id"],
+            "total_price": total,
+            "published_at": f"2026-08-02T{at}:00:00Z",
+            "quality": {"docs_key": keys.docs(LAYOUT, "runs/2026-08-02/run/x/validation.html")},
+        }
+        write_json(hook, manifest, keys.manifest(LAYOUT, "2026-08-02"))
+        page = browser.get("/days/2026-08-02").text
+        assert "2026-08-02: published" in page
+        assert f"worth {total}" in page
+
+
+def test_missing_bucket_is_explained(hook: "S3Hook") -> None:
+    layout = keys.Layout(quality_bucket="no-such-bucket")
+    client = Client(create_site(let_pass, lambda: Store(hook, layout)))
+    answer = client.get("/")
+    assert answer.status_code == 503
+    assert "ecommerce_s3" in answer.text
+    assert "Traceback" not in answer.text
+
+
+def test_wrong_setting_is_explained() -> None:
+    def open_store() -> Store:
+        raise SettingError("Variable ecommerce_batch_bytes is 'x', which is no int.")
+
+    answer = Client(create_site(let_pass, open_store)).get("/")
+    assert answer.status_code == 503
+    assert "Variable ecommerce_batch_bytes" in answer.text
+
+
+def test_fault_of_ours_shows_nothing_of_it() -> None:
+    def open_store() -> Store:
+        raise RuntimeError("inner secret")
+
+    client = Client(create_site(let_pass, open_store))
+    answer = client.get("/")
+    assert answer.status_code == 500
+    assert "inner secret" not in answer.text
+    assert "log of the API server" in answer.text
+
+
+def test_front_page_reads_only_the_days_that_it_shows(hook: "S3Hook", browser: Client) -> None:
+    fill(hook, dt.date(2015, 1, 1), 50)
+    browser.get("/")
+    with counting(hook) as seen:
+        assert browser.get("/").status_code == 200
+    assert seen["GET"] == 3

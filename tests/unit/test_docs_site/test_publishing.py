@@ -1,0 +1,144 @@
+"""What a validation leaves in S3."""
+
+import datetime as dt
+import json
+import re
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from include import keys
+from include.contract import DATASETS, ORDERS
+from include.docs.summary import RunSummary
+from include.engine.raw_file import RawSource
+from include.manifest import Extracted
+from include.objects import upload_file
+from include.tables import published_schema
+from include.transform import transform_files
+from include.validate import validate
+from tests.unit.test_docs_site.conftest import (
+    LAYOUT,
+    SETTINGS,
+    Client,
+    counting,
+    fill,
+    list_docs,
+    make_run,
+    publish,
+)
+
+if TYPE_CHECKING:
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    from include.quality.checkpoint import Checked
+
+MAIL = "ada.lovelace@example.com"
+RAW = {
+    "customers": f"customer_id,name,email\nC1,Ada,{MAIL}\n{MAIL},Ada,{MAIL}\n,{MAIL},{MAIL}\n",
+    "products": f"product_id,name,{MAIL}\nP1,Mug,{MAIL}\n",
+    "orders": (
+        "order_id,customer_id,product_id,quantity,selling_price,order_date,delivery_date\n"
+        "O1,C1,P1,2,9.99,2026-11-20,2026-11-22\n"
+        f"{MAIL},C1,P1,1,1.00,2026-11-20,\n"
+        f"O2,{MAIL},P1,{MAIL},1.00,2026-11-20,\n"
+        f"O3,C1,P1,1,1.00,{MAIL},\n"
+        f"O4,C1,{MAIL},1,1.00,2026-11-20,{MAIL},{MAIL}\n"
+    ),
+}
+
+
+def validate_raw_files(hook: "S3Hook", folder: Path, day: str) -> Any:
+    sources = {}
+    for name, text in RAW.items():
+        (folder / f"{name}.csv").write_text(text)
+        sources[name] = RawSource(DATASETS[name], folder / f"{name}.csv", f"s3://raw/{name}.csv")
+    counts = transform_files(sources, folder / "out", 1 << 20)
+    staged = keys.staged(LAYOUT, day, "run", "orders.parquet")
+    upload_file(hook, folder / "out" / "orders.parquet", staged)
+    extracted: Extracted = {"day": day, "run_id": "run", "inputs": {}}
+    return validate(hook, SETTINGS, extracted, {"counts": counts, "staged": {"orders.parquet": staged}})
+
+
+def test_validation_leaves_its_pages_and_no_personal_data(
+    hook: "S3Hook", browser: Client, tmp_path: Path
+) -> None:
+    quality = validate_raw_files(hook, tmp_path, "2026-10-01")
+    bucket, key = hook.parse_s3_url(quality["docs_key"])
+    folder = key.removeprefix(f"{LAYOUT.docs_prefix}/").rpartition("/")[0]
+    assert (quality["success"], quality["expectations"], quality["failed"]) == (True, 30, [])
+    assert sorted(list_docs(hook, "runs/2026-10-01/")) == [
+        f"{folder}/{name}" for name in ("index.html", "site.css", "suite.html", "validation.html")
+    ]
+    pages = [*list_docs(hook, "runs/2026-10-01/"), *list_docs(hook, "summaries/2026-10-01/")]
+    texts = [hook.read_key(f"{LAYOUT.docs_prefix}/{page}", bucket) for page in pages]
+    texts += [browser.get(url).text for url in ("/", "/days/2026-10-01", "/validations/2026-10")]
+    texts.append(browser.get("/docs/reports/2026-10-01.html").text)
+    for word in ("lovelace", "Lovelace", MAIL):
+        assert not [text for text in texts if word in text]
+    assert "quantity_invalid" in texts[-1]
+
+
+def test_failed_validation_says_what_failed(hook: "S3Hook", browser: Client, tmp_path: Path) -> None:
+    table = pa.Table.from_pylist(
+        [dict.fromkeys(published_schema(ORDERS).names)],
+        schema=pa.schema([field.with_nullable(True) for field in published_schema(ORDERS)]),
+    )
+    pq.write_table(table, tmp_path / "orders.parquet")
+    staged = keys.staged(LAYOUT, "2026-10-02", "run", "orders.parquet")
+    upload_file(hook, tmp_path / "orders.parquet", staged)
+    extracted, transformed = make_run("2026-10-02", "run")
+    quality = validate(hook, SETTINGS, extracted, {**transformed, "staged": {"orders.parquet": staged}})
+    assert not quality["success"]
+    assert "expect_column_values_to_not_be_null(order_id): 1 of 1 rows" in quality["failed"]
+    day = browser.get("/days/2026-10-02").text
+    assert "2026-10-02: refused" in day
+    assert "expect_column_values_to_not_be_null(order_id): 1 of 1 rows" in day
+
+
+def test_cleared_run_keeps_the_pages_of_its_first_try(hook: "S3Hook", checked: "Checked") -> None:
+    folders = {publish(hook, "2026-10-03", "same", checked) for _ in range(2)}
+    assert len(folders) == 2
+    assert {page.rpartition("/")[0] for page in list_docs(hook, "runs/2026-10-03/")} == folders
+
+
+def test_validations_at_the_same_moment_are_all_in_the_index(
+    hook: "S3Hook", browser: Client, checked: "Checked"
+) -> None:
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(lambda n: publish(hook, "2026-09-05", f"run-{n}", checked), range(10)))
+    index = browser.get("/validations/2026-09").text
+    assert sorted(re.findall(r'class="run-id">(run-\d)<', index)) == [f"run-{n}" for n in range(10)]
+
+
+def test_thousandth_run_costs_what_the_tenth_does(
+    hook: "S3Hook", browser: Client, checked: "Checked"
+) -> None:
+    def measure(day: str) -> tuple[Counter[str], Counter[str]]:
+        with counting(hook) as adding:
+            publish(hook, day, "run", checked)
+        with counting(hook) as reading:
+            assert 'class="run-id">run<' in browser.get(f"/validations/{day[:7]}").text
+        return adding, reading
+
+    fill(hook, dt.date(2010, 1, 1), 9)
+    adding_10th, reading_10th = measure("2010-01-10")
+    fill(hook, dt.date(2010, 1, 11), 990)
+    adding_1000th, reading_1000th = measure("2012-09-27")
+    assert set(adding_10th) == set(adding_1000th) == {"PUT", "bytes"}
+    assert adding_1000th["PUT"] == adding_10th["PUT"]
+    assert adding_1000th["bytes"] <= 1.1 * adding_10th["bytes"]
+    assert reading_1000th["GET"] <= 1.5 * 31
+    assert reading_10th["GET"] >= 10
+
+
+def test_summary_is_json_with_the_agreed_names(hook: "S3Hook", checked: "Checked") -> None:
+    publish(hook, "2026-10-06", "scheduled__2026-10-06T00:00:00+00:00", checked)
+    (page,) = list_docs(hook, "summaries/2026-10-06/")
+    summary = json.loads(hook.read_key(f"{LAYOUT.docs_prefix}/{page}", LAYOUT.quality_bucket))
+    assert set(summary) == set(RunSummary.__annotations__)
+    assert (summary["day"], summary["run_id"]) == ("2026-10-06", "scheduled__2026-10-06T00:00:00+00:00")
+    assert summary["faults"][0].startswith("orders: 1 of 10 rows were refused (10.0%, allowed 5.0%)")

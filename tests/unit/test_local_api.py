@@ -1,0 +1,135 @@
+"""The client of Airflow's REST API, against answers that are hard to provoke."""
+
+import datetime as dt
+import json
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from include.local.api import AirflowApi
+from include.local.errors import StackError
+from include.local.settings_file import read_settings
+
+Answer = Callable[[httpx.Request], httpx.Response]
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("include.local.api._RETRY_SECONDS", 0)
+
+
+def make_api(*answers: httpx.Response, token_status: int = 201) -> tuple[AirflowApi, list[httpx.Request]]:
+    """A client, and the requests that it will have made; the last answer is repeated."""
+    left, asked = list(answers), []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/auth/token":
+            return httpx.Response(token_status, json={"access_token": "ticket"})
+        asked.append(request)
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    transport = httpx.MockTransport(answer)
+    return AirflowApi("http://127.0.0.1:8080", "admin", "secret", transport), asked
+
+
+def test_it_logs_in_once() -> None:
+    api, asked = make_api(httpx.Response(200, json={"variables": [{"key": "a", "value": "1"}]}))
+
+    assert api.read_variables() == {"a": "1"}
+    assert api.read_variables() == {"a": "1"}
+    assert [request.headers["Authorization"] for request in asked] == ["Bearer ticket", "Bearer ticket"]
+
+
+def test_a_locked_database_is_waited_for() -> None:
+    api, asked = make_api(httpx.Response(500), httpx.Response(503), httpx.Response(200, json={}))
+
+    api.unpause("ecommerce_etl")
+
+    assert len(asked) == 3
+
+
+def test_a_server_that_keeps_failing_is_reported_with_what_it_said() -> None:
+    api, asked = make_api(httpx.Response(500, text="database is locked"))
+
+    with pytest.raises(StackError, match="PATCH /dags/ecommerce_etl with 500: database is locked"):
+        api.unpause("ecommerce_etl")
+    assert len(asked) == 4
+
+
+def test_a_run_that_an_earlier_try_has_started_is_started() -> None:
+    api, _ = make_api(httpx.Response(500), httpx.Response(409))
+
+    api.trigger("ecommerce_etl", "local__1", {"day": "2026-11-21"})
+
+
+def test_a_refusal_is_not_repeated() -> None:
+    api, asked = make_api(httpx.Response(403, text="no"))
+
+    with pytest.raises(StackError, match="403: no"):
+        api.read_variables()
+    assert len(asked) == 1
+
+
+def test_another_airflow_on_the_port_is_told_from_ours() -> None:
+    api, _ = make_api(httpx.Response(200), token_status=401)
+
+    with pytest.raises(StackError, match="is it another Airflow"):
+        api.read_variables()
+
+
+def test_a_dag_that_is_not_there_yet_is_no_error() -> None:
+    api, _ = make_api(httpx.Response(404))
+
+    assert api.find_dag("ecommerce_etl") is None
+
+
+@pytest.mark.parametrize(
+    ("missing", "status", "created"),
+    [
+        pytest.param(6, 200, 6, id="days are missing"),
+        pytest.param(6, 409, 0, id="another backfill is under way"),
+        pytest.param(0, 200, 0, id="nothing is missing"),
+    ],
+)
+def test_a_backfill_is_created_only_for_missing_days(missing: int, status: int, created: int) -> None:
+    api, asked = make_api(
+        httpx.Response(200, json={"total_entries": missing}), httpx.Response(status, json={})
+    )
+    day = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
+
+    assert api.backfill("ecommerce_etl", day, day) == created
+    assert len(asked) == (2 if missing else 1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_healthy"),
+    [
+        pytest.param(dict.fromkeys(("scheduler", "triggerer", "dag_processor"), "healthy"), True, id="all"),
+        pytest.param({"scheduler": "healthy", "triggerer": "healthy"}, False, id="one is missing"),
+        pytest.param(
+            {"scheduler": None, "triggerer": "healthy", "dag_processor": "healthy"}, False, id="one is ill"
+        ),
+    ],
+)
+def test_airflow_is_healthy_when_every_component_is(answer: dict[str, str], is_healthy: bool) -> None:
+    body = {name: {"status": status} for name, status in ({"metadatabase": "healthy"} | answer).items()}
+    api, _ = make_api(httpx.Response(200, json=body))
+
+    assert api.is_healthy() is is_healthy
+
+
+def test_the_port_of_a_local_store_moves_in_a_connection_that_is_there() -> None:
+    made: dict[str, dict[str, list[str]]] = {"create": {"errors": []}}
+    kept = {"conn_type": "aws", "extra": '{"endpoint_url": "http://127.0.0.1:8333", "region_name": "eu-1"}'}
+    api, asked = make_api(
+        *(httpx.Response(200, json=made) for _ in range(3)),
+        httpx.Response(200, json=kept),
+        httpx.Response(200),
+    )
+
+    api.create_missing(read_settings(s3_port=9000))
+
+    change = json.loads(asked[-1].content)
+    assert json.loads(change["extra"]) == {"endpoint_url": "http://127.0.0.1:9000", "region_name": "eu-1"}
+    assert asked[-1].url.params["update_mask"] == "extra"

@@ -1,0 +1,190 @@
+"""The parts of `make run` that need no stack."""
+
+import datetime as dt
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.keys import Layout
+from include.local.__main__ import main
+from include.local.dag_run import find_failed, find_fault
+from include.local.errors import LocalError
+from include.local.outputs import replace_folder
+from include.local.progress import TaskProgress
+from include.local.run import parse_day
+from include.local.storage import find_raw_files, upload_raw_files
+from include.local.summary import describe_reasons
+
+PLAIN = Layout()
+COMPRESSED = Layout(raw_key_template="{day}/{dataset}.csv.gz")
+
+
+def fill(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).write_text(f"content of {name}")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-02-30", "20261121", "2026-W47-6", "21.11.2026", "2026-11-21T00:00", "today", "../x"]
+)
+def test_a_day_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(LocalError, match="Give it as YYYY-MM-DD"):
+        parse_day(text)
+
+
+def test_a_day_is_read_and_defaults_to_today_in_utc() -> None:
+    assert parse_day("2026-11-21") == dt.date(2026, 11, 21)
+    before = dt.datetime.now(dt.UTC).date()
+    assert parse_day("") in {before, before + dt.timedelta(days=1)}
+
+
+def test_raw_files_are_found_by_the_names_that_the_template_gives(tmp_path: Path) -> None:
+    fill(tmp_path, "customers.csv", "products.csv", "orders.csv", "notes.txt")
+
+    assert find_raw_files(tmp_path, PLAIN) == {
+        name: tmp_path / f"{name}.csv" for name in ("customers", "products", "orders")
+    }
+
+
+def test_where_compressed_files_are_delivered_both_forms_will_do(tmp_path: Path) -> None:
+    fill(tmp_path, "customers.csv", "customers.csv.gz", "products.csv", "orders.csv.gz")
+
+    assert [path.name for path in find_raw_files(tmp_path, COMPRESSED).values()] == [
+        "customers.csv.gz",
+        "products.csv",
+        "orders.csv.gz",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("present", "missing"),
+    [
+        pytest.param((), "lacks customers.csv, products.csv, orders.csv", id="empty folder"),
+        pytest.param(("customers.csv", "products.csv"), r"lacks orders\.csv\.", id="one missing"),
+        pytest.param(
+            ("customers.csv", "products.csv", "orders.csv.gz"), "lacks orders.csv", id="compressed unasked"
+        ),
+    ],
+)
+def test_missing_raw_files_are_named(tmp_path: Path, present: tuple[str, ...], missing: str) -> None:
+    with pytest.raises(LocalError, match=missing):
+        find_raw_files(fill(tmp_path, *present), PLAIN)
+
+
+def test_a_folder_that_is_none_is_named(tmp_path: Path) -> None:
+    with pytest.raises(LocalError, match="nowhere is no folder"):
+        find_raw_files(tmp_path / "nowhere", PLAIN)
+
+
+class RecordingClient:
+    """Takes the place of S3 for uploads."""
+
+    def __init__(self) -> None:
+        self.uploads: dict[str, bytes] = {}
+
+    def get_conn(self) -> "RecordingClient":
+        return self
+
+    def parse_s3_url(self, url: str) -> tuple[str, str]:
+        bucket, _, key = url.removeprefix("s3://").partition("/")
+        return bucket, key
+
+    def upload_file(self, *, Filename: str, Bucket: str, Key: str, **_: Any) -> None:  # noqa: N803 - S3's names
+        self.uploads[f"s3://{Bucket}/{Key}"] = Path(Filename).read_bytes()
+
+
+def test_a_plain_file_is_compressed_where_its_key_says_so(tmp_path: Path) -> None:
+    fill(tmp_path, "customers.csv.gz", "products.csv", "orders.csv")
+    client: Any = RecordingClient()
+
+    upload_raw_files(client, COMPRESSED, "2026-11-21", find_raw_files(tmp_path, COMPRESSED))
+
+    assert client.uploads["s3://ecommerce-raw/2026-11-21/customers.csv.gz"] == b"content of customers.csv.gz"
+    delivered = client.uploads["s3://ecommerce-raw/2026-11-21/orders.csv.gz"]
+    assert gzip.decompress(delivered) == b"content of orders.csv"
+
+
+def test_a_folder_of_outputs_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    target = tmp_path / "output" / "2026-11-21"
+    with replace_folder(target) as folder:
+        fill(folder, "orders.parquet", "stale.parquet")
+    with replace_folder(target) as folder:
+        fill(folder, "orders.parquet", "manifest.json")
+
+    assert sorted(path.name for path in target.iterdir()) == ["manifest.json", "orders.parquet"]
+    assert [path.name for path in target.parent.iterdir()] == ["2026-11-21"]
+
+
+def test_a_copy_that_fails_leaves_the_earlier_outputs(tmp_path: Path) -> None:
+    target = tmp_path / "2026-11-21"
+    with replace_folder(target) as folder:
+        fill(folder, "orders.parquet")
+    with pytest.raises(FileNotFoundError), replace_folder(target) as folder:
+        fill(folder, "manifest.json", "no folder/orders.parquet")
+
+    assert [path.name for path in target.iterdir()] == ["orders.parquet"]
+    assert [path.name for path in tmp_path.iterdir()] == ["2026-11-21"]
+
+
+def raised(kind: str, text: str) -> dict[str, Any]:
+    cause = {"exc_type": "RawFileError", "exc_value": "the cause"}
+    return {
+        "event": "Task failed with exception",
+        "level": "error",
+        "error_detail": [{"exc_type": kind, "exc_value": text}, cause],
+    }
+
+
+@pytest.mark.parametrize(
+    ("event", "fault"),
+    [
+        pytest.param(raised("AirflowFailException", "orders.csv: empty."), "orders.csv: empty.", id="meant"),
+        pytest.param(raised("KeyError", "'day'"), "KeyError: 'day'", id="not meant"),
+        pytest.param({"event": "Killed", "level": "error"}, "Killed", id="without an exception"),
+        pytest.param({"event": "Wrote s3://…", "level": "info"}, "", id="no error"),
+        pytest.param({"event": "::group::"}, "", id="no level"),
+    ],
+)
+def test_the_fault_of_a_task_is_found_in_its_log(event: dict[str, Any], fault: str) -> None:
+    assert find_fault(event) == fault
+
+
+def test_the_task_that_failed_by_itself_is_the_one_to_blame() -> None:
+    states = {"extract": "success", "transform": "failed", "validate": "upstream_failed", "publish": "failed"}
+    tasks = [
+        TaskProgress(task_id=task_id, state=state, seconds=1.0, try_number=1)
+        for task_id, state in states.items()
+    ]
+
+    assert find_failed(tasks) == tasks[1]
+    assert find_failed(tasks[:1]) is None
+
+
+def test_reasons_are_listed_by_frequency_without_those_that_did_not_occur() -> None:
+    reasons = {"order_id_missing": 0, "unknown_customer": 7, "quantity_invalid": 1200}
+
+    assert describe_reasons(reasons).replace("\N{NO-BREAK SPACE}", " ") == (
+        "quantity_invalid 1,200, unknown_customer 7"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(["run", "--day", "2026-13-01"], "DAY=2026-13-01 is no day", id="no day"),
+        pytest.param(["run", "--raw", "/nowhere/at/all"], "/nowhere/at/all is no folder", id="no folder"),
+        pytest.param(["transform", "/nowhere", "/nowhere"], "no such file", id="nothing to transform"),
+    ],
+)
+def test_a_mistake_gives_one_line_and_exit_code_1(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 1
+
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert message in said
+    assert said.count("\n") == 1
