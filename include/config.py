@@ -19,7 +19,7 @@ class Settings:
 
     layout: Layout = field(default_factory=Layout)
     max_reject_ratio: float = 0.05
-    batch_bytes: int = 4 * 1024 * 1024
+    batch_bytes: int = 6 * 1024 * 1024
     metrics_namespace: str = ""
 
     @classmethod

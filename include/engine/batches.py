@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from include.engine.csv_blocks import Block, Line, has_blank_lines, read_blocks, split_records
@@ -43,11 +44,25 @@ def read_file_blocks(source: RawSource, header: Header, block_bytes: int) -> Ite
 def parse_block(block: Block, header: Header, columns: tuple[str, ...]) -> Batch:
     """The rows of a block. A column that the header does not name is all null."""
     batch = _parse(block, header, columns)
-    if block.record_lines is None and batch.rows[0].null_count and has_blank_lines(block.data):
+    if block.record_lines is None and _has_row_of_nulls(batch.rows) and has_blank_lines(block.data):
         # Arrow reads a blank line as a row of nulls. It is no row.
         block, _ = split_records(block.data, block.first_line, len(header.columns), is_last=True)
         return _parse(block, header, columns)
     return batch
+
+
+def parse_key(block: Block, header: Header, key: str) -> pa.Array:
+    """One column of a block alone; blank lines are nulls in it, and rows that are malformed are not."""
+    return _parse(block, header, (key,)).rows[key]
+
+
+def _has_row_of_nulls(rows: pa.RecordBatch) -> bool:
+    is_null = None
+    for column in rows.columns:
+        if not column.null_count:
+            return False
+        is_null = column.is_null() if is_null is None else pc.and_(is_null, column.is_null())
+    return bool(pc.any(is_null).as_py())
 
 
 def _parse(block: Block, header: Header, columns: tuple[str, ...]) -> Batch:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from include.engine.text_hash import Hashes, hash_text
+from include.engine.text_hash import Hashes
 
 Flags = npt.NDArray[np.bool_]
 
@@ -50,11 +50,14 @@ class RepeatFinder:
         self._is_low_part = np.zeros(_LOW_BITS + 1, bool)
         self._is_low_part[self.repeated & _LOW_BITS] = True
 
-    def find(self, rows: pa.RecordBatch, key: str) -> tuple[Flags, Flags]:
-        """Which rows equal an earlier row in every column, and which others have the id of an earlier row."""
+    def find(self, rows: pa.RecordBatch, key: str, hashes: Hashes) -> tuple[Flags, Flags]:
+        """Which rows equal an earlier row in every column, and which others have the id of an earlier row.
+
+        `hashes` are those of the ids, which the column `key` holds.
+        """
         is_same_row = np.zeros(len(rows), bool)
         is_same_id = np.zeros(len(rows), bool)
-        candidates = self._find_candidates(hash_text(rows[key]))
+        candidates = self._find_candidates(hashes)
         texts = [column.take(pa.array(candidates)).to_pylist() for column in rows.columns]
         ids = texts[rows.schema.get_field_index(key)]
         for index, id_, row in zip(candidates, ids, zip(*texts, strict=True), strict=True):

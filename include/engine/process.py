@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.contract import MALFORMED_ROW, duplicate_reason, reasons
-from include.engine.batches import Batch, parse_block, read_file_blocks
+from include.engine.batches import Batch, parse_block, parse_key, read_file_blocks
+from include.engine.csv_blocks import Block
 from include.engine.duplicates import RepeatFinder, find_repeated
 from include.engine.frames import to_array, to_frame
 from include.engine.parallel import WORKERS, map_in_order
@@ -99,9 +100,11 @@ def process_file(
             out_dir / "quarantine" / f"{dataset.name}.parquet", quarantine_schema(dataset)
         ) as refused,
     ):
-        finder = RepeatFinder(find_repeated(_hash_ids(pool, source, header, batch_bytes)))
-        batches = _read_batches(pool, source, header, dataset.column_names, batch_bytes)
-        compared = (ComparedBatch(batch, *finder.find(batch.rows, dataset.key)) for batch in batches)
+        finder = RepeatFinder(find_repeated(_hash_keys(pool, source, header, batch_bytes)))
+        batches = _read_batches(pool, source, header, batch_bytes)
+        compared = (
+            ComparedBatch(batch, *finder.find(batch.rows, dataset.key, hashes)) for batch, hashes in batches
+        )
         for split in map_in_order(pool, lambda batch: _split(batch, judge, source), compared):
             published.write(split.published)
             refused.write(split.quarantined)
@@ -111,19 +114,23 @@ def process_file(
     return report
 
 
-def _read_batches(
-    pool: ThreadPoolExecutor, source: RawSource, header: Header, columns: tuple[str, ...], batch_bytes: int
-) -> Iterator[Batch]:
-    blocks = read_file_blocks(source, header, batch_bytes)
-    return map_in_order(pool, lambda block: parse_block(block, header, columns), blocks)
-
-
-def _hash_ids(
+def _hash_keys(
     pool: ThreadPoolExecutor, source: RawSource, header: Header, batch_bytes: int
 ) -> Iterator[Hashes]:
-    key = source.dataset.key
-    for batch in _read_batches(pool, source, header, (key,), batch_bytes):
-        yield hash_text(batch.rows[key])
+    blocks, key = read_file_blocks(source, header, batch_bytes), source.dataset.key
+    return map_in_order(pool, lambda block: hash_text(parse_key(block, header, key)), blocks)
+
+
+def _read_batches(
+    pool: ThreadPoolExecutor, source: RawSource, header: Header, batch_bytes: int
+) -> Iterator[tuple[Batch, Hashes]]:
+    """The batches, each with the hashes of its ids."""
+
+    def parse(block: Block) -> tuple[Batch, Hashes]:
+        batch = parse_block(block, header, source.dataset.column_names)
+        return batch, hash_text(batch.rows[source.dataset.key])
+
+    return map_in_order(pool, parse, read_file_blocks(source, header, batch_bytes))
 
 
 def _split(compared: ComparedBatch, judge: Callable[[pd.DataFrame], Judged], source: RawSource) -> SplitBatch:
