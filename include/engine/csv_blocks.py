@@ -106,10 +106,20 @@ def split_records(data: bytes, first_line: int, column_count: int, *, is_last: b
     """
     several_lines = _several_lines_pattern(column_count)
     records: list[bytes] = []
-    record_lines: list[int] = []
+    record_lines: list[npt.NDArray[np.int64]] = []
     malformed: list[Line] = []
-    position, line = 0, first_line
+    position, line, careful_until = 0, first_line, 0
     while position < len(data):
+        if position >= careful_until:
+            plain_end = _find_line_with_quote(data, position)
+            plain = data[position:plain_end]
+            if plain and not has_blank_lines(plain):
+                line_count = count_lines(plain)
+                records.append(plain)
+                record_lines.append(np.arange(line, line + line_count))
+                position, line = plain_end, line + line_count
+                continue
+            careful_until = plain_end
         match = _ONE_LINE.match(data, position)
         is_record = match is not None
         if match is None:
@@ -125,11 +135,19 @@ def split_records(data: bytes, first_line: int, column_count: int, *, is_last: b
             malformed.append(Line(line, text.decode().rstrip("\r\n")))
         elif text.strip(b"\r\n"):
             records.append(text)
-            record_lines.append(line)
+            record_lines.append(np.array([line]))
         position = match.end()
         line += count_lines(text)
-    lines = np.array(record_lines, np.int64)
+    lines = np.concatenate(record_lines) if record_lines else np.array([], np.int64)
     return Block(b"".join(records), first_line, line - first_line, lines, malformed), position
+
+
+def _find_line_with_quote(data: bytes, position: int) -> int:
+    """Where the next line that holds a quote starts; the end of the data when there is none."""
+    quote = data.find(b'"', position)
+    if quote < 0:
+        return len(data)
+    return max(position, data.rfind(b"\n", position, quote) + 1, data.rfind(b"\r", position, quote) + 1)
 
 
 def count_lines(data: bytes) -> int:

@@ -4,12 +4,15 @@ import errno
 import os
 import secrets
 import socket
+import time
 
 import psutil
 
 from include.local.errors import PortError
 
 LOOPBACK = "127.0.0.1"
+#: A process that was killed a moment ago may still have its port.
+_RELEASE_SECONDS = 2.0
 #: Below the range from which operating systems give out ports for outgoing connections.
 _INNER_PORTS = range(20_000, 30_000)
 
@@ -29,11 +32,14 @@ def require_free_port(port: int, setting: str) -> None:
     ------
     PortError: says who has it, as far as the system tells, and which setting moves ours.
     """
-    reason = _why_taken(port)
-    if reason:
-        raise PortError(
-            f"Port {port} cannot be used: {reason}. Stop what has it, or choose another one with {setting}=…"
-        )
+    end = time.monotonic() + _RELEASE_SECONDS
+    while reason := _why_taken(port):
+        if time.monotonic() > end:
+            raise PortError(
+                f"Port {port} cannot be used: {reason}. "
+                f"Stop what has it, or choose another one with {setting}=…"
+            )
+        time.sleep(0.1)
 
 
 def find_free_ports(count: int) -> list[int]:
