@@ -104,42 +104,65 @@ def split_records(data: bytes, first_line: int, column_count: int, *, is_last: b
     A line on which a quote opens that does not close in a well-formed record is malformed alone, and
     reading goes on with the next line. A record that may go on behind the block is left for the next one.
     """
-    several_lines = _several_lines_pattern(column_count)
-    records: list[bytes] = []
-    record_lines: list[npt.NDArray[np.int64]] = []
-    malformed: list[Line] = []
-    position, line, careful_until = 0, first_line, 0
+    found, several_lines = _Records(first_line), _several_lines_pattern(column_count)
+    position, careful_until = 0, 0
     while position < len(data):
         if position >= careful_until:
-            plain_end = _find_line_with_quote(data, position)
-            plain = data[position:plain_end]
+            careful_until = _find_line_with_quote(data, position)
+            plain = data[position:careful_until]
             if plain and not has_blank_lines(plain):
-                line_count = count_lines(plain)
-                records.append(plain)
-                record_lines.append(np.arange(line, line + line_count))
-                position, line = plain_end, line + line_count
+                found.add_lines(plain)
+                position = careful_until
                 continue
-            careful_until = plain_end
-        match = _ONE_LINE.match(data, position)
-        is_record = match is not None
-        if match is None:
-            end = position + LONGEST_QUOTED_RECORD_BYTES
-            match = several_lines.match(data, position, end)
-            is_record = match is not None
-            if match is None and end > len(data) and not is_last:
-                break
-        match = match or _ANY_LINE.match(data, position)
-        assert match is not None  # noqa: S101  # the data ends with a line end
-        text = match.group()
-        if not is_record:
-            malformed.append(Line(line, text.decode().rstrip("\r\n")))
-        elif text.strip(b"\r\n"):
-            records.append(text)
-            record_lines.append(np.array([line]))
-        position = match.end()
-        line += count_lines(text)
-    lines = np.concatenate(record_lines) if record_lines else np.array([], np.int64)
-    return Block(b"".join(records), first_line, line - first_line, lines, malformed), position
+        longest = position + LONGEST_QUOTED_RECORD_BYTES
+        match = _ONE_LINE.match(data, position) or several_lines.match(data, position, longest)
+        if match is None and longest > len(data) and not is_last:
+            break
+        if match:
+            found.add_record(match.group())
+            position = match.end()
+        else:
+            position = _skip_line(data, position, found)
+    return found.as_block(first_line), position
+
+
+@dataclass
+class _Records:
+    """What was found in a block so far; `line` is the line that comes next."""
+
+    line: int
+    texts: list[bytes] = field(default_factory=list)
+    lines: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    malformed: list[Line] = field(default_factory=list)
+
+    def add_lines(self, text: bytes) -> None:
+        """Lines that are one record each."""
+        line_count = count_lines(text)
+        self.texts.append(text)
+        self.lines.append(np.arange(self.line, self.line + line_count))
+        self.line += line_count
+
+    def add_record(self, text: bytes) -> None:
+        """One record, on one line or several; a blank line is none."""
+        if text.strip(b"\r\n"):
+            self.texts.append(text)
+            self.lines.append(np.array([self.line]))
+        self.line += count_lines(text)
+
+    def add_malformed(self, text: bytes) -> None:
+        self.malformed.append(Line(self.line, text.decode().rstrip("\r\n")))
+        self.line += 1
+
+    def as_block(self, first_line: int) -> Block:
+        lines = np.concatenate(self.lines) if self.lines else np.array([], np.int64)
+        return Block(b"".join(self.texts), first_line, self.line - first_line, lines, self.malformed)
+
+
+def _skip_line(data: bytes, position: int, found: _Records) -> int:
+    """Take a line as malformed. Returns where the next one starts."""
+    end = _ANY_LINE.match(data, position).end()  # type: ignore[union-attr]  # the data ends with a line end
+    found.add_malformed(data[position:end])
+    return end
 
 
 def _find_line_with_quote(data: bytes, position: int) -> int:
