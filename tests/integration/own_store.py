@@ -91,7 +91,7 @@ def run_own_store(folder: Path) -> Iterator[OwnStore]:
     )
     try:
         url = f"http://{LOOPBACK}:{port}"
-        _wait_for_store(url, process)
+        wait_for_store(url, process)
         yield OwnStore(state, _make_owner(url))
     finally:
         process.terminate()
@@ -110,7 +110,7 @@ def _make_owner(url: str) -> Connection:
     )
 
 
-def _wait_for_store(url: str, process: "subprocess.Popen[bytes]") -> None:
+def wait_for_store(url: str, process: "subprocess.Popen[bytes]") -> None:
     end = time.monotonic() + _START_SECONDS
     while time.monotonic() < end:
         assert process.poll() is None, "the store ended by itself"

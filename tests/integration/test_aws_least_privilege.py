@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from include import keys
 from include.aws import policies
-from include.aws.policies import Place
+from include.aws.validate_templates import example_place
 from include.config import Settings
 from include.contract import DATASETS
 from include.docs.store import Store
@@ -31,14 +31,7 @@ from include.validate import validate
 from tests.integration.own_store import OwnStore, run_own_store
 
 LAYOUT = Layout()
-PLACE = Place(
-    name="ecommerce",
-    partition="aws",
-    region="us-east-1",
-    account="123456789012",
-    artifact_bucket="ecommerce-artifacts",
-    metrics_namespace="ecommerce/pipeline",
-)
+PLACE = example_place()
 DAY = "2026-11-21"
 FOREIGN = "payroll"
 #: Which IAM action S3 asks for when a client calls an operation, and on whose name.

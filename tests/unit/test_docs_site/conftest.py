@@ -3,7 +3,6 @@
 import asyncio
 import datetime as dt
 import json
-import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +30,7 @@ from include.local.store import choose_ports, remove_sockets, start_store
 from include.manifest import Extracted, Transformed
 from include.tables import published_schema
 from include.validate import prepare_libraries
+from tests.integration.own_store import wait_for_store
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -52,7 +52,7 @@ def hook(tmp_path_factory: pytest.TempPathFactory) -> Iterator["S3Hook"]:
     login, ports = read_settings(s3_port=s3_port).store, choose_ports(state)
     process = start_store(state, login, s3_port, ports)
     try:
-        wait_for(f"http://127.0.0.1:{s3_port}")
+        wait_for_store(f"http://127.0.0.1:{s3_port}", process)
         opened = open_hook(login, state)
         create_buckets(opened, LAYOUT)
         yield opened
@@ -60,18 +60,6 @@ def hook(tmp_path_factory: pytest.TempPathFactory) -> Iterator["S3Hook"]:
         process.terminate()
         process.wait()
         remove_sockets(ports, s3_port)
-
-
-def wait_for(url: str) -> None:
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        try:
-            httpx.get(url, trust_env=False, timeout=2)
-        except httpx.TransportError:
-            time.sleep(0.1)
-        else:
-            return
-    pytest.fail(f"Nothing answers at {url}.")
 
 
 @pytest.fixture(scope="session")
