@@ -28,6 +28,7 @@ from include.contract import (
     missing_reason,
 )
 from include.engine.dimension import Dimension
+from include.engine.frames import to_array, to_flags
 from include.engine.process import FileReport, Flags, Judged, process_file
 from include.engine.raw_file import RawSource, read_header
 from include.manifest import Counts, format_money
@@ -101,8 +102,8 @@ def find_column_faults(raw: pd.DataFrame, parsed: pd.DataFrame, dataset: Dataset
 
 
 def is_true(condition: pd.Series) -> Flags:
-    """A nullable condition as plain flags; unknown is not true."""
-    return condition.fillna(value=False).to_numpy(bool)
+    """A condition as plain flags; unknown is not true."""
+    return condition.to_numpy() if condition.dtype == bool else to_flags(to_array(condition))
 
 
 def transform(hook: "S3Hook", settings: "Settings", extracted: "Extracted") -> "Transformed":

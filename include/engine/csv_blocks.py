@@ -7,7 +7,7 @@ on the bytes alone, not on where the blocks are cut.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from io import BufferedIOBase
 
@@ -45,13 +45,31 @@ class Line:
 
 @dataclass(frozen=True)
 class Block:
-    """Whole records. `record_lines` is None where record i stands on line `first_line` + i."""
+    """Whole records. `record_lines` is None where record i stands on line `first_line` + i.
+
+    `used_bytes` is how many bytes of the file they take up, malformed lines and blank lines included.
+    """
 
     data: bytes
     first_line: int
     line_count: int
+    used_bytes: int
     record_lines: npt.NDArray[np.int64] | None = None
     malformed: list[Line] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What is remembered of a block, so that reading it again costs little."""
+
+    bytes: int
+    first_line: int
+    line_count: int
+    is_plain: bool
+
+    @classmethod
+    def of(cls, block: Block) -> "Cut":
+        return cls(block.used_bytes, block.first_line, block.line_count, block.record_lines is None)
 
 
 def read_blocks(
@@ -73,14 +91,26 @@ def read_blocks(
         if cut or is_last:
             whole_lines = rest + memoryview(chunk)[:cut]
             check_text(whole_lines, source_key, first_line)
-            block, used = _make_block(whole_lines, first_line, column_count, is_last=is_last)
+            block = _make_block(whole_lines, first_line, column_count, is_last=is_last)
             first_line += block.line_count
-            rest = whole_lines[used:]
+            rest = whole_lines[block.used_bytes :]
             if block.line_count:
                 yield block
         rest += chunk[cut:]
         if len(rest) > LONGEST_LINE_BYTES:
             raise RawFileError(source_key, f"line {first_line}", "the line does not end", "Is this CSV?")
+
+
+def read_again(stream: BufferedIOBase, cuts: Iterable[Cut], column_count: int) -> Iterator[Block]:
+    """The blocks of a stream that was read before."""
+    for cut in cuts:
+        data = stream.read(cut.bytes)
+        if data[-1:] not in (b"\n", b"\r"):
+            data += b"\n"
+        if cut.is_plain:
+            yield Block(data, cut.first_line, cut.line_count, len(data))
+        else:
+            yield split_records(data, cut.first_line, column_count, is_last=True)
 
 
 def check_text(data: bytes, source_key: str, first_line: int) -> None:
@@ -98,8 +128,8 @@ def check_text(data: bytes, source_key: str, first_line: int) -> None:
         raise RawFileError(source_key, f"line {line}", problem, "Export the file as UTF-8.") from error
 
 
-def split_records(data: bytes, first_line: int, column_count: int, *, is_last: bool) -> tuple[Block, int]:
-    """Read a block record by record; also returns how many bytes were used.
+def split_records(data: bytes, first_line: int, column_count: int, *, is_last: bool) -> Block:
+    """Read a block record by record.
 
     A line on which a quote opens that does not close in a well-formed record is malformed alone, and
     reading goes on with the next line. A record that may go on behind the block is left for the next one.
@@ -123,7 +153,7 @@ def split_records(data: bytes, first_line: int, column_count: int, *, is_last: b
             position = match.end()
         else:
             position = _skip_line(data, position, found)
-    return found.as_block(first_line), position
+    return found.as_block(first_line, position)
 
 
 @dataclass
@@ -153,9 +183,10 @@ class _Records:
         self.malformed.append(Line(self.line, text.decode().rstrip("\r\n")))
         self.line += 1
 
-    def as_block(self, first_line: int) -> Block:
+    def as_block(self, first_line: int, used_bytes: int) -> Block:
         lines = np.concatenate(self.lines) if self.lines else np.array([], np.int64)
-        return Block(b"".join(self.texts), first_line, self.line - first_line, lines, self.malformed)
+        line_count = self.line - first_line
+        return Block(b"".join(self.texts), first_line, line_count, used_bytes, lines, self.malformed)
 
 
 def _skip_line(data: bytes, position: int, found: _Records) -> int:
@@ -186,10 +217,10 @@ def has_blank_lines(data: bytes) -> bool:
     return data[:1] in (b"\n", b"\r") or any(pair in data for pair in (b"\n\n", b"\n\r", b"\r\r"))
 
 
-def _make_block(data: bytes, first_line: int, column_count: int, *, is_last: bool) -> tuple[Block, int]:
+def _make_block(data: bytes, first_line: int, column_count: int, *, is_last: bool) -> Block:
     if _has_loose_quotes(data):
         return split_records(data, first_line, column_count, is_last=is_last)
-    return Block(data, first_line, count_lines(data)), len(data)
+    return Block(data, first_line, count_lines(data), len(data))
 
 
 def _has_loose_quotes(data: bytes) -> bool:
