@@ -59,6 +59,7 @@ def airflow_environment(
                 "scheduler_idle_sleep_time": 1.0 if is_scheduled else 0.3,
                 "use_job_schedule": is_scheduled,
             },
+            aws={"session_factory": "include.local.aws_data.SharedDataSessionFactory"},
             dag_processor={"refresh_interval": 30, "parsing_processes": 1},
             # On two busy cores an answer may take longer than the five seconds that are the default.
             workers={"execution_api_timeout": 30},

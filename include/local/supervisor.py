@@ -10,6 +10,7 @@ time, and five commands would pay it five times.
 
 import argparse
 import importlib
+import inspect
 import logging
 import os
 import select
@@ -161,6 +162,11 @@ def import_shared_libraries() -> None:
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
     for name in _SHARED_LIBRARIES:
         importlib.import_module(name)
+    from include.local.aws_data import load_s3_description
+
+    load_s3_description()
+    # Airflow tells AWS which code asks. To find that out, Python looks up the files of all modules, once.
+    inspect.stack()
 
 
 def fork_airflow(arguments: list[str], log: Path) -> int:
