@@ -128,10 +128,9 @@ def worker_commands(state: State, cluster: Cluster) -> dict[str, tuple[list[str]
     """
     commands = {}
     for number, address in enumerate(cluster.addresses, start=1):
-        folder = state.worker(number)
-        environment = worker_environment(folder, address)
+        environment = worker_environment(state.worker(number), address)
         worker = ["airflow", "celery", "worker", "--skip-serve-logs", "--celery-hostname", address]
-        commands[f"{WORKER_PREFIX}{number}"] = ([*worker, "--pid", str(folder / "worker.pid")], environment)
+        commands[f"{WORKER_PREFIX}{number}"] = (worker, environment)
         application = ["uvicorn", "--factory", "airflow.utils.serve_logs.log_server:get_app"]
         door = ["--host", address, "--port", str(cluster.log_port)]
         commands[f"logs-of-worker-{number}"] = ([*application, *door], environment)

@@ -136,14 +136,15 @@ def read_secrets(state: State) -> Secrets:
     """The secrets of this machine; the first call makes them, a later one those that an older file lacks."""
     path = state.airflow_home / "secrets.json"
     kept = json.loads(path.read_text()) if path.exists() else {}
-    made = Secrets(**(asdict(_make_secrets()) | kept))
+    made = Secrets(**(asdict(make_secrets()) | kept))
     if asdict(made) != kept:
         write_private(path, json.dumps(asdict(made)))
     write_private(state.passwords, json.dumps({ADMIN: made.admin_password}))
     return made
 
 
-def _make_secrets() -> Secrets:
+def make_secrets() -> Secrets:
+    """New random secrets."""
     return Secrets(
         admin_password=secrets.token_urlsafe(12),
         fernet_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),

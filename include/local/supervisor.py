@@ -36,7 +36,8 @@ from include.local.store import choose_ports, remove_sockets, start_store
 _CHECK_SECONDS = 0.2
 _MIGRATION = "db-migrate"
 _SCHEDULER = "scheduler"
-_SHARED_LIBRARIES = (
+#: What the tasks use; the workers of compose.yaml import the same.
+SHARED_LIBRARIES = (
     "airflow.providers.amazon.aws.sensors.s3",
     "pandas",
     "pyarrow.parquet",
@@ -186,7 +187,7 @@ def import_shared_libraries() -> None:
     """
     # It logs every step of its import.
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
-    for name in _SHARED_LIBRARIES:
+    for name in SHARED_LIBRARIES:
         importlib.import_module(name)
 
 
