@@ -5,13 +5,16 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
+from include.local.cluster import Cluster
 from include.local.dag_run import wait_for_dag
 from include.local.errors import StackError
 from include.local.ports import find_free_ports
 from include.local.servers import require_servers
 from include.local.stack import Stack
+from include.local.state import read_record
 from include.local.storage import create_buckets
 from tests.integration.conftest import LAYOUT, Pipeline
 
@@ -54,3 +57,11 @@ def pipeline(open_folder: Path) -> Iterator[Pipeline]:
         create_buckets(stack.hook, LAYOUT)
         wait_for_dag(stack)
         yield Pipeline(stack)
+
+
+def read_cluster(stack: Stack) -> Cluster:
+    """The cluster of a running stack, as its supervisor was told."""
+    record = read_record(stack.state)
+    assert record
+    command = psutil.Process(record.pid).cmdline()
+    return Cluster.read(command[command.index("--cluster") + 1])

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pyarrow.parquet as pq
 import pytest
 import redis
 
 from include import keys
 from include.contract import DATASETS
-from include.local.cluster import Cluster
 from include.local.dag_run import DAG_ID
 from include.local.processes import find_session
 from include.local.state import read_record, read_secrets
+from tests.celery.conftest import read_cluster
 from tests.integration.conftest import LAYOUT, Pipeline, make_orders, wait_until
 
 FIRST_DAY = dt.datetime(2026, 2, 1, tzinfo=dt.UTC)
@@ -173,12 +172,11 @@ def find_temporary(pipeline: Pipeline, address: str) -> Path:
 
 def count_unconfirmed(pipeline: Pipeline) -> int:
     """How many messages a worker has taken and not confirmed."""
-    record = read_record(pipeline.stack.state)
-    assert record
-    command = psutil.Process(record.pid).cmdline()
-    cluster = Cluster.read(command[command.index("--cluster") + 1])
-    password = read_secrets(pipeline.stack.state).broker_password
-    with redis.Redis(port=cluster.broker_port, password=password) as client:
+    port, password = (
+        read_cluster(pipeline.stack).broker_port,
+        read_secrets(pipeline.stack.state).broker_password,
+    )
+    with redis.Redis(port=port, password=password) as client:
         return int(client.hlen("unacked"))
 
 
