@@ -1,5 +1,6 @@
 """CeleryExecutor on one machine: what it is asked for, what it needs, and what its workers do not share."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,10 @@ from include.local import cluster as module
 from include.local import servers
 from include.local.cluster import Cluster, cluster_environment, read_workers, worker_commands
 from include.local.errors import LocalError, StackError
+from include.local.session import Teller, use_stack
+from include.local.stack import Stack
 from include.local.state import State, read_secrets
+from tests.unit.test_local_state import RECORD
 
 CLUSTER = Cluster(workers=2, slots=3, database_port=20_001, broker_port=20_002, log_port=20_003)
 
@@ -24,6 +28,17 @@ def test_workers_are_started_where_they_are_asked_for(
     monkeypatch.setenv("WORKERS", workers)
 
     assert read_workers() == expected
+
+
+@pytest.mark.parametrize("running", [0, 3])
+def test_a_stack_that_runs_with_other_workers_is_not_taken_for_the_one_asked_for(
+    monkeypatch: pytest.MonkeyPatch, running: int
+) -> None:
+    monkeypatch.setenv("EXECUTOR", "celery")
+    monkeypatch.setattr(Stack, "find_running", lambda _: replace(RECORD, workers=running))
+
+    with pytest.raises(LocalError, match="`make down` stops it"), use_stack(Teller(), is_owned=False):
+        pass
 
 
 @pytest.mark.parametrize(
