@@ -61,11 +61,11 @@ def aftermath(pipeline: Pipeline) -> Aftermath:
     dead = wait_for_transform(pipeline, LONG_DAY)
     kill_worker(pipeline, dead)
     wait_until(lambda: not pipeline.stack.api.find_unfinished_runs(DAG_ID), {True}, _SECONDS)
-    wait_until(lambda: count_unconfirmed(pipeline), {0}, _SECONDS)
+    (alive,) = set(read_cluster(pipeline.stack).addresses) - {dead}
+    wait_until(lambda: has_refused(pipeline, alive), {True}, _SECONDS)
 
     runs = {run["logical_date"][:10]: run for run in list_runs(pipeline)}
     tasks = {day: read_tasks(pipeline, run["dag_run_id"]) for day, run in runs.items()}
-    (alive,) = {"127.0.0.11", "127.0.0.12"} - {dead}
     return Aftermath(pipeline, dead, alive, runs, tasks)
 
 
@@ -147,7 +147,7 @@ def wait_for_transform(pipeline: Pipeline, day: str) -> str:
                 return str(task["hostname"])
         return None
 
-    return str(wait_until(find_worker, {"127.0.0.11", "127.0.0.12"}, _SECONDS))
+    return str(wait_until(find_worker, set(read_cluster(pipeline.stack).addresses), _SECONDS))
 
 
 def is_writing(pipeline: Pipeline, address: str) -> bool:
@@ -168,7 +168,17 @@ def kill_worker(pipeline: Pipeline, address: str) -> None:
 
 
 def find_temporary(pipeline: Pipeline, address: str) -> Path:
-    return pipeline.stack.state.worker(int(address.rpartition(".")[2]) - 10) / "tmp"
+    return pipeline.stack.state.worker(find_number(pipeline, address)) / "tmp"
+
+
+def find_number(pipeline: Pipeline, address: str) -> int:
+    return read_cluster(pipeline.stack).addresses.index(address) + 1
+
+
+def has_refused(pipeline: Pipeline, address: str) -> bool:
+    """Whether the worker was handed out again what the dead one had not confirmed: a try that is over."""
+    log = pipeline.stack.state.logs / f"worker-{find_number(pipeline, address)}.log"
+    return "Task Instance not found" in log.read_text() and count_unconfirmed(pipeline) == 0
 
 
 def count_unconfirmed(pipeline: Pipeline) -> int:
