@@ -26,7 +26,7 @@ PUBLISHED_ORDERS = Asset("ecommerce_orders")
     default_args={
         "owner": "data-engineering",
         "retries": 3,
-        "retry_delay": dt.timedelta(minutes=5),
+        # The time until the next try is Airflow's setting [core] default_task_retry_delay: five minutes.
         "execution_timeout": dt.timedelta(hours=2),
         "on_failure_callback": report_failure,
     },

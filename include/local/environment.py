@@ -34,7 +34,7 @@ def airflow_environment(
     return (
         clean_environment()
         | {"AIRFLOW_HOME": str(state.airflow_home), "GX_ANALYTICS_ENABLED": "false"}
-        | _sections(
+        | make_variables(
             core={
                 "dags_folder": dags_dir,
                 "plugins_folder": PROJECT / "plugins",
@@ -67,7 +67,7 @@ def airflow_environment(
     )
 
 
-def _sections(**sections: dict[str, object]) -> dict[str, str]:
+def make_variables(**sections: dict[str, object]) -> dict[str, str]:
     """Settings of airflow.cfg in the form of environment variables."""
     return {
         f"AIRFLOW__{section}__{option}".upper(): str(value)
