@@ -163,9 +163,9 @@ def read_timestamp(text: str | None) -> dt.datetime | None:
     try:
         moment = dt.datetime.fromisoformat(f"{date}T{time or '00:00'}{(fraction or '')[:7]}")
         zone = _read_offset(offset)
-    except ValueError:
+        return (moment - zone).replace(tzinfo=dt.UTC)
+    except (ValueError, OverflowError):
         return None
-    return (moment - zone).replace(tzinfo=dt.UTC)
 
 
 def _read_offset(offset: str | None) -> dt.timedelta:
