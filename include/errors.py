@@ -4,6 +4,7 @@ PipelineError
 ├── SettingError           a Variable or parameter that cannot be used
 ├── RawFileError           a raw file that cannot be read as the contract says
 ├── RawFileChangedError    a raw file was replaced while it was being pinned; trying again helps
+├── SnapshotGoneError      a cleared run whose snapshot was cleaned up; it has to extract again
 ├── RowsLostError          the counts of a stage do not add up; nothing may be published
 └── GateClosedError        the day failed its quality gate
 """
@@ -34,6 +35,10 @@ class RawFileError(PipelineError):
 
 class RawFileChangedError(PipelineError):
     """A raw file was replaced between being looked at and being copied."""
+
+
+class SnapshotGoneError(PipelineError):
+    """The snapshot that a run wants to work on is not there any more."""
 
 
 class RowsLostError(PipelineError):

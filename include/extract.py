@@ -33,7 +33,8 @@ def _pin(hook: "S3Hook", layout: keys.Layout, day: str, run_id: str, dataset: st
     raw = head_object(hook, keys.raw(layout, day, dataset))
     snapshot_key = keys.snapshot(layout, day, run_id, dataset)
     try:
-        copy_object(hook, raw["key"], snapshot_key, if_etag=raw["etag"])
+        # The clean-up asks Airflow for the run before it removes the snapshot.
+        copy_object(hook, raw["key"], snapshot_key, if_etag=raw["etag"], run_id=run_id)
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] == 412:
             raise RawFileChangedError(

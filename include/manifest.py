@@ -97,9 +97,8 @@ class Manifest(TypedDict):
 
 def format_money(amount: Decimal) -> str:
     """The exact digits, at least two places: `12.30`, `0.0001`."""
-    text = f"{amount.normalize():f}"
-    whole, _, places = text.partition(".")
-    return f"{whole}.{places.ljust(2, '0')}"
+    whole, _, places = f"{amount:f}".partition(".")
+    return f"{whole}.{places.rstrip('0').ljust(2, '0')}"
 
 
 @cache

@@ -31,9 +31,11 @@ from include.engine.dimension import Dimension
 from include.engine.frames import to_array, to_flags
 from include.engine.process import FileReport, Flags, Judged, process_file
 from include.engine.raw_file import RawSource, read_header
+from include.errors import SnapshotGoneError
 from include.manifest import Counts, format_money
 from include.objects import download_file, upload_file
 from include.parse import parse
+from include.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -112,13 +114,14 @@ def transform(hook: "S3Hook", settings: "Settings", extracted: "Extracted") -> "
     Raises
     ------
     RawFileError: a file as a whole cannot be used; nothing was staged.
+    SnapshotGoneError: the run is so old that its snapshot was cleaned up.
     """
     inputs = extracted["inputs"]
-    with tempfile.TemporaryDirectory(prefix="ecommerce-transform-") as folder:
-        raw_dir, out_dir = Path(folder, "raw"), Path(folder, "out")
+    with scratch_folder("transform") as folder:
+        raw_dir, out_dir = folder / "raw", folder / "out"
         sources = {}
         for name, dataset in DATASETS.items():
-            download_file(hook, inputs[name]["snapshot_key"], raw_dir / name)
+            _fetch_snapshot(hook, inputs[name]["snapshot_key"], raw_dir / name)
             sources[name] = RawSource(dataset, raw_dir / name, inputs[name]["key"])
         counts = transform_files(sources, out_dir, settings.batch_bytes)
         log.info("Transformed %s", counts)
@@ -128,6 +131,19 @@ def transform(hook: "S3Hook", settings: "Settings", extracted: "Extracted") -> "
             staged[name] = keys.staged(settings.layout, extracted["day"], extracted["run_id"], name)
             upload_file(hook, path, staged[name])
     return {"counts": counts, "staged": staged}
+
+
+def _fetch_snapshot(hook: "S3Hook", url: str, path: Path) -> None:
+    from botocore.exceptions import ClientError
+
+    try:
+        download_file(hook, url, path)
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            raise SnapshotGoneError(
+                f"{url} is gone: the clean-up removed what this run worked on. Clear the run from extract on."
+            ) from error
+        raise
 
 
 def transform_files(sources: Mapping[str, RawSource], out_dir: Path, batch_bytes: int) -> Counts:

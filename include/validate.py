@@ -3,11 +3,10 @@
 import logging
 import os
 import time
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from include.objects import download_file
+from include.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -39,8 +38,8 @@ def check_orders(hook: "S3Hook", extracted: "Extracted", transformed: "Transform
     from include.quality.checkpoint import run_checkpoint
 
     rows = transformed["counts"]["rows"]["orders"]["published"]
-    with TemporaryDirectory(prefix="validate-") as folder:
-        orders = Path(folder) / "orders.parquet"
+    with scratch_folder("validate") as folder:
+        orders = folder / "orders.parquet"
         download_file(hook, transformed["staged"]["orders.parquet"], orders)
         started = time.monotonic()
         checked = run_checkpoint(orders, rows, f"{extracted['day']} {extracted['run_id']}")

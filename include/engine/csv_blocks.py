@@ -32,6 +32,7 @@ _ONE_LINE = re.compile(
 )
 _ANY_LINE = re.compile(rb"[^\r\n]*+" + _LINE_END)
 
+_LINE_END_SIGNS = np.frombuffer(b"\r\n", np.uint8)
 _MAY_STAND_BESIDE_QUOTE = np.isin(np.arange(256), np.frombuffer(b',"\r\n', np.uint8))
 
 
@@ -139,9 +140,8 @@ def split_records(data: bytes, first_line: int, column_count: int, *, is_last: b
     while position < len(data):
         if position >= careful_until:
             careful_until = _find_line_with_quote(data, position)
-            plain = data[position:careful_until]
-            if plain and not has_blank_lines(plain):
-                found.add_lines(plain)
+            if careful_until > position:
+                found.add_plain_lines(data[position:careful_until])
                 position = careful_until
                 continue
         longest = position + LONGEST_QUOTED_RECORD_BYTES
@@ -165,12 +165,16 @@ class _Records:
     lines: list[npt.NDArray[np.int64]] = field(default_factory=list)
     malformed: list[Line] = field(default_factory=list)
 
-    def add_lines(self, text: bytes) -> None:
-        """Lines that are one record each."""
-        line_count = count_lines(text)
-        self.texts.append(text)
-        self.lines.append(np.arange(self.line, self.line + line_count))
-        self.line += line_count
+    def add_plain_lines(self, text: bytes) -> None:
+        """Lines without a quote: one record each, but for blank lines, which are none."""
+        signs = np.frombuffer(text, np.uint8)
+        ends = _find_line_ends(signs)
+        starts = np.concatenate([[0], ends[:-1]])
+        is_record = ~np.isin(signs[starts], _LINE_END_SIGNS)
+        is_whole = is_record.all()
+        self.texts.append(text if is_whole else signs[np.repeat(is_record, ends - starts)].tobytes())
+        self.lines.append(self.line + np.flatnonzero(is_record))
+        self.line += len(ends)
 
     def add_record(self, text: bytes) -> None:
         """One record, on one line or several; a blank line is none."""
@@ -212,6 +216,13 @@ def count_lines(data: bytes) -> int:
     return line_feeds + lone_carriage_returns
 
 
+def _find_line_ends(signs: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    r"""The position behind each line end, where `\r\n` is one."""
+    is_end = np.isin(signs, _LINE_END_SIGNS)
+    is_end[:-1] &= (signs[:-1] != ord("\r")) | (signs[1:] != ord("\n"))
+    return np.flatnonzero(is_end) + 1
+
+
 def has_blank_lines(data: bytes) -> bool:
     """Whether a line holds nothing; never asked of most blocks, since it reads them three times."""
     return data[:1] in (b"\n", b"\r") or any(pair in data for pair in (b"\n\n", b"\n\r", b"\r\r"))
@@ -233,7 +244,7 @@ def _stand_on_loose_line(data: bytes) -> bool:
     """Looks at the lines that hold a quote, one by one."""
     end, quote = 0, data.find(b'"')
     while quote >= 0:
-        end = max(end, data.rfind(b"\n", 0, quote) + 1)
+        end = max(end, data.rfind(b"\n", end, quote) + 1)
         while end <= quote:
             match = _ONE_LINE.match(data, end)
             if match is None:

@@ -6,7 +6,7 @@ Reading, judging and writing overlap on a few threads; a handful of batches is i
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,9 @@ from include.manifest import RowCounts
 from include.tables import published_schema, quarantine_schema
 
 Flags = npt.NDArray[np.bool_]
+
+#: The default context of decimals rounds to 28 digits.
+_EXACT = Context(prec=76, traps=[Inexact])
 
 
 @dataclass(frozen=True)
@@ -203,7 +206,13 @@ def _add(report: FileReport, split: SplitBatch) -> None:
     for reason, count in split.reasons.items():
         report.reasons[reason] += count
     for name in report.sums:
-        report.sums[name] += pc.sum(split.published[name]).as_py() or 0
+        report.sums[name] = _EXACT.add(report.sums[name], _sum_exactly(split.published[name]))
+
+
+def _sum_exactly(amounts: pa.ChunkedArray) -> Decimal:
+    """In 256 bits: Arrow's sums in 128 bits wrap around without a word."""
+    total = pc.sum(amounts.cast(pa.decimal256(_EXACT.prec, amounts.type.scale))).as_py()
+    return total or Decimal(0)
 
 
 def _check_nothing_lost(rows: RowCounts, source: RawSource) -> None:

@@ -5,7 +5,6 @@ Importing this module imports Great Expectations, which costs seconds: import it
 
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -23,6 +22,7 @@ from sqlalchemy.dialects import registry
 
 from include.quality.expectations import PUBLISHED_ROWS, TABLE_NAME, build_suite
 from include.quality.findings import describe_failures, hide_errors
+from include.scratch import scratch_folder
 
 registry.register("duckdb", "include.quality.duckdb_dialect", "DuckDBDialect")
 
@@ -51,9 +51,9 @@ class Checked:
 
 def run_checkpoint(orders: Path, expected_rows: int, run_name: str) -> Checked:
     """Hold the published orders in a Parquet file to the suite."""
-    with TemporaryDirectory(prefix="checkpoint-") as folder:
+    with scratch_folder("checkpoint") as folder:
         context = gx.get_context(mode="ephemeral", project_config=CONTEXT)
-        checkpoint = build_checkpoint(context, open_table(context, orders, Path(folder)))
+        checkpoint = build_checkpoint(context, open_table(context, orders, folder))
         outcome = checkpoint.run(
             expectation_parameters={PUBLISHED_ROWS: expected_rows}, run_id=RunIdentifier(run_name=run_name)
         )

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from include import keys
 from include.aws import policies
 from include.aws.validate_templates import example_place
+from include.cleanup import clean_up
 from include.config import Settings
 from include.contract import DATASETS
 from include.docs.store import Store
@@ -40,6 +41,8 @@ ACTIONS = {
     "GetObject": "s3:GetObject",
     "PutObject": "s3:PutObject",
     "ListObjectsV2": "s3:ListBucket",
+    "ListObjectVersions": "s3:ListBucketVersions",
+    "ListMultipartUploads": "s3:ListBucketMultipartUploads",
 }
 
 
@@ -88,7 +91,9 @@ def worked(own_store: OwnStore, identities: dict[str, Connection], tmp_path_fact
     transformed = transform(hook, settings, extracted)
     quality = validate(hook, settings, extracted, transformed)
     started_at = dt.datetime.now(dt.UTC)
-    return Worked(publish(hook, settings, extracted, transformed, quality, started_at), used)
+    manifest = publish(hook, settings, extracted, transformed, quality, started_at)
+    clean_up(hook, settings, lambda _: False, started_at + dt.timedelta(days=settings.keep_days + 1))
+    return Worked(manifest, used)
 
 
 def _deliver(hook: Any, folder: Path) -> None:
@@ -102,6 +107,9 @@ def _recorder(used: set[tuple[str, str]]) -> Callable[..., None]:
             source = params["CopySource"]
             used.add(("s3:GetObject", f"{source['Bucket']}/{source['Key']}"))
             used.add(("s3:PutObject", f"{params['Bucket']}/{params['Key']}"))
+        elif model.name == "DeleteObjects":
+            names = [f"{params['Bucket']}/{each['Key']}" for each in params["Delete"]["Objects"]]
+            used.update(("s3:DeleteObjectVersion", name) for name in names)
         else:
             name = "/".join(filter(None, (params["Bucket"], params.get("Key"))))
             used.add((ACTIONS[model.name], name))

@@ -67,6 +67,14 @@ def test_parsing_the_dags_imports_nothing_heavy() -> None:
     assert result.stdout.strip().splitlines()[-1] == "[]"
 
 
+def test_the_clean_up_is_one_nightly_task_that_needs_no_switching_on() -> None:
+    from dags.ecommerce_cleanup import DAG
+
+    assert [(task.task_id, task.retries) for task in DAG.tasks] == [("clean_up", 3)]
+    assert (DAG.timetable.expression, DAG.catchup, DAG.max_active_runs) == ("30 3 * * *", False, 1)
+    assert DAG.is_paused_upon_creation is False
+
+
 @pytest.mark.parametrize("path", sorted((PROJECT / "dags").glob("*.py")), ids=lambda path: path.name)
 def test_dag_files_import_nothing_heavy_at_module_level(path: Path) -> None:
     imported = {
