@@ -5,7 +5,8 @@ PipelineError
 ├── RawFileError           a raw file that cannot be read as the contract says
 ├── RawFileChangedError    a raw file was replaced while it was being pinned; trying again helps
 ├── RowsLostError          the counts of a stage do not add up; nothing may be published
-└── GateClosedError        the day failed its quality gate
+├── GateClosedError        the day failed its quality gate
+└── AlertNotSentError      no channel took an alert
 """
 
 
@@ -42,3 +43,7 @@ class RowsLostError(PipelineError):
 
 class GateClosedError(PipelineError):
     """The day failed its quality gate: nothing was published."""
+
+
+class AlertNotSentError(PipelineError):
+    """Channels for alerts are set, and none of them took one."""

@@ -67,6 +67,20 @@ def upload_file(hook: "S3Hook", path: Path, url: str, content_type: str | None =
     log.info("Wrote %s (%s bytes)", url, f"{path.stat().st_size:,}")
 
 
+def read_json(hook: "S3Hook", url: str) -> dict[str, Any] | None:
+    """The document, or None where there is none."""
+    from botocore.exceptions import ClientError
+
+    try:
+        found = hook.get_conn().get_object(**_location(hook, url))
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            return None
+        raise
+    document: dict[str, Any] = json.loads(found["Body"].read())
+    return document
+
+
 def write_json(hook: "S3Hook", document: Mapping[str, Any], url: str) -> None:
     """Store a document as readable JSON."""
     body = json.dumps(document, indent=2, ensure_ascii=False).encode()

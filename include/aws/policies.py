@@ -68,6 +68,7 @@ def worker_data(layout: Layout, place: Place) -> Policy:
         allow("PinRaw", [*READ_AND_WRITE, "s3:PutObjectTagging"], place.object_arn(snapshots(layout))),
         allow("Stage", READ_AND_WRITE, place.object_arn(staged(layout))),
         allow("Publish", READ_AND_WRITE, *map(place.object_arn, vouched)),
+        allow("RememberAlerts", READ_AND_WRITE, place.object_arn(keys.alerts(layout, DAY))),
         allow("WriteDocs", READ_AND_WRITE, place.object_arn(keys.docs(layout, "*"))),
     )
 

@@ -16,7 +16,10 @@ def make_environment(deployment: Deployment) -> dict[str, str]:
         "quality_bucket": layout.quality_bucket,
         "docs_prefix": layout.docs_prefix,
         "metrics_namespace": deployment.metrics_namespace,
+        "alert_topic_arn": deployment.alert_topic_arn,
     }
+    if hour := deployment.overrides.get("DeadlineHour"):
+        variables["deadline_hour"] = hour
     connection = {"conn_type": "aws", "extra": {"region_name": deployment.region}}
     return {
         "AWS_DEFAULT_REGION": deployment.region,

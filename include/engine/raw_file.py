@@ -130,13 +130,20 @@ def _check_columns(source: RawSource, columns: tuple[str, ...], line: str) -> No
             source.source_key,
             "line 1",
             f"required column{'s' if len(missing) > 1 else ''} missing: {', '.join(missing)}",
-            f"The header names: {', '.join(columns)[:300] or 'nothing'}.",
+            _describe_columns(source.dataset, columns),
         )
     twice = [name for name, count in Counter(columns).items() if count > 1 and name]
     if twice:
         raise RawFileError(
             source.source_key, "line 1", f"duplicate column: {', '.join(twice)}", "Name each column once."
         )
+
+
+def _describe_columns(dataset: Dataset, columns: tuple[str, ...]) -> str:
+    """What the first line names; a line without any known name may be a row, which no message may quote."""
+    if not {column.name for column in dataset.columns} & set(columns):
+        return f"None of the {len(columns)} columns is known: is the header missing?"
+    return f"The header names: {', '.join(columns)[:300]}."
 
 
 def _other_delimiter(dataset: Dataset, line: str) -> str | None:
