@@ -9,6 +9,8 @@ from include.keys import Layout
 
 #: The one connection that all S3 traffic goes through.
 CONNECTION_ID = "ecommerce_s3"
+#: Loggers of libraries that would tell in every task where the credentials are from.
+LOG_LEVELS = "airflow.providers.amazon.aws.utils.connection_wrapper=WARNING"
 #: The setting `name` is the Airflow Variable `ecommerce_<name>`.
 VARIABLE_PREFIX = "ecommerce_"
 

@@ -59,11 +59,15 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Trouble:
-    """A kind of failure: what happened, and what to do. `section` is its heading in the runbook."""
+    """A kind of failure: what happened, and what to do. `section` is its heading in the runbook.
+
+    `reason` stands in place of what the error says, where that is of no help.
+    """
 
     what: str
     section: str
     remedy: str
+    reason: str = ""
 
 
 GATE_CLOSED = Trouble(
@@ -80,6 +84,7 @@ FILES_NEVER_CAME = Trouble(
     what="its raw files did not come",
     section="Raw files did not come",
     remedy="Ask the producers. When the files are there, clear wait_for_raw_files with what follows.",
+    reason="Not all three files came while wait_for_raw_files waited for them.",
 )
 SETTING_WRONG = Trouble(
     what="a setting is wrong",
@@ -122,7 +127,7 @@ def describe_failure(failure: Failure) -> Alert:
                 f"{failure.day} was not published: {trouble.what}.",
                 "What was published of this day before, if anything, stays as it is.",
                 "",
-                *list_reasons(failure),
+                *list_reasons(failure, trouble),
                 "",
                 f"Task: {failure.task_id}, try {failure.try_number}, of run {failure.run_id}",
                 f"Log: {failure.log_url}",
@@ -140,12 +145,13 @@ def make_subject(day: str, what: str) -> str:
 
 
 def describe_remedy(remedy: str, section: str) -> str:
-    return f'What to do: {remedy} More in {RUNBOOK}, "{section}".'
+    return f'What to do: {remedy}\nMore: {RUNBOOK}, "{section}"'
 
 
-def list_reasons(failure: Failure) -> list[str]:
+def list_reasons(failure: Failure, trouble: Trouble) -> list[str]:
     """Why the run failed: what the gate found, or what the error says."""
-    reasons = failure.gate["faults"] if failure.gate else [describe_error(failure.error)]
+    said = trouble.reason or describe_error(failure.error)
+    reasons = failure.gate["faults"] if failure.gate else [said]
     return [reason[:_REASON_CHARACTERS] for reason in reasons]
 
 

@@ -185,7 +185,7 @@ def describe_stuck(states: Sequence[DayState], runs_url: str) -> Alert:
         subject=make_subject(join_days(states), "not published, though all files are there"),
         text="\n".join(
             [
-                "All raw files have come, no run has failed, and yet:",
+                "All raw files have come, no failure was told, and yet:",
                 *days,
                 "",
                 "The run was never started, was killed, waits, or hangs.",

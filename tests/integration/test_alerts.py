@@ -22,7 +22,7 @@ from include.config import CONNECTION_ID
 from include.local.dag_run import DAG_ID, trigger_day
 from include.local.ports import LOOPBACK, find_free_ports
 from include.notify import SMTP_CONNECTION_ID
-from tests.integration.conftest import LAYOUT, Pipeline, make_orders
+from tests.integration.conftest import LAYOUT, Pipeline, make_orders, wait_until
 
 _SECONDS = 60
 WATCHDOG = "ecommerce_watchdog"
@@ -158,12 +158,13 @@ def test_a_file_that_cannot_be_used_is_published_to_the_topic(
     pipeline: Pipeline, day: str, moto_url: str
 ) -> None:
     pipeline.deliver(day, "")
-    with topic_with_queue(pipeline, moto_url) as (topic, sqs, queue_url):
-        with variables(pipeline, {"ecommerce_alert_topic_arn": topic}):
-            assert pipeline.run(day)[0] == "failed"
-        (received,) = sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=20, MaxNumberOfMessages=10)[
-            "Messages"
-        ]
+    with (
+        topic_with_queue(pipeline, moto_url) as (topic, sqs, queue_url),
+        variables(pipeline, {"ecommerce_alert_topic_arn": topic}),
+    ):
+        assert pipeline.run(day)[0] == "failed"
+        answer = sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=20, MaxNumberOfMessages=10)
+        (received,) = answer["Messages"]
 
     message = json.loads(received["Body"])
     assert message["Subject"] == f"ecommerce {day}: not published, a raw file cannot be used"
@@ -171,34 +172,50 @@ def test_a_file_that_cannot_be_used_is_published_to_the_topic(
     assert "/tasks/transform?try_number=1" in message["Message"]
 
 
+def read_whole_log(pipeline: Pipeline, run_id: str, task_id: str) -> list[dict[str, Any]]:
+    """The log of a first try that failed, once its callbacks have ended: a group is closed after them."""
+    events: list[dict[str, Any]] = []
+
+    def has_ended() -> bool:
+        events[:] = pipeline.stack.api.read_task_log(DAG_ID, run_id, task_id, 1)
+        told = [event["event"] for event in events]
+        return "::group::Post Execute" in told and told[-1] == "::endgroup::"
+
+    wait_until(has_ended, {True}, _SECONDS)
+    return events
+
+
+def test_a_try_that_is_repeated_tells_nobody(pipeline: Pipeline, day: str, mailbox: Mailbox) -> None:
+    pipeline.deliver(day, make_orders(10))
+    with variables(pipeline, {"ecommerce_curated_bucket": "no-such-bucket"}):
+        run_id = trigger_day(pipeline.stack.api, day)
+        wait_until(lambda: pipeline.task_state(run_id, "extract"), {"up_for_retry"}, _SECONDS)
+        read_whole_log(pipeline, run_id, "extract")
+    pipeline.stack.api.fail_run(DAG_ID, run_id)
+
+    assert mailbox.is_empty()
+
+
 def test_a_channel_that_fails_hides_nothing(pipeline: Pipeline, day: str) -> None:
     pipeline.deliver(day, "")
     with variables(pipeline, {"ecommerce_alert_email": "data@example.com"}):
-        state, fault = pipeline.run(day)
+        run_id = trigger_day(pipeline.stack.api, day)
+        state, fault = pipeline.wait(run_id), pipeline.read_fault(run_id)
+        events = read_whole_log(pipeline, run_id, "transform")
 
     assert state == "failed"
     assert fault.startswith(f"{keys.raw(LAYOUT, day, 'orders')}: the file is empty")
-    run_id = pipeline.stack.api._get(f"/dags/{DAG_ID}/dagRuns", order_by="-start_date", limit=1)["dag_runs"]
-    events = pipeline.stack.api.read_task_log(DAG_ID, run_id[0]["dag_run_id"], "transform", 1)
     errors = [event["event"] for event in events if event.get("level") == "error"]
     assert any("was not sent through mail, connection ecommerce_smtp" in error for error in errors)
     assert any(error.startswith(f"ecommerce {day}: not published") for error in errors)
 
 
 def watch(pipeline: Pipeline) -> str:
-    run_id = f"test__{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S%f}"
-    pipeline.stack.api.trigger(WATCHDOG, run_id, {})
-    return wait_until_ended(pipeline, run_id)
-
-
-def wait_until_ended(pipeline: Pipeline, run_id: str) -> str:
-    from tests.integration.conftest import wait_until
-
-    return str(
-        wait_until(
-            lambda: pipeline.stack.api.read_run(WATCHDOG, run_id)["state"], {"success", "failed"}, _SECONDS
-        )
-    )
+    """One look of the watchdog. Returns how it ended."""
+    api, run_id = pipeline.stack.api, f"test__{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S%f}"
+    api.trigger(WATCHDOG, run_id, {})
+    ended = wait_until(lambda: api.read_run(WATCHDOG, run_id)["state"], {"success", "failed"}, _SECONDS)
+    return str(ended)
 
 
 def test_the_watchdog_tells_once_of_each_trouble_and_gives_the_all_clear(

@@ -65,8 +65,8 @@ Task: publish, try 1, of run scheduled__2026-11-21
 Log: http://127.0.0.1:8080/dags/ecommerce_etl/runs/scheduled__2026-11-21/tasks/publish?try_number=1
 Data Docs: http://127.0.0.1:8080/quality/days/2026-11-21
 
-What to do: Have the raw files corrected, then clear the run from extract on. \
-More in docs/runbook.md, "The gate is closed".""",
+What to do: Have the raw files corrected, then clear the run from extract on.
+More: docs/runbook.md, "The gate is closed\"""",
     )
 
 
@@ -83,7 +83,7 @@ CASES: dict[str, tuple[BaseException | None, str, str, str]] = {
         AirflowSensorTimeout("Trigger timed out"),
         "wait_for_raw_files",
         "its raw files did not come",
-        "AirflowSensorTimeout: Trigger timed out",
+        "Not all three files came while wait_for_raw_files waited for them.",
     ),
     "replaced four times": (
         RawFileChangedError("s3://raw/orders.csv was replaced"),

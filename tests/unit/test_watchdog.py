@@ -144,7 +144,8 @@ These raw files had not come by 09:00 UTC:
 The run of a day waits for its files and goes on by itself when they come.
 Runs: http://127.0.0.1:8080/dags/ecommerce_etl/runs
 
-What to do: Ask the producers. More in docs/runbook.md, "Raw files are missing".""",
+What to do: Ask the producers.
+More: docs/runbook.md, "Raw files are missing\"""",
         )
     ]
 
