@@ -29,6 +29,8 @@ PUBLISHED_ORDERS = Asset("ecommerce_orders")
         # The time until the next try is Airflow's setting [core] default_task_retry_delay: five minutes.
         "execution_timeout": dt.timedelta(hours=2),
         "on_failure_callback": report_failure,
+        # What matters of it is logged in words; the whole is in XCom and in the manifest.
+        "show_return_value_in_logs": False,
     },
     params={
         "day": Param(

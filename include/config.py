@@ -9,6 +9,8 @@ from include.keys import Layout
 
 #: The one connection that all S3 traffic goes through.
 CONNECTION_ID = "ecommerce_s3"
+#: Loggers of libraries that would tell in every task where the credentials are from.
+LOG_LEVELS = "airflow.providers.amazon.aws.utils.connection_wrapper=WARNING"
 #: The setting `name` is the Airflow Variable `ecommerce_<name>`.
 VARIABLE_PREFIX = "ecommerce_"
 
@@ -22,6 +24,11 @@ class Settings:
     batch_bytes: int = 6 * 1024 * 1024
     metrics_namespace: str = ""
     keep_days: int = 14
+    alert_topic_arn: str = ""
+    alert_email: str = ""
+    deadline_hour: int = 9
+    processing_hours: int = 2
+    watchdog_days: int = 3
 
     @classmethod
     def from_variables(cls) -> "Settings":
@@ -31,8 +38,17 @@ class Settings:
         ------
         SettingError: a Variable cannot be read as the type of its setting.
         """
-        layout = Layout(**_read_all(Layout()))
-        return cls(layout=layout, **_read_all(cls(), leave_out="layout"))
+        return cls(layout=read_layout(), **_read_all(cls(), leave_out="layout"))
+
+
+def read_layout() -> Layout:
+    """The layout's own settings: all text, so that they can be read while another Variable is wrong."""
+    return Layout(**_read_all(Layout()))
+
+
+def read_text_setting(name: str) -> str:
+    """One setting that is text; can be read while another Variable is wrong."""
+    return str(_read(name, str(getattr(Settings(), name))))
 
 
 def _read_all(defaults: "Settings | Layout", leave_out: str = "") -> dict[str, Any]:

@@ -6,7 +6,8 @@ PipelineError
 ├── RawFileChangedError    a raw file was replaced while it was being pinned; trying again helps
 ├── SnapshotGoneError      a cleared run whose snapshot was cleaned up; it has to extract again
 ├── RowsLostError          the counts of a stage do not add up; nothing may be published
-└── GateClosedError        the day failed its quality gate
+├── GateClosedError        the day failed its quality gate
+└── AlertNotSentError      no channel took an alert
 """
 
 
@@ -47,3 +48,7 @@ class RowsLostError(PipelineError):
 
 class GateClosedError(PipelineError):
     """The day failed its quality gate: nothing was published."""
+
+
+class AlertNotSentError(PipelineError):
+    """Channels for alerts are set, and none of them took one."""

@@ -54,6 +54,11 @@ def manifest(layout: Layout, day: str) -> str:
     return f"s3://{layout.curated_bucket}/manifests/dt={day}.json"
 
 
+def alerts(layout: Layout, day: str) -> str:
+    """What people were told about a day that is in trouble."""
+    return f"s3://{layout.curated_bucket}/alerts/dt={day}.json"
+
+
 def docs(layout: Layout, page: str) -> str:
     """A page or file of the data-quality site; `page` is relative to its root."""
     return f"s3://{layout.quality_bucket}/{layout.docs_prefix}/{page}"

@@ -71,6 +71,16 @@ class Counts(TypedDict):
     drift: dict[str, Drift]
 
 
+class Gate(Counts):
+    """What a closed gate leaves as `gate.json`. `faults` says why it is closed, a sentence each."""
+
+    day: str
+    run_id: str
+    success: bool
+    faults: list[str]
+    quality: Quality
+
+
 class Transformed(TypedDict):
     """What `transform` hands on; `staged` maps names such as `quarantine/orders.parquet` to their keys."""
 
@@ -99,6 +109,22 @@ def format_money(amount: Decimal) -> str:
     """The exact digits, at least two places: `12.30`, `0.0001`."""
     whole, _, places = f"{amount:f}".partition(".")
     return f"{whole}.{places.rstrip('0').ljust(2, '0')}"
+
+
+def describe_counts(counts: Counts) -> list[str]:
+    """A line a file: `orders: 100 read, 90 published, 8 refused, 2 duplicates (unknown_customer 8)`."""
+    return [
+        f"{dataset}: {rows['read']:,} read, {rows['published']:,} published, "
+        f"{rows['quarantined']:,} refused, {rows['duplicates']:,} duplicates"
+        f"{_describe_reasons(counts['reasons'][dataset])}"
+        for dataset, rows in counts["rows"].items()
+    ]
+
+
+def _describe_reasons(reasons: dict[str, int]) -> str:
+    found = sorted(((count, reason) for reason, count in reasons.items() if count), reverse=True)
+    listed = ", ".join(f"{reason} {count:,}" for count, reason in found)
+    return f" ({listed})" if listed else ""
 
 
 @cache

@@ -92,24 +92,25 @@ def upload_file(hook: "S3Hook", path: Path, url: str, content_type: str | None =
     log.info("Wrote %s (%s bytes)", url, f"{path.stat().st_size:,}")
 
 
+def read_json(hook: "S3Hook", url: str) -> dict[str, Any] | None:
+    """The document, or None where there is none."""
+    from botocore.exceptions import ClientError
+
+    try:
+        found = hook.get_conn().get_object(**_location(hook, url))
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            return None
+        raise
+    document: dict[str, Any] = json.loads(found["Body"].read())
+    return document
+
+
 def write_json(hook: "S3Hook", document: Mapping[str, Any], url: str) -> None:
     """Store a document as readable JSON."""
     body = json.dumps(document, indent=2, ensure_ascii=False).encode()
     hook.get_conn().put_object(**_location(hook, url), Body=body, ContentType="application/json")
     log.info("Wrote %s", url)
-
-
-def read_json(hook: "S3Hook", url: str) -> Any:
-    """A document, or None where there is none."""
-    from botocore.exceptions import ClientError
-
-    try:
-        body: bytes = hook.get_conn().get_object(**_location(hook, url))["Body"].read()
-    except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-            return None
-        raise
-    return json.loads(body)
 
 
 def read_run_id(hook: "S3Hook", version: ObjectVersion) -> str | None:

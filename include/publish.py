@@ -62,6 +62,8 @@ def publish(
         "outputs": outputs,
     }
     write_json(hook, manifest, keys.manifest(settings.layout, extracted["day"]))
+    orders = f"{outputs['orders']['rows']:,}"
+    log.info("Published %s: %s orders, total price %s", manifest["day"], orders, manifest["total_price"])
     return manifest
 
 

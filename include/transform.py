@@ -6,6 +6,7 @@ itself, `transform`, and the files around it follow below.
 
 import logging
 import tempfile
+import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -32,7 +33,7 @@ from include.engine.frames import to_array, to_flags
 from include.engine.process import FileReport, Flags, Judged, process_file
 from include.engine.raw_file import RawSource, read_header
 from include.errors import SnapshotGoneError
-from include.manifest import Counts, format_money
+from include.manifest import Counts, describe_counts, format_money
 from include.objects import download_file, upload_file
 from include.parse import parse
 from include.scratch import scratch_folder
@@ -123,8 +124,11 @@ def transform(hook: "S3Hook", settings: "Settings", extracted: "Extracted") -> "
         for name, dataset in DATASETS.items():
             _fetch_snapshot(hook, inputs[name]["snapshot_key"], raw_dir / name)
             sources[name] = RawSource(dataset, raw_dir / name, inputs[name]["key"])
+        started = time.monotonic()
         counts = transform_files(sources, out_dir, settings.batch_bytes)
-        log.info("Transformed %s", counts)
+        for line in describe_counts(counts):
+            log.info("%s", line)
+        log.info("Transformed in %.1f s, total price %s", time.monotonic() - started, counts["total_price"])
         staged = {}
         for path in sorted(out_dir.rglob("*.parquet")):
             name = path.relative_to(out_dir).as_posix()

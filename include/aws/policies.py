@@ -78,6 +78,7 @@ def worker_data(layout: Layout, place: Place) -> Policy:
             *map(place.object_arn, (snapshots(layout), staged(layout))),
         ),
         allow("Publish", READ_AND_WRITE, *map(place.object_arn, vouched)),
+        allow("RememberAlerts", READ_AND_WRITE, place.object_arn(keys.alerts(layout, DAY))),
         allow("WriteDocs", READ_AND_WRITE, place.object_arn(keys.docs(layout, "*"))),
     )
 

@@ -15,6 +15,8 @@ from include.local.stack import Stack
 DAG_ID = "ecommerce_etl"
 #: Marks the runs that `make run` started.
 RUN_PREFIX = "local__"
+#: The loggers of what reports a failure.
+_REPORTERS = ("include.notify", "include.tasks", "include.metrics")
 _POLL_SECONDS = 0.5
 _PARSE_SECONDS = 120
 
@@ -103,8 +105,11 @@ def read_fault(stack: Stack, run_id: str, task: TaskProgress) -> str:
 def find_fault(event: dict[str, Any]) -> str:
     """The message of the error that a log event carries; empty when it carries none.
 
+    What tells people of a fault, and what goes wrong with that, comes after the fault itself and is none.
     What the pipeline raises on purpose speaks for itself; any other error needs its type to be understood.
     """
+    if event.get("logger") in _REPORTERS:
+        return ""
     if event.get("error_detail"):
         raised = event["error_detail"][0]
         kind = "" if raised["exc_type"] == "AirflowFailException" else f"{raised['exc_type']}: "

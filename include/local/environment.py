@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from include.config import LOG_LEVELS
 from include.local.ports import LOOPBACK
 from include.local.state import ADMIN, PROJECT, Secrets, State
 
@@ -51,7 +52,7 @@ def airflow_environment(
             # SQLite has one writer at a time; on a busy machine others may need more than the five seconds
             # that are the default.
             database={"sql_alchemy_conn": f"sqlite:///{state.airflow_home / 'airflow.db'}?timeout=15"},
-            logging={"base_log_folder": state.airflow_home / "logs"},
+            logging={"base_log_folder": state.airflow_home / "logs", "namespace_levels": LOG_LEVELS},
             api={"host": LOOPBACK, "port": ui_port, "base_url": url, "secret_key": secrets.api_secret_key},
             api_auth={"jwt_secret": secrets.jwt_secret},
             scheduler={

@@ -27,8 +27,10 @@ from include.local.settings_file import Connection
 from include.local.storage import create_buckets, find_raw_files, upload_raw_files
 from include.manifest import Manifest
 from include.publish import publish
+from include.told import RUN_FAILED, remember_told
 from include.transform import transform
 from include.validate import validate
+from include.watchdog import find_first_day, look_at_day
 from tests.integration.own_store import OwnStore, run_own_store
 
 LAYOUT = Layout()
@@ -91,6 +93,7 @@ def worked(own_store: OwnStore, identities: dict[str, Connection], tmp_path_fact
     transformed = transform(hook, settings, extracted)
     quality = validate(hook, settings, extracted, transformed)
     started_at = dt.datetime.now(dt.UTC)
+    remember_told(hook, LAYOUT, DAY, RUN_FAILED, started_at)
     manifest = publish(hook, settings, extracted, transformed, quality, started_at)
     clean_up(hook, settings, lambda _: False, started_at + dt.timedelta(days=settings.keep_days + 1))
     return Worked(manifest, used)
@@ -151,6 +154,18 @@ def test_the_reader_shows_the_site_and_the_watchdog_sees_the_manifest(
     assert site.find_first_day() == DAY
     assert has_manifest(watchdog, LAYOUT, DAY)
     assert not has_manifest(watchdog, LAYOUT, "2026-11-22")
+
+
+def test_the_worker_watches_over_days_that_are_there_and_days_that_are_not(
+    own_store: OwnStore, identities: dict[str, Connection], worked: Worked
+) -> None:
+    hook = own_store.hook(identities["worker"])
+
+    published, missing = (look_at_day(hook, LAYOUT, day) for day in (DAY, "2026-11-22"))
+
+    assert (published.told.keys(), published.is_healed) == ({RUN_FAILED}, True)
+    assert missing.missing == tuple(keys.raw(LAYOUT, "2026-11-22", dataset) for dataset in DATASETS)
+    assert find_first_day(hook, LAYOUT) == DAY
 
 
 def test_the_glue_job_reads_a_snapshot_and_stages(

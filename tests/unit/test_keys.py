@@ -18,6 +18,7 @@ def test_the_default_keys_are_those_that_others_rely_on() -> None:
         "published": keys.published(LAYOUT, DAY, "orders"),
         "quarantine": keys.quarantine(LAYOUT, DAY, "orders"),
         "manifest": keys.manifest(LAYOUT, DAY),
+        "alerts": keys.alerts(LAYOUT, DAY),
         "docs": keys.docs(LAYOUT, "index.html"),
     }
 
@@ -28,6 +29,7 @@ def test_the_default_keys_are_those_that_others_rely_on() -> None:
         "published": "s3://ecommerce-curated/orders/dt=2026-11-21/orders.parquet",
         "quarantine": "s3://ecommerce-curated/quarantine/orders/dt=2026-11-21/orders.parquet",
         "manifest": "s3://ecommerce-curated/manifests/dt=2026-11-21.json",
+        "alerts": "s3://ecommerce-curated/alerts/dt=2026-11-21.json",
         "docs": "s3://ecommerce-quality/docs/index.html",
     }
 
