@@ -21,6 +21,7 @@ class Settings:
     max_reject_ratio: float = 0.05
     batch_bytes: int = 6 * 1024 * 1024
     metrics_namespace: str = ""
+    correction_days: int = 14
 
     @classmethod
     def from_variables(cls) -> "Settings":

@@ -1,0 +1,186 @@
+"""Published days whose inputs change afterwards, on the real scheduler and the real store."""
+
+import datetime as dt
+import io
+import json
+from collections import Counter
+from itertools import count
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from include import corrections, keys
+from include.config import Settings
+from include.contract import DATASETS
+from include.corrections import RUN_PREFIX, Look
+from include.local.dag_run import CORRECTIONS_DAG_ID
+from tests.integration.conftest import LAYOUT, ORDERS_HEADER, Pipeline, make_orders, wait_until
+
+SETTINGS = Settings()
+_LOOK_SECONDS = 120
+_windows, _looks = count(), count()
+
+
+@pytest.fixture
+def days() -> list[str]:
+    """Two days that follow each other, in a look-back that no other test uses."""
+    first = dt.date(2025, 1, 1) + dt.timedelta(days=30 * next(_windows))
+    return [first.isoformat(), (first + dt.timedelta(days=1)).isoformat()]
+
+
+def look(pipeline: Pipeline, last_day: str) -> dict[str, str]:
+    """Run the corrections DAG. Returns the run of each change, and whether it was started or there before."""
+    api, look_id = pipeline.stack.api, f"look__{next(_looks)}"
+    api.unpause(CORRECTIONS_DAG_ID)
+    api.trigger(CORRECTIONS_DAG_ID, look_id, {"day": last_day})
+    wait_until(
+        lambda: api.read_run(CORRECTIONS_DAG_ID, look_id)["state"], {"success", "failed"}, _LOOK_SECONDS
+    )
+    instances = api.read_task_instances(CORRECTIONS_DAG_ID, look_id)
+    assert {task["state"] for task in instances if task["task_id"] == "find_changes"} == {"success"}
+    runs = [task for task in instances if task["task_id"] == "run_again" and task["map_index"] >= 0]
+    return {task["rendered_map_index"]: task["state"] for task in runs}
+
+
+def look_and_wait(pipeline: Pipeline, last_day: str) -> list[tuple[str, str]]:
+    """Run the corrections DAG and what it starts. Returns the day of each run and how it ended."""
+    runs = look(pipeline, last_day)
+    assert set(runs.values()) <= {"success"}
+    return [(run_id.split("__")[1], pipeline.wait(run_id)) for run_id in runs]
+
+
+def read_manifest(pipeline: Pipeline, day: str) -> dict[str, Any]:
+    manifest: dict[str, Any] = json.loads(pipeline.get(keys.manifest(LAYOUT, day)))
+    return manifest
+
+
+def read_orders(body: bytes) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pq.read_table(io.BytesIO(body)).to_pylist()
+    return rows
+
+
+def read_version(pipeline: Pipeline, output: dict[str, Any]) -> bytes:
+    bucket, key = pipeline.stack.hook.parse_s3_url(output["key"])
+    answer = pipeline.stack.hook.get_conn().get_object(Bucket=bucket, Key=key, VersionId=output["version_id"])
+    body: bytes = answer["Body"].read()
+    return body
+
+
+def test_a_corrected_file_changes_exactly_its_day_once(pipeline: Pipeline, days: list[str]) -> None:
+    corrected, untouched = days
+    for day in days:
+        pipeline.deliver(day, make_orders(30))
+        assert pipeline.run(day) == ("success", "")
+    before = {day: read_manifest(pipeline, day) for day in days}
+    old_orders = pipeline.get(before[corrected]["outputs"]["orders"]["key"])
+    assert look(pipeline, untouched) == {}
+
+    lines = make_orders(31).splitlines(keepends=True)
+    lines[1] = lines[1].replace(",2,9.99,", ",3,9.99,")
+    pipeline.deliver(corrected, "".join([*lines[:2], *lines[3:]]))
+
+    assert look_and_wait(pipeline, untouched) == [(corrected, "success")]
+    manifest = read_manifest(pipeline, corrected)
+    assert manifest["run_id"].startswith(RUN_PREFIX)
+    correction = manifest["correction"]
+    assert correction.pop("manifest_version")
+    assert correction == {
+        "run_id": before[corrected]["run_id"],
+        "published_at": before[corrected]["published_at"],
+        "inputs": {"orders": "replaced"},
+        "orders": {"added": 1, "removed": 1, "altered": 1},
+        "total_price": {"before": "599.40", "after": "609.39"},
+    }
+    assert before[corrected]["correction"] is None
+    assert read_manifest(pipeline, untouched) == before[untouched]
+    assert look(pipeline, untouched) == {}
+    assert read_version(pipeline, before[corrected]["outputs"]["orders"]) == old_orders
+    old_manifest = read_version(
+        pipeline,
+        {
+            "key": keys.manifest(LAYOUT, corrected),
+            "version_id": read_manifest(pipeline, corrected)["correction"]["manifest_version"],
+        },
+    )
+    assert json.loads(old_manifest) == before[corrected]
+
+
+def test_a_broken_correction_is_run_once_and_changes_nothing(pipeline: Pipeline, days: list[str]) -> None:
+    day = days[0]
+    pipeline.deliver(day, make_orders(30))
+    assert pipeline.run(day)[0] == "success"
+    before = read_manifest(pipeline, day)
+    pipeline.deliver(day, ORDERS_HEADER)
+
+    assert look_and_wait(pipeline, day) == [(day, "failed")]
+    assert set(look(pipeline, day).values()) == {"skipped"}
+
+    assert read_manifest(pipeline, day) == before
+
+
+def test_a_file_that_is_gone_is_reported_and_not_waited_for(pipeline: Pipeline, days: list[str]) -> None:
+    day = days[0]
+    pipeline.deliver(day, make_orders(5))
+    assert pipeline.run(day)[0] == "success"
+    bucket, key = pipeline.stack.hook.parse_s3_url(keys.raw(LAYOUT, day, "products"))
+    pipeline.stack.hook.delete_objects(bucket, key)
+
+    found = corrections.look(pipeline.stack.hook, SETTINGS, day)
+
+    assert found == Look(changes=[], gone={day: ["products"]})
+
+
+def test_a_rerun_by_hand_says_that_nothing_changed(pipeline: Pipeline, days: list[str]) -> None:
+    day = days[0]
+    pipeline.deliver(day, make_orders(5))
+    for _ in range(2):
+        assert pipeline.run(day)[0] == "success"
+
+    correction = read_manifest(pipeline, day)["correction"]
+
+    assert correction["orders"] == {"added": 0, "removed": 0, "altered": 0}
+    assert correction["inputs"] == {}
+    assert correction["total_price"] == {"before": "99.90", "after": "99.90"}
+
+
+def test_a_look_costs_the_same_however_long_the_history_is(pipeline: Pipeline, days: list[str]) -> None:
+    first = dt.date.fromisoformat(days[0])
+    published = read_manifest_of_a_small_day(pipeline, days[0])
+
+    def publish(ages: range) -> None:
+        for age in ages:
+            day = (first - dt.timedelta(days=age)).isoformat()
+            manifest = json.dumps({**published, "day": day}).encode()
+            pipeline.put(keys.manifest(LAYOUT, day), manifest)
+            for dataset in DATASETS:
+                pipeline.put(keys.raw(LAYOUT, day, dataset), pipeline.get(keys.raw(LAYOUT, days[0], dataset)))
+
+    publish(range(1, SETTINGS.correction_days))
+    within = count_requests(pipeline, days[0])
+    publish(range(SETTINGS.correction_days, 3 * SETTINGS.correction_days))
+
+    assert count_requests(pipeline, days[0]) == within
+    assert sum(within.values()) <= 7 * SETTINGS.correction_days
+
+
+def read_manifest_of_a_small_day(pipeline: Pipeline, day: str) -> dict[str, Any]:
+    pipeline.deliver(day, make_orders(5))
+    assert pipeline.run(day)[0] == "success"
+    return read_manifest(pipeline, day)
+
+
+def count_requests(pipeline: Pipeline, last_day: str) -> Counter[str]:
+    """What one look asks of S3; it finds nothing to do."""
+    requests: Counter[str] = Counter()
+    events = pipeline.stack.hook.get_conn().meta.events
+
+    def record(event_name: str, **_: Any) -> None:
+        requests[event_name.rpartition(".")[2]] += 1
+
+    events.register("before-send.s3", record)
+    try:
+        assert corrections.look(pipeline.stack.hook, SETTINGS, last_day) == Look([], {})
+    finally:
+        events.unregister("before-send.s3", record)
+    return requests
