@@ -3,7 +3,6 @@
 Only the days of the look-back are looked at, so a look costs the same however long the history is.
 """
 
-import datetime as dt
 import hashlib
 import json
 import logging
@@ -13,8 +12,11 @@ from typing import TYPE_CHECKING
 
 from include import keys
 from include.contract import DATASETS
+from include.late import PREFIX as LATE
+from include.late import Missing, find_arrivals
+from include.lookback import days_until, read_manifests
 from include.manifest import Manifest, compare_inputs
-from include.objects import ObjectState, find_object, read_object
+from include.objects import ObjectState, find_object
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -58,27 +60,16 @@ class Look:
 def look(hook: "S3Hook", settings: "Settings", last_day: str) -> Look:
     """Look at the published days of the look-back that ends with `last_day`."""
     manifests = read_manifests(hook, settings.layout, days_until(last_day, settings.correction_days))
+    arrivals = find_arrivals(hook, manifests, manifests)
     found = Look([], {})
     for day, manifest in manifests.items():
         inputs = find_inputs(hook, settings.layout, day)
         if gone := [name for name in DATASETS if name not in inputs]:
             found.gone[day] = gone
-        elif change := find_change(manifest, inputs):
+        elif change := find_change(manifest, inputs, arrivals.get(day, {})):
             found.changes.append(change)
     log.info("Looked at %s published days up to %s", len(manifests), last_day)
     return found
-
-
-def days_until(last_day: str, count: int) -> list[str]:
-    """So many days, the last one included, the oldest first."""
-    last = dt.date.fromisoformat(last_day)
-    return [(last - dt.timedelta(days=age)).isoformat() for age in reversed(range(count))]
-
-
-def read_manifests(hook: "S3Hook", layout: keys.Layout, days: list[str]) -> dict[str, Manifest]:
-    """The manifests of those days that are published, in the order of the days."""
-    found = {day: read_object(hook, keys.manifest(layout, day)) for day in days}
-    return {day: json.loads(answer[1]) for day, answer in found.items() if answer}
 
 
 def find_inputs(hook: "S3Hook", layout: keys.Layout, day: str) -> dict[str, ObjectState]:
@@ -88,19 +79,28 @@ def find_inputs(hook: "S3Hook", layout: keys.Layout, day: str) -> dict[str, Obje
     return {name: state for name, state in found.items() if state}
 
 
-def find_change(manifest: Manifest, inputs: Mapping[str, ObjectState]) -> Change | None:
-    """How the inputs differ from those that the manifest names; None when they do not."""
-    changed = compare_inputs(manifest["inputs"], inputs)
+def find_change(
+    manifest: Manifest, inputs: Mapping[str, ObjectState], arrived: Mapping[Missing, str]
+) -> Change | None:
+    """How the inputs differ from those that the manifest names; None when they do not.
+
+    `arrived` are the customers and products that heal refused orders of the day, with the day they are from.
+    """
+    before = manifest["inputs"]
+    delivered = {name: file for name, file in before.items() if not name.startswith(LATE)}
+    changed = compare_inputs(delivered, inputs)
+    for name in sorted({LATE + dataset for dataset, _ in arrived}):
+        changed[name] = "replaced" if name in before else "added"
     if not changed:
         return None
     etags = {name: state["etag"] for name, state in inputs.items()}
-    return Change(manifest["day"], changed, name_run(manifest, etags))
+    return Change(manifest["day"], changed, name_run(manifest, etags, sorted(arrived.items())))
 
 
-def name_run(manifest: Manifest, inputs: Mapping[str, str]) -> str:
+def name_run(manifest: Manifest, *inputs: object) -> str:
     """The id of the run that makes a new publication of this one, from other inputs.
 
     The publication is part of it: a file that changes to and fro is a new change each time.
     """
-    digest = hashlib.sha256(json.dumps([manifest, inputs], sort_keys=True).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps([manifest, *inputs], sort_keys=True).encode()).hexdigest()
     return f"{RUN_PREFIX}{manifest['day']}__{digest[:16]}"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from include import keys
 from include.contract import DATASETS
 from include.errors import RawFileChangedError
+from include.late import pin_late_rows
 from include.manifest import Extracted, RawFile
 from include.objects import copy_object, head_object
 
@@ -24,6 +25,7 @@ def extract(hook: "S3Hook", settings: "Settings", day: str, run_id: str) -> Extr
     RawFileChangedError: a file was replaced at this very moment; trying again helps.
     """
     inputs = {name: _pin(hook, settings.layout, day, run_id, name) for name in DATASETS}
+    inputs |= pin_late_rows(hook, settings, day, run_id)
     return {"day": day, "run_id": run_id, "inputs": inputs}
 
 

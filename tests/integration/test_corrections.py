@@ -15,7 +15,15 @@ from include.config import Settings
 from include.contract import DATASETS
 from include.corrections import RUN_PREFIX, Look
 from include.local.dag_run import CORRECTIONS_DAG_ID
-from tests.integration.conftest import LAYOUT, ORDERS_HEADER, Pipeline, make_orders, wait_until
+from tests.integration.conftest import (
+    CUSTOMERS,
+    LAYOUT,
+    ORDERS_HEADER,
+    PRODUCTS,
+    Pipeline,
+    make_orders,
+    wait_until,
+)
 
 SETTINGS = Settings()
 _LOOK_SECONDS = 120
@@ -184,3 +192,53 @@ def count_requests(pipeline: Pipeline, last_day: str) -> Counter[str]:
     finally:
         events.unregister("before-send.s3", record)
     return requests
+
+
+LATE_CUSTOMER = "C9,Nils,nils@example.com,Oslo,NO,2026-11-22\n"
+LATE_PRODUCT = "P9,Chair,Home,50.00\n"
+
+
+def test_late_customers_and_products_heal_the_day(pipeline: Pipeline, days: list[str]) -> None:
+    day, next_day = days
+    unknown = (
+        "L1,C9,P1,1,5.00,2026-11-21,,open\nL2,C9,P9,1,7.00,2026-11-21,,open\nL3,C9,P1,0,7.00,2026-11-21,,x\n"
+    )
+    pipeline.deliver(day, make_orders(100) + unknown)
+    assert pipeline.run(day) == ("success", "")
+    assert look(pipeline, next_day) == {}
+
+    pipeline.deliver(next_day, make_orders(5), customers=CUSTOMERS + LATE_CUSTOMER)
+    assert pipeline.run(next_day) == ("success", "")
+    assert look_and_wait(pipeline, next_day) == [(day, "success")]
+    first = read_manifest(pipeline, day)
+    pipeline.deliver(
+        next_day, make_orders(5), customers=CUSTOMERS + LATE_CUSTOMER, products=PRODUCTS + LATE_PRODUCT
+    )
+    assert pipeline.run(next_day) == ("success", "")
+    assert look_and_wait(pipeline, next_day) == [(day, "success")]
+    second = read_manifest(pipeline, day)
+
+    assert (first["inputs"]["late_customers"]["rows"], "late_products" in first["inputs"]) == (1, False)
+    assert first["correction"]["orders"] == {"added": 1, "removed": 0, "altered": 0}
+    assert second["inputs"]["late_customers"] == first["inputs"]["late_customers"]
+    assert second["inputs"]["late_products"]["rows"] == 1
+    assert second["correction"]["inputs"] == {"late_products": "added"}
+    assert second["rows"]["orders"] == {"read": 103, "published": 102, "quarantined": 1, "duplicates": 0}
+    assert second["rows"]["customers"]["published"] == 1
+    healed = [
+        row
+        for row in read_orders(pipeline.get(second["outputs"]["orders"]["key"]))
+        if row["order_id"][0] == "L"
+    ]
+    assert [(row["customer_city"], row["product_name"]) for row in healed] == [
+        ("Oslo", "Lamp"),
+        ("Oslo", "Chair"),
+    ]
+    personal = pipeline.get(second["inputs"]["late_customers"]["key"])
+    assert pq.read_schema(io.BytesIO(personal)).names == ["customer_id", "country", "city"]
+
+    assert look(pipeline, next_day) == {}
+    assert pipeline.run(day) == ("success", "")
+    third = read_manifest(pipeline, day)
+    assert third["outputs"]["orders"]["etag"] == second["outputs"]["orders"]["etag"]
+    assert third["correction"]["orders"] == {"added": 0, "removed": 0, "altered": 0}
