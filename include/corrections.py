@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 
 from include import keys
 from include.contract import DATASETS
-from include.late import PREFIX as LATE
 from include.late import Missing, find_arrivals
 from include.lookback import days_until, read_manifests
-from include.manifest import Manifest, compare_inputs
+from include.manifest import LATE, REPAIRS, Manifest, compare_inputs
 from include.objects import ObjectState, find_object
 
 if TYPE_CHECKING:
@@ -75,6 +74,7 @@ def look(hook: "S3Hook", settings: "Settings", last_day: str) -> Look:
 def find_inputs(hook: "S3Hook", layout: keys.Layout, day: str) -> dict[str, ObjectState]:
     """What a run of the day would find now, by the names that manifests use."""
     urls = {dataset: keys.raw(layout, day, dataset) for dataset in DATASETS}
+    urls |= {REPAIRS + dataset: keys.repair(layout, day, dataset) for dataset in DATASETS}
     found = {name: find_object(hook, url) for name, url in urls.items()}
     return {name: state for name, state in found.items() if state}
 

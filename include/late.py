@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from include import keys
 from include.contract import CUSTOMERS, DATASETS, ORDERS, PRODUCTS, UNKNOWN_CUSTOMER, UNKNOWN_PRODUCT, Dataset
 from include.lookback import days_after, read_manifests
-from include.manifest import Manifest, Output, PartlyUsed, RawFile
+from include.manifest import LATE, Manifest, Output, PartlyUsed, RawFile
 from include.objects import RemoteFile, download_file, find_object, head_object, upload_file
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ log = logging.getLogger(__name__)
 
 #: The reject reason of an order whose id the dataset does not know.
 REASONS = {CUSTOMERS.name: UNKNOWN_CUSTOMER, PRODUCTS.name: UNKNOWN_PRODUCT}
-#: Begins the names that late rows have among the inputs of a manifest.
-PREFIX = "late_"
 
 #: A dataset, and an id that is not in the day's own file of it.
 Missing = tuple[str, str]
@@ -41,16 +39,14 @@ def pin_late_rows(hook: "S3Hook", settings: "Settings", day: str, run_id: str) -
     manifests = read_manifests(hook, settings.layout, [day])
     if not manifests:
         return {}
-    pinned = {name: file for name, file in manifests[day]["inputs"].items() if name.startswith(PREFIX)}
+    pinned = {name: file for name, file in manifests[day]["inputs"].items() if name.startswith(LATE)}
     if may_be_healed(manifests[day]):
         manifests |= read_manifests(hook, settings.layout, days_after(day, settings.correction_days))
         arrived = find_arrivals(hook, manifests, [day]).get(day, {})
         for dataset in {dataset for dataset, _ in arrived}:
             rows = list(_read_arrived(hook, manifests, dataset, arrived))
             target = keys.late(settings.layout, day, run_id, dataset)
-            pinned[PREFIX + dataset] = _write(
-                hook, pinned.get(PREFIX + dataset), rows, DATASETS[dataset], target
-            )
+            pinned[LATE + dataset] = _write(hook, pinned.get(LATE + dataset), rows, DATASETS[dataset], target)
     return pinned
 
 

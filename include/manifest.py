@@ -12,6 +12,9 @@ from typing import Any, TypedDict
 
 import include
 
+#: Begins the names that repaired rows and late rows have among the inputs.
+REPAIRS, LATE = "repairs_", "late_"
+
 
 class RawFile(TypedDict):
     """A raw file as a run pinned it."""

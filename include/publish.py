@@ -110,6 +110,7 @@ def _close_gate(
     day, run_id, counts = extracted["day"], extracted["run_id"], transformed["counts"]
     gate_key = keys.staged(settings.layout, day, run_id, "gate.json")
     record = {"day": day, "run_id": run_id, "success": False, "faults": faults, **counts, "quality": quality}
+    record |= {"inputs": extracted["inputs"]}
     write_json(hook, record, gate_key)
     raise GateClosedError(
         "\n".join(

@@ -30,7 +30,7 @@ from include.contract import (
 from include.engine.dimension import Dimension
 from include.engine.process import FileReport, Flags, Judged, process_file
 from include.engine.raw_file import RawSource, read_header
-from include.manifest import Counts, format_money
+from include.manifest import LATE, Counts, format_money
 from include.objects import download_file, upload_file
 from include.parse import parse
 
@@ -134,7 +134,7 @@ def _download_late_rows(hook: "S3Hook", inputs: "Mapping[str, RawFile]", folder:
     """The customers and products of later days that the run uses beside the day's own; most runs use none."""
     late = {}
     for dataset in (CUSTOMERS.name, PRODUCTS.name):
-        if pinned := inputs.get(f"late_{dataset}"):
+        if pinned := inputs.get(LATE + dataset):
             late[dataset] = folder / f"{dataset}.parquet"
             download_file(hook, pinned["snapshot_key"], late[dataset])
     return late

@@ -1,6 +1,8 @@
 """Published days whose inputs change afterwards, on the real scheduler and the real store."""
 
+import csv
 import datetime as dt
+import hashlib
 import io
 import json
 from collections import Counter
@@ -12,9 +14,11 @@ import pytest
 
 from include import corrections, keys
 from include.config import Settings
-from include.contract import DATASETS
+from include.contract import DATASETS, ORDERS
 from include.corrections import RUN_PREFIX, Look
-from include.local.dag_run import CORRECTIONS_DAG_ID
+from include.local.dag_run import CORRECTIONS_DAG_ID, trigger_day
+from include.local.errors import LocalError
+from include.local.repairs import export_quarantine
 from tests.integration.conftest import (
     CUSTOMERS,
     LAYOUT,
@@ -242,3 +246,93 @@ def test_late_customers_and_products_heal_the_day(pipeline: Pipeline, days: list
     third = read_manifest(pipeline, day)
     assert third["outputs"]["orders"]["etag"] == second["outputs"]["orders"]["etag"]
     assert third["correction"]["orders"] == {"added": 0, "removed": 0, "altered": 0}
+
+
+def export(pipeline: Pipeline, day: str, run_id: str | None = None) -> list[dict[str, Any]]:
+    return export_quarantine(pipeline.stack.hook, LAYOUT, day, ORDERS, run_id)
+
+
+def put_repair(pipeline: Pipeline, day: str, rows: list[dict[str, Any]]) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0].keys())
+    writer.writeheader()
+    writer.writerows(rows)
+    pipeline.put(keys.repair(LAYOUT, day, "orders"), text.getvalue().encode())
+
+
+def test_repaired_rows_are_published_and_the_raw_file_stays(pipeline: Pipeline, days: list[str]) -> None:
+    day = days[0]
+    delivered = (
+        make_orders(100) + "F1,C1,P1,x,3.00,2026-11-21,,open\nF2,C1\nF3,C9,P1,0,4.00,2026-11-21,,open\n"
+    )
+    pipeline.deliver(day, delivered)
+    assert pipeline.run(day) == ("success", "")
+
+    rows = export(pipeline, day)
+    assert [(row["line_number"], row["reasons"], row["raw_line"]) for row in rows] == [
+        (102, "quantity_invalid", None),
+        (103, "malformed_row", "F2,C1"),
+        (104, "quantity_not_positive unknown_customer", None),
+    ]
+    rows[0] |= {"quantity": "2"}
+    rows[2] |= {"quantity": "1"}
+    put_repair(pipeline, day, rows)
+    assert look_and_wait(pipeline, day) == [(day, "success")]
+    first = read_manifest(pipeline, day)
+    again = export(pipeline, day)
+    again[1] |= {**again[0], "line_number": 103, "order_id": "F2"}
+    put_repair(pipeline, day, again)
+    assert look_and_wait(pipeline, day) == [(day, "success")]
+    second = read_manifest(pipeline, day)
+
+    assert first["correction"]["inputs"] == {"repairs_orders": "added"}
+    assert first["correction"]["orders"] == {"added": 1, "removed": 0, "altered": 0}
+    assert first["inputs"]["repairs_orders"]["rows"] == 2
+    assert second["correction"]["total_price"] == {"before": "2004.00", "after": "2010.00"}
+    assert second["rows"]["orders"] == {"read": 103, "published": 102, "quarantined": 1, "duplicates": 0}
+    refused = read_orders(pipeline.get(second["outputs"]["quarantine/orders"]["key"]))
+    assert [(row["line_number"], row["quantity"], row["reasons"]) for row in refused] == [
+        (104, "1", ["unknown_customer"])
+    ]
+    assert pipeline.get(keys.raw(LAYOUT, day, "orders")) == delivered.encode()
+    assert look(pipeline, day) == {}
+
+    pipeline.deliver(day, make_orders(10))
+    assert look_and_wait(pipeline, day) == [(day, "success")]
+    replaced = read_manifest(pipeline, day)
+    assert replaced["inputs"]["repairs_orders"]["rows"] == 0
+    assert replaced["rows"]["orders"]["published"] == 10
+    assert look(pipeline, day) == {}
+
+
+def test_a_repair_opens_a_closed_gate(pipeline: Pipeline, days: list[str]) -> None:
+    day = days[0]
+    pipeline.deliver(day, make_orders(90, faulty=10))
+    run_id = trigger_day(pipeline.stack.api, day)
+    assert pipeline.wait(run_id) == "failed"
+
+    rows = export(pipeline, day, run_id)
+    put_repair(pipeline, day, [row | {"quantity": "1", "customer_id": "C1"} for row in rows])
+
+    assert pipeline.run(day) == ("success", "")
+    assert read_manifest(pipeline, day)["rows"]["orders"]["published"] == 100
+
+
+def test_a_repair_that_cannot_be_used_fails_with_a_clear_message(pipeline: Pipeline, days: list[str]) -> None:
+    day = days[0]
+    pipeline.deliver(day, make_orders(5))
+    etag = hashlib.md5(make_orders(5).encode()).hexdigest()  # noqa: S324  # S3's own
+    put_repair(pipeline, day, [{"line_number": 99, "raw_etag": etag, "order_id": "X"}])
+
+    state, message = pipeline.run(day)
+
+    assert state == "failed"
+    problem = "no row starts on line 99 of the raw file. Export the quarantine again."
+    assert message == f"{keys.repair(LAYOUT, day, 'orders')}: {problem}"
+
+
+def test_an_unpublished_day_has_no_quarantine_to_export(pipeline: Pipeline, days: list[str]) -> None:
+    with pytest.raises(LocalError, match=f"{days[0]} is not published: there is no s3://"):
+        export(pipeline, days[0])
+    with pytest.raises(LocalError, match="The gate did not stop a run nobody of"):
+        export(pipeline, days[0], "nobody")
