@@ -29,6 +29,7 @@ class Settings:
     deadline_hour: int = 9
     processing_hours: int = 2
     watchdog_days: int = 3
+    correction_days: int = 14
 
     @classmethod
     def from_variables(cls) -> "Settings":

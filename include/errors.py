@@ -3,6 +3,7 @@
 PipelineError
 ├── SettingError           a Variable or parameter that cannot be used
 ├── RawFileError           a raw file that cannot be read as the contract says
+│   └── RepairError        a file of repaired rows that cannot take the place of raw ones
 ├── RawFileChangedError    a raw file was replaced while it was being pinned; trying again helps
 ├── SnapshotGoneError      a cleared run whose snapshot was cleaned up; it has to extract again
 ├── RowsLostError          the counts of a stage do not add up; nothing may be published
@@ -32,6 +33,10 @@ class RawFileError(PipelineError):
         where = f"{source} ({place})" if place else source
         super().__init__(f"{where}: {problem}. {remedy}")
         self.source = source
+
+
+class RepairError(RawFileError):
+    """A file of repaired rows cannot be read, or its rows cannot take the place of raw ones."""
 
 
 class RawFileChangedError(PipelineError):

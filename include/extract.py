@@ -1,29 +1,40 @@
-"""Extract: pin the bytes that a run works on, by copying each raw file inside S3."""
+"""Extract: pin what a run works on, by copying each raw file inside S3."""
 
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from include import keys
-from include.contract import DATASETS
+from include.contract import DATASETS, Dataset
 from include.errors import RawFileChangedError
-from include.manifest import Extracted, RawFile
-from include.objects import copy_object, head_object
+from include.late import pin_late_rows
+from include.manifest import REPAIRS, Extracted, PartlyUsed, RawFile
+from include.objects import copy_object, download_file, head_object, read_object, upload_file
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
     from include.config import Settings
+    from include.repair import Repair
+
+log = logging.getLogger(__name__)
 
 
 def extract(hook: "S3Hook", settings: "Settings", day: str, run_id: str) -> Extracted:
-    """Take a snapshot of the day's three raw files.
+    """Take a snapshot of the day's three raw files, with what people repaired in them.
 
     What is delivered afterwards changes nothing in this run.
 
     Raises
     ------
+    RepairError: a file of repaired rows cannot be used.
     RawFileChangedError: a file was replaced at this very moment; trying again helps.
     """
     inputs = {name: _pin(hook, settings.layout, day, run_id, name) for name in DATASETS}
+    inputs |= _apply_repairs(hook, settings.layout, day, inputs)
+    inputs |= pin_late_rows(hook, settings, day, run_id)
     return {"day": day, "run_id": run_id, "inputs": inputs}
 
 
@@ -42,3 +53,41 @@ def _pin(hook: "S3Hook", layout: keys.Layout, day: str, run_id: str, dataset: st
             ) from error
         raise
     return {**raw, "snapshot_key": snapshot_key}
+
+
+def _apply_repairs(
+    hook: "S3Hook", layout: keys.Layout, day: str, inputs: Mapping[str, RawFile]
+) -> dict[str, PartlyUsed]:
+    """Put the repaired rows of the day into its snapshots. Returns the repairs, as inputs."""
+    repairs = {}
+    for name, dataset in DATASETS.items():
+        if found := read_object(hook, keys.repair(layout, day, name)):
+            from include.repair import read_repair
+
+            state, body = found
+            repair = read_repair(body, state["key"], dataset)
+            rows = _apply_repair(hook, dataset, inputs[name], repair)
+            repairs[REPAIRS + name] = PartlyUsed(**state, snapshot_key=state["key"], rows=rows)
+    return repairs
+
+
+def _apply_repair(hook: "S3Hook", dataset: Dataset, raw: RawFile, repair: "Repair") -> int:
+    """Patch the snapshot of a raw file. Returns how many rows were repaired."""
+    from include.engine.raw_file import RawSource
+    from include.repair import patch_file
+
+    if repair.raw_etag != raw["etag"]:
+        log.warning(
+            "%s was made for an earlier version of %s and is not used. If rows of the new version are "
+            "refused, export its quarantine and repair those.",
+            repair.source,
+            raw["key"],
+        )
+        return 0
+    with TemporaryDirectory(prefix="ecommerce-repair-") as folder:
+        delivered, patched = Path(folder, "delivered"), Path(folder, "patched")
+        download_file(hook, raw["snapshot_key"], delivered)
+        patch_file(RawSource(dataset, delivered, raw["key"]), repair, patched)
+        upload_file(hook, patched, raw["snapshot_key"])
+    log.info("%s replaces %s rows of %s", repair.source, len(repair.rows), raw["key"])
+    return len(repair.rows)

@@ -49,6 +49,16 @@ def quarantine(layout: Layout, day: str, dataset: str) -> str:
     return f"s3://{layout.curated_bucket}/quarantine/{dataset}/dt={day}/{dataset}.parquet"
 
 
+def repair(layout: Layout, day: str, dataset: str) -> str:
+    """Rows that a person corrected, in place of refused ones of a raw file. Never written by the pipeline."""
+    return f"s3://{layout.curated_bucket}/repairs/dt={day}/{dataset}.csv"
+
+
+def late(layout: Layout, day: str, run: str, dataset: str) -> str:
+    """The customers or products of later days that one run uses. Kept as long as the manifest."""
+    return f"s3://{layout.curated_bucket}/late/{day}/{safe(run)}/{dataset}.parquet"
+
+
 def manifest(layout: Layout, day: str) -> str:
     """What vouches for a published day. Written last."""
     return f"s3://{layout.curated_bucket}/manifests/dt={day}.json"

@@ -60,6 +60,7 @@ def describe_inputs(layout: Layout, manifest: Manifest) -> "list[InputDataset]":
             facets={"version": describe_version(manifest["day"], file["version_id"])},
         )
         for dataset, file in manifest["inputs"].items()
+        if dataset in DATASETS
     ]
     orders = InputDataset(
         *split_url(keys.staged(layout, ANY_DAY, "run", "orders.parquet")),

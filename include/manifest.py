@@ -4,12 +4,16 @@ Plain dictionaries, since they go through XCom and JSON; the names are a contrac
 """
 
 import hashlib
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import include
+
+#: Begins the names that repaired rows and late rows have among the inputs.
+REPAIRS, LATE = "repairs_", "late_"
 
 
 class RawFile(TypedDict):
@@ -20,6 +24,12 @@ class RawFile(TypedDict):
     etag: str
     version_id: str | None
     bytes: int
+
+
+class PartlyUsed(RawFile):
+    """An input of which a run uses some rows: repairs, late customers and late products."""
+
+    rows: int
 
 
 class RowCounts(TypedDict):
@@ -88,8 +98,35 @@ class Transformed(TypedDict):
     staged: dict[str, str]
 
 
+class ChangedRows(TypedDict):
+    """What a correction did to the published orders, by `order_id`."""
+
+    added: int
+    removed: int
+    altered: int
+
+
+class Correction(TypedDict):
+    """How a publication differs from the one that it replaced.
+
+    Parameters
+    ----------
+    run_id, manifest_version, published_at: name the publication that was replaced.
+    inputs: what became of each input that is not the same: `added`, `removed` or `replaced`.
+    orders: null when the orders published before are gone.
+    total_price: `before` and `after`.
+    """
+
+    run_id: str
+    manifest_version: str | None
+    published_at: str
+    inputs: dict[str, str]
+    orders: ChangedRows | None
+    total_price: dict[str, str]
+
+
 class Manifest(TypedDict):
-    """One published day."""
+    """One published day. `correction` is null on a first publication."""
 
     day: str
     run_id: str
@@ -103,6 +140,22 @@ class Manifest(TypedDict):
     quality: Quality
     outputs: dict[str, Output]
     drift: dict[str, Drift]
+    correction: Correction | None
+
+
+def compare_inputs(
+    before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]
+) -> dict[str, str]:
+    """What became of each input whose content is not the same. Equal ETags mean equal content."""
+    changes = {}
+    for name in sorted(before.keys() | after.keys()):
+        if name not in before:
+            changes[name] = "added"
+        elif name not in after:
+            changes[name] = "removed"
+        elif before[name]["etag"] != after[name]["etag"]:
+            changes[name] = "replaced"
+    return changes
 
 
 def format_money(amount: Decimal) -> str:

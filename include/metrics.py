@@ -100,9 +100,9 @@ def measure_published(manifest: Manifest) -> Iterator[Datum]:
     yield make_datum("GateClosed", 0)
     yield make_datum("Revenue", float(manifest["total_price"]))
     yield make_datum("DataAgeHours", find_age_hours(manifest["day"], manifest["published_at"]))
-    for dataset, raw in manifest["inputs"].items():
+    for dataset in manifest["rows"]:
         yield make_datum("RowsPublished", manifest["rows"][dataset]["published"], Dataset=dataset)
-        yield make_datum("InputBytes", raw["bytes"], Dataset=dataset)
+        yield make_datum("InputBytes", manifest["inputs"][dataset]["bytes"], Dataset=dataset)
         yield make_datum("OutputBytes", manifest["outputs"][dataset]["bytes"], Dataset=dataset)
     yield from measure_rows(manifest["rows"], manifest["reasons"])
 

@@ -1,17 +1,21 @@
 """S3 objects by URL, through the hook. Nothing else in the project talks to S3."""
 
 import datetime as dt
+import io
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+    from botocore.exceptions import ClientError
 
 log = logging.getLogger(__name__)
+
+Found = TypeVar("Found")
 
 #: S3 copies objects of up to 5 GiB in one request; larger ones go in parts.
 _LARGEST_SINGLE_COPY_BYTES = 5 * 1024**3
@@ -52,6 +56,39 @@ def head_object(hook: "S3Hook", url: str) -> ObjectState:
     }
 
 
+def find_object(hook: "S3Hook", url: str) -> ObjectState | None:
+    """The state of an object, or None where there is none."""
+    return _unless_missing(lambda: head_object(hook, url))
+
+
+def read_object(hook: "S3Hook", url: str) -> tuple[ObjectState, bytes] | None:
+    """A small object and its state at that moment, or None where there is none."""
+
+    def read() -> tuple[ObjectState, bytes]:
+        answer = hook.get_conn().get_object(**_location(hook, url))
+        body: bytes = answer["Body"].read()
+        etag = answer["ETag"].strip('"')
+        return {"key": url, "etag": etag, "version_id": answer.get("VersionId"), "bytes": len(body)}, body
+
+    return _unless_missing(read)
+
+
+def _unless_missing(read: Callable[[], Found]) -> Found | None:
+    from botocore.exceptions import ClientError
+
+    try:
+        return read()
+    except ClientError as error:
+        if is_missing(error):
+            return None
+        raise
+
+
+def is_missing(error: "ClientError") -> bool:
+    """Whether S3 said that there is no such object, or no such version of it."""
+    return bool(error.response["ResponseMetadata"]["HTTPStatusCode"] == 404)
+
+
 def copy_object(
     hook: "S3Hook", source: str, target: str, *, if_etag: str | None = None, run_id: str | None = None
 ) -> ObjectState:
@@ -75,11 +112,48 @@ def copy_object(
     return state
 
 
-def download_file(hook: "S3Hook", url: str, path: Path) -> None:
-    """Fetch an object into a local file."""
+def download_file(hook: "S3Hook", url: str, path: Path, *, version_id: str | None = None) -> None:
+    """Fetch an object, or one version of it, into a local file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    hook.get_conn().download_file(**_location(hook, url), Filename=str(path))
+    hook.get_conn().download_file(
+        **_location(hook, url),
+        Filename=str(path),
+        ExtraArgs={"VersionId": version_id} if version_id else {},
+    )
     log.info("Read %s (%s bytes)", url, f"{path.stat().st_size:,}")
+
+
+class RemoteFile(io.RawIOBase):
+    """An object as a file that fetches only what is read of it; fails when the object is replaced."""
+
+    def __init__(self, hook: "S3Hook", state: Mapping[str, Any]) -> None:
+        self._client, self._location = hook.get_conn(), _location(hook, state["key"])
+        self._etag, self._size, self._position = f'"{state["etag"]}"', int(state["bytes"]), 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = start + offset
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        end = min(self._position + len(buffer), self._size)
+        if end <= self._position:
+            return 0
+        part = f"bytes={self._position}-{end - 1}"
+        answer = self._client.get_object(**self._location, Range=part, IfMatch=self._etag)
+        count = end - self._position
+        buffer[:count] = answer["Body"].read()
+        self._position = end
+        return count
 
 
 def upload_file(hook: "S3Hook", path: Path, url: str, content_type: str | None = None) -> None:
@@ -94,16 +168,8 @@ def upload_file(hook: "S3Hook", path: Path, url: str, content_type: str | None =
 
 def read_json(hook: "S3Hook", url: str) -> dict[str, Any] | None:
     """The document, or None where there is none."""
-    from botocore.exceptions import ClientError
-
-    try:
-        found = hook.get_conn().get_object(**_location(hook, url))
-    except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-            return None
-        raise
-    document: dict[str, Any] = json.loads(found["Body"].read())
-    return document
+    found = read_object(hook, url)
+    return json.loads(found[1]) if found else None
 
 
 def write_json(hook: "S3Hook", document: Mapping[str, Any], url: str) -> None:

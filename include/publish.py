@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from include import keys
 from include.contract import DATASETS
+from include.difference import find_correction
 from include.errors import GateClosedError, RowsLostError
 from include.manifest import (
     Counts,
@@ -49,6 +50,9 @@ def publish(
     faults = find_gate_faults(counts, quality, settings.max_reject_ratio)
     if faults:
         _close_gate(hook, settings, extracted, transformed, quality, faults)
+    correction = find_correction(
+        hook, settings.layout, extracted, transformed, started_at=format_instant(started_at)
+    )
     outputs = _publish_tables(hook, settings.layout, extracted["day"], transformed)
     manifest: Manifest = {
         "day": extracted["day"],
@@ -60,6 +64,7 @@ def publish(
         **counts,
         "quality": quality,
         "outputs": outputs,
+        "correction": correction,
     }
     write_json(hook, manifest, keys.manifest(settings.layout, extracted["day"]))
     orders = f"{outputs['orders']['rows']:,}"
@@ -107,6 +112,7 @@ def _close_gate(
     day, run_id, counts = extracted["day"], extracted["run_id"], transformed["counts"]
     gate_key = keys.staged(settings.layout, day, run_id, "gate.json")
     record = {"day": day, "run_id": run_id, "success": False, "faults": faults, **counts, "quality": quality}
+    record |= {"inputs": extracted["inputs"]}
     write_json(hook, record, gate_key)
     raise GateClosedError(
         "\n".join(

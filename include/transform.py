@@ -33,8 +33,8 @@ from include.engine.frames import to_array, to_flags
 from include.engine.process import FileReport, Flags, Judged, process_file
 from include.engine.raw_file import RawSource, read_header
 from include.errors import SnapshotGoneError
-from include.manifest import Counts, describe_counts, format_money
-from include.objects import download_file, upload_file
+from include.manifest import LATE, Counts, describe_counts, format_money
+from include.objects import download_file, is_missing, upload_file
 from include.parse import parse
 from include.scratch import scratch_folder
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
     from include.config import Settings
-    from include.manifest import Extracted, Transformed
+    from include.manifest import Extracted, RawFile, Transformed
 
 log = logging.getLogger(__name__)
 
@@ -124,8 +124,9 @@ def transform(hook: "S3Hook", settings: "Settings", extracted: "Extracted") -> "
         for name, dataset in DATASETS.items():
             _fetch_snapshot(hook, inputs[name]["snapshot_key"], raw_dir / name)
             sources[name] = RawSource(dataset, raw_dir / name, inputs[name]["key"])
+        late = _download_late_rows(hook, inputs, folder / "late")
         started = time.monotonic()
-        counts = transform_files(sources, out_dir, settings.batch_bytes)
+        counts = transform_files(sources, out_dir, settings.batch_bytes, late)
         for line in describe_counts(counts):
             log.info("%s", line)
         log.info("Transformed in %.1f s, total price %s", time.monotonic() - started, counts["total_price"])
@@ -143,15 +144,30 @@ def _fetch_snapshot(hook: "S3Hook", url: str, path: Path) -> None:
     try:
         download_file(hook, url, path)
     except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+        if is_missing(error):
             raise SnapshotGoneError(
                 f"{url} is gone: the clean-up removed what this run worked on. Clear the run from extract on."
             ) from error
         raise
 
 
-def transform_files(sources: Mapping[str, RawSource], out_dir: Path, batch_bytes: int) -> Counts:
-    """Transform one day's raw files on local disk.
+def _download_late_rows(hook: "S3Hook", inputs: "Mapping[str, RawFile]", folder: Path) -> dict[str, Path]:
+    """The customers and products of later days that the run uses beside the day's own; most runs use none."""
+    late = {}
+    for dataset in (CUSTOMERS.name, PRODUCTS.name):
+        if pinned := inputs.get(LATE + dataset):
+            late[dataset] = folder / f"{dataset}.parquet"
+            download_file(hook, pinned["snapshot_key"], late[dataset])
+    return late
+
+
+def transform_files(
+    sources: Mapping[str, RawSource],
+    out_dir: Path,
+    batch_bytes: int,
+    late: Mapping[str, Path] | None = None,
+) -> Counts:
+    """Transform one day's raw files on local disk. Orders also find the `late` customers and products.
 
     Writes `{dataset}.parquet` and `quarantine/{dataset}.parquet` for each dataset into `out_dir`, all of
     them or, on an error, none.
@@ -164,19 +180,21 @@ def transform_files(sources: Mapping[str, RawSource], out_dir: Path, batch_bytes
         read_header(source)
     out_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out_dir, prefix=".unfinished-") as folder:
-        reports = _process_day(sources, Path(folder), batch_bytes)
+        reports = _process_day(sources, Path(folder), batch_bytes, late or {})
         _move_files(Path(folder), out_dir)
     return _count(reports)
 
 
-def _process_day(sources: Mapping[str, RawSource], out_dir: Path, batch_bytes: int) -> dict[str, FileReport]:
+def _process_day(
+    sources: Mapping[str, RawSource], out_dir: Path, batch_bytes: int, late: Mapping[str, Path]
+) -> dict[str, FileReport]:
     reports = {}
     for dataset in (CUSTOMERS, PRODUCTS):
         reports[dataset.name] = process_file(
             sources[dataset.name], partial(transform_dimension, dataset=dataset), out_dir, batch_bytes
         )
-    customers = Dimension.read(out_dir, CUSTOMERS)
-    products = Dimension.read(out_dir, PRODUCTS)
+    customers = Dimension.read(out_dir, CUSTOMERS, late.get(CUSTOMERS.name))
+    products = Dimension.read(out_dir, PRODUCTS, late.get(PRODUCTS.name))
     reports[ORDERS.name] = process_file(
         sources[ORDERS.name],
         partial(transform_orders, customers=customers, products=products),

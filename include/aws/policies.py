@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from include import keys
-from include.contract import DATASETS
+from include.contract import DATASETS, ORDERS
 from include.keys import Layout
 
 Statement = dict[str, Any]
@@ -58,6 +58,7 @@ def worker_data(layout: Layout, place: Place) -> Policy:
     """The pipeline's tasks in S3: read raw, write everything else, remove only what dead runs left."""
     published = [published_at(layout, dataset) for dataset in DATASETS]
     quarantine = [keys.quarantine(layout, DAY, dataset) for dataset in DATASETS]
+    repairs = [keys.repair(layout, DAY, dataset) for dataset in DATASETS]
     vouched = [*published, *quarantine, keys.manifest(layout, DAY)]
     return policy(
         # Without the right to list, S3 answers 403 and not 404 for an object that is not there yet, and the
@@ -79,6 +80,14 @@ def worker_data(layout: Layout, place: Place) -> Policy:
         ),
         allow("Publish", READ_AND_WRITE, *map(place.object_arn, vouched)),
         allow("RememberAlerts", READ_AND_WRITE, place.object_arn(keys.alerts(layout, DAY))),
+        allow("ReadRepairs", ["s3:GetObject"], *map(place.object_arn, repairs)),
+        allow("KeepLateRows", READ_AND_WRITE, place.object_arn(late(layout))),
+        # What a correction changes is counted against the versions that the earlier manifest names.
+        allow(
+            "ReadVersions",
+            ["s3:GetObjectVersion"],
+            *map(place.object_arn, (published_at(layout, ORDERS.name), late(layout))),
+        ),
         allow("WriteDocs", READ_AND_WRITE, place.object_arn(keys.docs(layout, "*"))),
     )
 
@@ -132,7 +141,7 @@ def glue_job(layout: Layout, place: Place) -> Policy:
     """The Spark job: a run's snapshot in, its staged files out. It may clear what a try of its own left."""
     return policy(
         allow("ListCurated", ["s3:ListBucket"], place.bucket_arn(layout.curated_bucket)),
-        allow("ReadSnapshot", ["s3:GetObject"], place.object_arn(snapshots(layout))),
+        allow("ReadSnapshot", ["s3:GetObject"], *map(place.object_arn, (snapshots(layout), late(layout)))),
         allow("Stage", [*READ_AND_WRITE, "s3:DeleteObject"], place.object_arn(staged(layout))),
         allow("ReadRelease", ["s3:GetObject"], *release_arns(place)),
         allow(
@@ -213,6 +222,10 @@ def snapshots(layout: Layout) -> str:
 
 def staged(layout: Layout) -> str:
     return everything_below(keys.staged(layout, "*", "run", "name"))
+
+
+def late(layout: Layout) -> str:
+    return everything_below(keys.late(layout, "*", "run", "dataset"))
 
 
 def everything_below(url: str) -> str:

@@ -32,10 +32,12 @@ class Dimension:
         self._columns = {name: values.dictionary_encode() for name, values in columns.items()}
 
     @classmethod
-    def read(cls, folder: Path, dataset: Dataset) -> "Dimension":
-        """The dimension that the transform wrote into a folder."""
+    def read(cls, folder: Path, dataset: Dataset, late: Path | None = None) -> "Dimension":
+        """The dimension that the transform wrote into a folder, and behind it rows that arrived late."""
         taken_over = {column.name: column.in_orders for column in dataset.columns if column.in_orders}
         rows = pq.read_table(folder / f"{dataset.name}.parquet", columns=[dataset.key, *taken_over])
+        if late:
+            rows = _add_unknown(rows, pq.read_table(late), dataset.key)
         rows = rows.combine_chunks()
         return cls(
             _only_chunk(rows[dataset.key]),
@@ -70,6 +72,13 @@ class Dimension:
                 for name, values in self._columns.items()
             }
         )
+
+
+def _add_unknown(rows: pa.Table, late: pa.Table, key: str) -> pa.Table:
+    """The rows, and of the late ones those with an id of their own."""
+    is_known = pc.is_in(late[key], value_set=rows[key].combine_chunks())
+    unknown = late.filter(pc.invert(is_known))
+    return pa.concat_tables([rows, unknown], promote_options="default").select(rows.column_names)
 
 
 def _only_chunk(column: pa.ChunkedArray) -> pa.Array:

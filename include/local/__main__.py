@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from types import FrameType
 
+from include.contract import DATASETS
 from include.errors import PipelineError
 
 
@@ -36,6 +37,16 @@ def _make_parser() -> argparse.ArgumentParser:
     transform = commands.add_parser("transform", help="run the transform alone, on local files")
     transform.add_argument("raw_dir", type=Path, help="folder with the three raw files")
     transform.add_argument("out_dir", type=Path, help="folder for the Parquet files")
+    for name, what in (
+        ("quarantine", "write the refused rows of a day to a CSV file"),
+        ("repair", "have the corrected rows of a day used in place of the refused ones"),
+    ):
+        command = commands.add_parser(name, help=what)
+        command.add_argument("day", help="the delivery day, YYYY-MM-DD")
+        command.add_argument("file", type=Path, help="the CSV file")
+        command.add_argument("--dataset", choices=DATASETS, default="orders", help="default: orders")
+        if name == "quarantine":
+            command.add_argument("--run", help="a run that the gate stopped; default: what is published")
     return parser
 
 
@@ -67,6 +78,14 @@ def _run_command(options: argparse.Namespace) -> None:
             from include.local import transform_files
 
             transform_files.main(options.raw_dir, options.out_dir)
+        case "quarantine":
+            from include.local import repairs
+
+            repairs.export(options.day, options.file, options.dataset, options.run)
+        case "repair":
+            from include.local import repairs
+
+            repairs.upload(options.day, options.file, options.dataset)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

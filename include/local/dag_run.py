@@ -13,6 +13,7 @@ from include.local.progress import Board, TaskProgress, order_tasks, read_progre
 from include.local.stack import Stack
 
 DAG_ID = "ecommerce_etl"
+CORRECTIONS_DAG_ID = "ecommerce_corrections"
 #: Marks the runs that `make run` started.
 RUN_PREFIX = "local__"
 #: The loggers of what reports a failure.

@@ -3,7 +3,7 @@
 import datetime as dt
 
 from include.keys import Layout
-from include.local.dag_run import DAG_ID
+from include.local.dag_run import CORRECTIONS_DAG_ID, DAG_ID
 from include.local.session import Teller, generate_raw_files, prepare, use_stack
 from include.local.stack import Stack
 from include.local.state import ADMIN
@@ -48,6 +48,7 @@ def _open_schedule(stack: Stack, teller: Teller) -> None:
     # The schedule brings today's run by itself; it never looks back.
     missing = stack.api.backfill(DAG_ID, _midnight(days[0]), _midnight(days[-2]))
     stack.api.unpause(DAG_ID)
+    stack.api.unpause(CORRECTIONS_DAG_ID)
     teller.tell(f"The schedule is on; a backfill runs {missing} earlier days")
     _print_address(stack, teller)
 

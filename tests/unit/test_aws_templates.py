@@ -63,7 +63,7 @@ def test_the_policies_of_a_deployment_follow_its_key_templates() -> None:
     )
 
     assert "${RawBucket}/drop/orders_????-??-??.csv.gz" in deployment.template("access")
-    assert "????-??-??/orders.csv" not in deployment.template("access")
+    assert "${RawBucket}/????-??-??/orders.csv" not in deployment.template("access")
 
 
 def test_a_policy_names_neither_all_actions_nor_all_buckets() -> None:

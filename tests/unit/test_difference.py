@@ -1,0 +1,115 @@
+"""What a correction did to the published orders."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.contract import ORDERS
+from include.difference import compare_orders, describe_correction
+from include.manifest import Counts, Extracted, compare_inputs
+from include.tables import published_schema
+from tests.unit.test_aws_metrics import MANIFEST
+
+#: The columns of the published orders; those that a test leaves out are null.
+SCHEMA = pa.schema([field.with_nullable(True) for field in published_schema(ORDERS)])
+
+
+def write_orders(path: Path, orders: dict[str, int]) -> Path:
+    """Orders that differ in their quantity only."""
+    rows = [{"order_id": order, "quantity": quantity} for order, quantity in orders.items()]
+    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changed"),
+    [
+        ({}, {}, (0, 0, 0)),
+        ({"A": 1}, {"A": 1}, (0, 0, 0)),
+        ({"A": 1, "B": 1}, {"B": 1, "A": 1}, (0, 0, 0)),
+        ({"A": 1}, {"A": 2}, (0, 0, 1)),
+        ({"A": 1, "B": 1, "C": 1}, {"B": 2, "C": 1, "D": 1, "E": 1}, (2, 1, 1)),
+        ({"A": 1}, {"a": 1}, (1, 1, 0)),
+    ],
+)
+def test_rows_are_compared_by_their_id(
+    tmp_path: Path, before: dict[str, int], after: dict[str, int], changed: tuple[int, int, int]
+) -> None:
+    found = compare_orders(
+        write_orders(tmp_path / "before", before), write_orders(tmp_path / "after", after), tmp_path
+    )
+
+    assert (found["added"], found["removed"], found["altered"]) == changed
+
+
+@given(
+    before=st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 3)),
+    after=st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 3)),
+)
+def test_the_counts_lead_from_the_old_day_to_the_new_one(
+    tmp_path_factory: pytest.TempPathFactory, before: dict[str, int], after: dict[str, int]
+) -> None:
+    folder = tmp_path_factory.mktemp("orders")
+    found = compare_orders(
+        write_orders(folder / "before", before), write_orders(folder / "after", after), folder
+    )
+
+    assert len(before) + found["added"] - found["removed"] == len(after)
+    assert found["altered"] == sum(before[order] != after[order] for order in before.keys() & after.keys())
+
+
+@pytest.mark.parametrize("column", [name for name in SCHEMA.names if name != "order_id"])
+def test_every_column_counts(tmp_path: Path, column: str) -> None:
+    values: dict[pa.DataType, Any] = {pa.string(): "x", pa.int64(): 1}
+    value = values.get(SCHEMA.field(column).type, Decimal(1) if "price" in column else 1)
+    for name, row in {"before": {}, "after": {column: value}}.items():
+        pq.write_table(pa.Table.from_pylist([{"order_id": "A", **row}], schema=SCHEMA), tmp_path / name)
+
+    assert compare_orders(tmp_path / "before", tmp_path / "after", tmp_path)["altered"] == 1
+
+
+def test_a_column_that_only_one_release_publishes_alters_no_row(tmp_path: Path) -> None:
+    after = write_orders(tmp_path / "after", {"A": 1})
+    pq.write_table(pq.read_table(after).drop_columns(["product_category"]), tmp_path / "before")
+
+    assert compare_orders(tmp_path / "before", after, tmp_path)["altered"] == 0
+
+
+def test_inputs_are_compared_by_their_content() -> None:
+    before = {"orders": {"etag": "1"}, "customers": {"etag": "2"}, "repairs_orders": {"etag": "3"}}
+    after = {"orders": {"etag": "9"}, "customers": {"etag": "2"}, "late_products": {"etag": "4"}}
+
+    assert compare_inputs(before, after) == {
+        "late_products": "added",
+        "orders": "replaced",
+        "repairs_orders": "removed",
+    }
+
+
+def test_the_manifest_says_what_was_replaced_and_what_became_of_it() -> None:
+    counts: Counts = {"rows": {}, "reasons": {}, "total_price": "2000.00", "drift": {}}
+    inputs = MANIFEST["inputs"] | {"orders": {**MANIFEST["inputs"]["orders"], "etag": "new"}}
+    extracted: Extracted = {"day": "2026-11-21", "run_id": "run 2", "inputs": inputs}
+
+    correction = describe_correction(
+        MANIFEST,
+        {"key": "s3://b/m", "etag": "e", "version_id": "v7", "bytes": 1},
+        extracted,
+        counts,
+        {"added": 1, "removed": 0, "altered": 2},
+    )
+
+    assert correction == {
+        "run_id": "run 1",
+        "manifest_version": "v7",
+        "published_at": "2026-11-21T01:30:00Z",
+        "inputs": {"orders": "replaced"},
+        "orders": {"added": 1, "removed": 0, "altered": 2},
+        "total_price": {"before": "1234.5600", "after": "2000.00"},
+    }

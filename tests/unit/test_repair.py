@@ -1,0 +1,181 @@
+"""Repaired rows in the place of the raw lines that they were refused from."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.contract import CUSTOMERS, ORDERS
+from include.engine.batches import parse_block, read_file_blocks
+from include.engine.raw_file import RawSource, read_header
+from include.errors import RepairError
+from include.repair import Repair, patch_file, read_repair
+
+HEADER = "customer_id,name,city\n"
+
+
+def patch(folder: Path, raw: bytes, rows: dict[int, dict[str, str]], suffix: str = ".csv") -> bytes:
+    source = RawSource(CUSTOMERS, folder / f"raw{suffix}", f"s3://raw/customers{suffix}")
+    source.path.write_bytes(gzip.compress(raw) if suffix.endswith(".gz") else raw)
+    patch_file(source, Repair("s3://fix.csv", "etag", rows), folder / "patched")
+    patched = (folder / "patched").read_bytes()
+    return gzip.decompress(patched) if suffix.endswith(".gz") else patched
+
+
+ANN, BOB = {"customer_id": "C1", "name": "Ann"}, {"customer_id": "C2", "name": 'Bob "B", jr', "city": "Rome"}
+CASES: dict[str, tuple[str, dict[int, dict[str, str]], str]] = {
+    "one line": ("x,,\ny,,\n", {2: ANN}, "C1,Ann,\ny,,\n"),
+    "the last line, which does not end": ("x,,\ny,,", {3: ANN}, "x,,\nC1,Ann,"),
+    "values that need quotes": ("x,,\n", {2: BOB}, 'C2,"Bob ""B"", jr",Rome\n'),
+    "the wrong number of fields": ("x,,\ny\n", {3: ANN}, "x,,\nC1,Ann,\n"),
+    "a quote that does not close": ('x,"a,\ny,,\n', {2: ANN}, "C1,Ann,\ny,,\n"),
+    "other line ends": ("x,,\r\ny,,\r\n", {2: ANN}, "C1,Ann,\r\ny,,\r\n"),
+    "only carriage returns": ("x,,\ry,,\r", {3: ANN}, "x,,\rC1,Ann,\r"),
+    "a row on three lines leaves two blank ones": (
+        'x,"a\nb\nc",\ny,,\n', {2: ANN}, "C1,Ann,\n\n\ny,,\n"
+    ),
+    "a row on two lines for one on three": (
+        'x,"a\nb\nc",\ny,,\n', {2: {"customer_id": "C1", "name": "d\ne"}}, 'C1,"d\ne",\n\ny,,\n'
+    ),
+    "behind a row on two lines": ('x,"a\nb",\ny,,\n', {4: ANN}, 'x,"a\nb",\nC1,Ann,\n'),
+    "behind a blank line": ("x,,\n\ny,,\n", {4: ANN}, "x,,\n\nC1,Ann,\n"),
+    "several": ("x,,\ny,,\nz,,\n", {4: BOB, 2: ANN}, 'C1,Ann,\ny,,\nC2,"Bob ""B"", jr",Rome\n'),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("raw", "rows", "patched"), CASES.values(), ids=CASES.keys())
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz"])
+def test_a_repaired_row_takes_the_place_of_its_line(
+    tmp_path: Path, raw: str, rows: dict[int, dict[str, str]], patched: str, suffix: str
+) -> None:
+    found = patch(tmp_path, (HEADER + raw).encode(), rows, suffix)
+
+    assert found.decode() == HEADER + patched
+
+
+def test_the_same_repair_gives_the_same_compressed_bytes(tmp_path: Path) -> None:
+    files = []
+    for name in ("first", "second"):
+        folder = tmp_path / name
+        folder.mkdir()
+        patch(folder, (HEADER + "x,,\n").encode(), {2: ANN}, ".csv.gz")
+        files.append((folder / "patched").read_bytes())
+
+    assert files[0] == files[1]
+
+
+def test_every_other_byte_stays_across_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [f'C{n},"größe\n{n}",\n' if n % 7 == 0 else f"C{n},näme,x\n" for n in range(200)]
+    raw = (HEADER + "".join(rows)).encode()
+    monkeypatch.setattr("include.repair._BLOCK_BYTES", 64)
+    line = 2 + sum(row.count("\n") for row in rows[:98])
+
+    expected = [*rows[:98], "C1,Ann,\n\n", *rows[99:]]
+    assert patch(tmp_path, raw, {line: ANN}).decode() == HEADER + "".join(expected)
+
+
+FIELD = st.text(st.sampled_from('a",\n\r é'), max_size=6)
+
+
+@given(
+    raw=st.text(st.sampled_from('ab",\n\r'), max_size=60),
+    choice=st.integers(0, 99),
+    city=FIELD.filter(lambda text: not set(text) & {"\n", "\r"}),
+)
+def test_only_the_repaired_row_changes_whatever_the_file_holds(
+    tmp_path_factory: pytest.TempPathFactory, raw: str, choice: int, city: str
+) -> None:
+    folder = tmp_path_factory.mktemp("patch")
+    body = (HEADER + raw).encode()
+    before = read_lines(folder, body)
+    if not before:
+        return
+    line = sorted(before)[choice % len(before)]
+
+    after = read_lines(folder, patch(folder, body, {line: {"customer_id": "NEW", "city": city}}))
+
+    assert after == before | {line: ("NEW", "", city)}
+
+
+def read_lines(folder: Path, body: bytes) -> dict[int, object]:
+    """Each row, or line that is none, by its line number."""
+    source = RawSource(CUSTOMERS, folder / "read.csv", "s3://raw/customers.csv")
+    source.path.write_bytes(body)
+    header, found = read_header(source), {}
+    for block in read_file_blocks(source, header, 1 << 20):
+        batch = parse_block(block, header, ("customer_id", "name", "city"))
+        rows = zip(*(column.fill_null("").to_pylist() for column in batch.rows.columns), strict=True)
+        found |= dict(zip(batch.line_numbers.tolist(), rows, strict=True))
+        found |= {line.number: line.text for line in batch.malformed}
+    return found
+
+
+REFUSED: dict[str, tuple[str, dict[int, dict[str, str]], str]] = {
+    "a line in the middle of a row": ('x,"a\nb",\n', {3: ANN}, "no row starts on line 3 of the raw file"),
+    "a blank line": ("x,,\n\ny,,\n", {3: ANN}, "no row starts on line 3 of the raw file"),
+    "a line behind the end": ("x,,\n", {9: ANN}, "no row starts on line 9 of the raw file"),
+    "more line breaks than there is room for": (
+        "x,,\n",
+        {2: {"customer_id": "C1", "name": "a\nb"}},
+        "the row for line 2 has more line breaks than the raw one",
+    ),
+    "a column that the raw file lacks": (
+        "x,,\n",
+        {2: {"customer_id": "C1", "country": "FR"}},
+        "the row for line 2 has a value for country, which the raw file does not name",
+    ),
+}
+
+
+@pytest.mark.parametrize(("raw", "rows", "message"), REFUSED.values(), ids=REFUSED.keys())
+def test_a_row_that_cannot_take_its_place_is_refused(
+    tmp_path: Path, raw: str, rows: dict[int, dict[str, str]], message: str
+) -> None:
+    with pytest.raises(RepairError, match=f"s3://fix.csv: {message}"):
+        patch(tmp_path, (HEADER + raw).encode(), rows)
+
+
+def test_a_repair_is_read_as_exported() -> None:
+    body = (
+        "\ufeffline_number,raw_etag,reasons,order_id,quantity,raw_line\r\n"
+        '7,e1,quantity_invalid,O7,2,\r\n9,e1,malformed_row,,,"O9,C1"\r\n'
+    ).encode()
+
+    assert read_repair(body, "s3://fix.csv", ORDERS) == Repair(
+        "s3://fix.csv", "e1", {7: {"order_id": "O7", "quantity": "2"}}
+    )
+
+
+UNREADABLE = {
+    "no line number": ("raw_etag,order_id\ne,O1\n", "line 1", "the column line_number is missing"),
+    "no version": ("line_number,order_id\n2,O1\n", "line 1", "the column raw_etag is missing"),
+    "an unknown column": (
+        "line_number,raw_etag,orderid\n2,e,O1\n", "line 1", "orders have no column 'orderid'"
+    ),
+    "too few fields": ("line_number,raw_etag,order_id\n2,e\n", "line 2", "the wrong number of fields"),
+    "too many fields": ("line_number,raw_etag,order_id\n2,e,O1,x\n", "line 2", "the wrong number of fields"),
+    "no number": ("line_number,raw_etag\n2.0,e\n", "line 2", "line_number is '2.0', which is no line of"),
+    "the header's line": ("line_number,raw_etag\n1,e\n", "line 2", "line_number is '1', which is no"),
+    "the same line twice": ("line_number,raw_etag\n2,e\n2,e\n", "line 3", "line 2 is repaired twice"),
+    "two versions": ("line_number,raw_etag\n2,e\n3,f\n", "", "raw_etag must be the same"),
+    "no rows": ("line_number,raw_etag\n", "", "raw_etag must be the same"),
+    "nothing": ("", "line 1", "the column line_number is missing"),
+    "an open quote": ('line_number,raw_etag\n2,"e\n', "", "no CSV"),
+    "semicolons": ("line_number;raw_etag\n2;e\n", "line 1", "the column line_number is missing"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "place", "problem"), UNREADABLE.values(), ids=UNREADABLE.keys())
+def test_a_repair_that_cannot_be_read_says_where_and_why(text: str, place: str, problem: str) -> None:
+    with pytest.raises(RepairError) as raised:
+        read_repair(text.encode(), "s3://fix.csv", ORDERS)
+
+    where = f"s3://fix.csv ({place}): " if place else "s3://fix.csv: "
+    assert str(raised.value).startswith(where + problem)
+
+
+def test_a_repair_that_is_no_utf_8_says_so() -> None:
+    with pytest.raises(RepairError, match="not UTF-8 text"):
+        read_repair("line_number,raw_etag\n2,é\n".encode("latin-1"), "s3://fix.csv", ORDERS)
