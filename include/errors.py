@@ -5,7 +5,8 @@ PipelineError
 ├── RawFileError           a raw file that cannot be read as the contract says
 ├── RawFileChangedError    a raw file was replaced while it was being pinned; trying again helps
 ├── RowsLostError          the counts of a stage do not add up; nothing may be published
-└── GateClosedError        the day failed its quality gate
+├── GateClosedError        the day failed its quality gate
+└── StaleFormError         a red gate cannot be put to a person again in this run
 """
 
 
@@ -42,3 +43,7 @@ class RowsLostError(PipelineError):
 
 class GateClosedError(PipelineError):
     """The day failed its quality gate: nothing was published."""
+
+
+class StaleFormError(PipelineError):
+    """Airflow would show the form of an earlier try in place of this one's; nobody was asked."""

@@ -67,6 +67,19 @@ def upload_file(hook: "S3Hook", path: Path, url: str, content_type: str | None =
     log.info("Wrote %s (%s bytes)", url, f"{path.stat().st_size:,}")
 
 
+def read_json(hook: "S3Hook", url: str) -> Any | None:
+    """A JSON document, or None where there is none."""
+    from botocore.exceptions import ClientError
+
+    try:
+        found = hook.get_conn().get_object(**_location(hook, url))
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            return None
+        raise
+    return json.loads(found["Body"].read())
+
+
 def write_json(hook: "S3Hook", document: Mapping[str, Any], url: str) -> None:
     """Store a document as readable JSON."""
     body = json.dumps(document, indent=2, ensure_ascii=False).encode()

@@ -9,6 +9,7 @@ from include.docs.charts import Bar, draw_bars
 from include.docs.history import Day, Verdict, days_until, judge_days
 from include.docs.pages import render_day, render_error, render_front, render_index, render_run, style_sheet
 from include.docs.summary import RunSummary, run_folder, summary_page
+from include.quality.findings import Outcome
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
 DAY = "2026-11-23"
@@ -24,6 +25,7 @@ def make_summary(text: str = "fine", *, faults: list[str] | None = None) -> RunS
         "success": True,
         "expectations": 30,
         "failed": [text],
+        "warnings": [text],
         "faults": faults or [],
         "rows": {"orders": counts},
         "reasons": {"orders": {text: 345}},
@@ -38,7 +40,7 @@ def make_days(summary: RunSummary) -> list[Day]:
 
 def render_all(summary: RunSummary) -> dict[str, str]:
     days = make_days(summary)
-    results = [(summary["run_id"], False, summary["run_id"])]
+    results = [(summary["run_id"], Outcome.FAILED, summary["run_id"])]
     return {
         "front": render_front(days, "2026-11-24"),
         "day": render_day(days[-2], [summary]),
