@@ -30,6 +30,15 @@ class Settings:
     processing_hours: int = 2
     watchdog_days: int = 3
     correction_days: int = 14
+    warn_only: str = "expect_measure_to_be_usual"
+    history_weeks: int = 8
+    history_min_days: int = 3
+    history_orders_tolerance: float = 0.5
+    history_revenue_tolerance: float = 0.5
+    history_reject_tolerance: float = 0.02
+    history_undelivered_tolerance: float = 0.2
+    gate_approval: bool = False
+    gate_approval_hours: float = 24.0
 
     @classmethod
     def from_variables(cls) -> "Settings":
@@ -66,9 +75,24 @@ def _read(name: str, default: str | float) -> str | float:
     if text is None:
         return default
     try:
-        return type(default)(text)
+        return read_flag(text) if isinstance(default, bool) else type(default)(text)
     except ValueError as error:
         raise SettingError(
             f"Variable {variable} is {text!r}, which is no {type(default).__name__}. "
             "Correct it in the Airflow UI under Admin, Variables."
         ) from error
+
+
+def read_flag(text: str) -> bool:
+    """Whether a setting is on; in the words that Airflow itself takes in its configuration.
+
+    Raises
+    ------
+    ValueError: none of them.
+    """
+    word = text.strip().lower()
+    if word in {"t", "true", "1"}:
+        return True
+    if word in {"f", "false", "0"}:
+        return False
+    raise ValueError(text)

@@ -8,6 +8,7 @@ PipelineError
 ├── SnapshotGoneError      a cleared run whose snapshot was cleaned up; it has to extract again
 ├── RowsLostError          the counts of a stage do not add up; nothing may be published
 ├── GateClosedError        the day failed its quality gate
+├── StaleFormError         a red gate cannot be put to a person again in this run
 └── AlertNotSentError      no channel took an alert
 """
 
@@ -53,6 +54,10 @@ class RowsLostError(PipelineError):
 
 class GateClosedError(PipelineError):
     """The day failed its quality gate: nothing was published."""
+
+
+class StaleFormError(PipelineError):
+    """Airflow would show the form of an earlier try in place of this one's; nobody was asked."""
 
 
 class AlertNotSentError(PipelineError):

@@ -31,10 +31,23 @@ def connected() -> "Iterator[tuple[S3Hook, Settings]]":
     AirflowFailException: in place of a PipelineError that trying again cannot heal.
     """
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    with failing_for_good():
+        yield S3Hook(aws_conn_id=CONNECTION_ID), Settings.from_variables()
+
+
+@contextmanager
+def failing_for_good() -> Iterator[None]:
+    """End the task at an error that trying again cannot heal.
+
+    Raises
+    ------
+    AirflowFailException: in place of a PipelineError.
+    """
     from airflow.sdk.exceptions import AirflowFailException
 
     try:
-        yield S3Hook(aws_conn_id=CONNECTION_ID), Settings.from_variables()
+        yield
     except RawFileChangedError:
         raise
     except PipelineError as error:

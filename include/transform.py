@@ -201,6 +201,7 @@ def _process_day(
         out_dir,
         batch_bytes,
         summed=("total_price",),
+        missing=("delivery_date",),
     )
     return reports
 
@@ -217,5 +218,6 @@ def _count(reports: Mapping[str, FileReport]) -> Counts:
         "rows": {name: report.rows for name, report in reports.items()},
         "reasons": {name: report.reasons for name, report in reports.items()},
         "total_price": format_money(reports[ORDERS.name].sums["total_price"]),
+        "undelivered": reports[ORDERS.name].missing["delivery_date"],
         "drift": {name: {"unknown_columns": report.unknown_columns} for name, report in reports.items()},
     }

@@ -57,6 +57,7 @@ class FileReport:
     rows: RowCounts
     reasons: dict[str, int]
     sums: dict[str, Decimal]
+    missing: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -85,11 +86,13 @@ def process_file(
     out_dir: Path,
     batch_bytes: int,
     summed: tuple[str, ...] = (),
+    missing: tuple[str, ...] = (),
 ) -> FileReport:
     """Write `{dataset}.parquet` and `quarantine/{dataset}.parquet` into `out_dir`, in file order.
 
     `judge` sees the rows of one batch, exact duplicates included, and must not look beyond them.
-    `summed` names the published columns whose exact sums are reported.
+    `summed` names the published columns whose exact sums are reported, `missing` those whose empty values
+    are counted.
 
     Raises
     ------
@@ -102,6 +105,7 @@ def process_file(
         rows=RowCounts(read=0, published=0, quarantined=0, duplicates=0),
         reasons=dict.fromkeys(reasons(dataset), 0),
         sums=dict.fromkeys(summed, Decimal(0)),
+        missing=dict.fromkeys(missing, 0),
     )
     with (
         ThreadPoolExecutor(WORKERS) as pool,
@@ -207,6 +211,8 @@ def _add(report: FileReport, split: SplitBatch) -> None:
         report.reasons[reason] += count
     for name in report.sums:
         report.sums[name] = _EXACT.add(report.sums[name], _sum_exactly(split.published[name]))
+    for name in report.missing:
+        report.missing[name] += split.published[name].null_count
 
 
 def _sum_exactly(amounts: pa.ChunkedArray) -> Decimal:

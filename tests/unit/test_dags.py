@@ -24,9 +24,10 @@ def test_the_stages_follow_each_other(dag) -> None:  # type: ignore[no-untyped-d
 
     assert following == {
         "wait_for_raw_files": ["extract"],
-        "extract": ["publish", "transform", "validate"],
-        "transform": ["publish", "validate"],
-        "validate": ["publish"],
+        "extract": ["approve", "publish", "transform", "validate"],
+        "transform": ["approve", "publish", "validate"],
+        "validate": ["approve", "publish"],
+        "approve": ["publish"],
         "publish": [],
     }
 
