@@ -91,17 +91,16 @@ SETTING_WRONG = Trouble(
     section="A setting is wrong",
     remedy="Correct it, then clear the task with what follows.",
 )
+#: By what the pipeline raised.
+TROUBLES = {GateClosedError: GATE_CLOSED, RawFileError: RAW_FILE_UNUSABLE, SettingError: SETTING_WRONG}
 
 
 def name_trouble(failure: Failure) -> Trouble:
     """Which kind of failure it is."""
-    known = {
-        GateClosedError: GATE_CLOSED,
-        RawFileError: RAW_FILE_UNUSABLE,
-        SettingError: SETTING_WRONG,
-    }
-    if trouble := known.get(type(find_cause(failure.error))):
-        return trouble
+    cause = find_cause(failure.error)
+    for kind, trouble in TROUBLES.items():
+        if isinstance(cause, kind):
+            return trouble
     if failure.task_id == "wait_for_raw_files" and type(failure.error).__name__ == "AirflowSensorTimeout":
         return FILES_NEVER_CAME
     return Trouble(
