@@ -5,7 +5,7 @@ import datetime as dt
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.data import Size, prepare_raw_files
+from benchmarks.data import FOLDER, Size, prepare_raw_files
 from benchmarks.measure import BenchmarkError, Spread
 from benchmarks.report import Finding, Report
 from benchmarks.scheduler import (
@@ -22,7 +22,7 @@ from benchmarks.transform import scratch_folder
 from include import keys
 from include.local.cluster import plan_cluster
 from include.local.errors import StackError
-from include.local.state import ADMIN
+from include.local.state import ADMIN, State
 
 _WORKERS = (1, 2)
 
@@ -30,10 +30,10 @@ _WORKERS = (1, 2)
 def measure_celery(report: Report, console: Console, size: Size, rounds: int, days: int) -> None:
     """Backfills on one worker and on two that run one task each, in turn, on stacks of their own.
 
-    Where PostgreSQL, Redis or the packages are missing it says so and measures nothing.
+    Where CeleryExecutor cannot run it says why, and measures nothing.
     """
     try:
-        plan_cluster(max(_WORKERS), 1)
+        plan_cluster(State(FOLDER), max(_WORKERS), 1)
     except StackError as error:
         console.print(f"Celery is not measured. {error}", style="yellow", markup=False)
         return

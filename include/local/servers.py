@@ -50,6 +50,21 @@ def find_postgres() -> Path | None:
     return Path(on_path).resolve().parent if on_path else None
 
 
+def require_entry(state: State) -> None:
+    """Check that PostgreSQL gets to its folder; parents that are not there yet will let it in.
+
+    Raises
+    ------
+    StackError: names the folder that it may not enter.
+    """
+    for parent in state.database.parents if _is_root() else ():
+        if parent.exists() and not parent.stat().st_mode & 0o001:
+            raise StackError(
+                f"PostgreSQL does not run as root, and its user {_DATABASE_USER} may not enter {parent}. "
+                "Run this as an ordinary user, or from a folder that others may enter."
+            )
+
+
 def start_database(state: State, password: str, port: int) -> Server:
     """Start PostgreSQL, with a cluster of its own that the first start makes, and wait until it answers.
 
@@ -106,7 +121,6 @@ def _create_cluster(state: State, programs: Path, password: str) -> None:
     shutil.rmtree(state.database, ignore_errors=True)
     state.database.mkdir(mode=0o700)
     if _is_root():
-        _require_entry(state.database)
         shutil.chown(state.database, _DATABASE_USER, _DATABASE_USER)
     # Whoever connects gives the password; there is no socket in the file system to connect to.
     rules = ["--auth-local=reject", "--auth-host=scram-sha-256"]
@@ -114,15 +128,6 @@ def _create_cluster(state: State, programs: Path, password: str) -> None:
     # In single-user mode no server has to be started and waited for.
     statements = f"ALTER ROLE {DATABASE} PASSWORD '{password}'\nCREATE DATABASE {DATABASE}\n"
     _run(state, [programs / "postgres", "--single", "-D", ".", "postgres"], statements)
-
-
-def _require_entry(folder: Path) -> None:
-    for parent in folder.parents:
-        if not parent.stat().st_mode & 0o001:
-            raise StackError(
-                f"PostgreSQL does not run as root, and its user {_DATABASE_USER} may not enter {parent}. "
-                "Run this as an ordinary user, or from a folder that others may enter."
-            )
 
 
 def _run(state: State, command: list[str | Path], text: str = "") -> None:
