@@ -149,10 +149,10 @@ def wait_for_transform(pipeline: Pipeline, day: str) -> str:
 
     def find_worker() -> str | None:
         for run in list_runs(pipeline):
-            task = read_tasks(pipeline, run["dag_run_id"]).get("transform", {})
-            is_running = task.get("state") == "running" and task.get("hostname")
-            if run["logical_date"].startswith(day) and is_running and is_writing(pipeline, task["hostname"]):
-                return str(task["hostname"])
+            if run["logical_date"].startswith(day):
+                task = read_tasks(pipeline, run["dag_run_id"]).get("transform", {})
+                if task.get("state") == "running" and is_writing(pipeline, task["hostname"]):
+                    return str(task["hostname"])
         return None
 
     return str(wait_until(find_worker, set(read_cluster(pipeline.stack).addresses), _SECONDS))
