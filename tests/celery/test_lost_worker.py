@@ -151,7 +151,8 @@ def wait_for_transform(pipeline: Pipeline, day: str) -> str:
         for run in list_runs(pipeline):
             if run["logical_date"].startswith(day):
                 task = read_tasks(pipeline, run["dag_run_id"]).get("transform", {})
-                if task.get("state") == "running" and is_writing(pipeline, task["hostname"]):
+                is_running = task.get("state") == "running" and task.get("hostname")
+                if is_running and is_writing(pipeline, task["hostname"]):
                     return str(task["hostname"])
         return None
 
