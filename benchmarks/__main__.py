@@ -66,7 +66,7 @@ def list_parts(scale: Scale, rounds: int) -> dict[str, Callable[[Report, Console
         "compressed": partial(transform.measure_compressed_input, size=scale.contest, rounds=rounds),
         "validation": partial(validation.measure_validation, size=scale.contest, rounds=rounds),
         "airflow": partial(measure_airflow, scale=scale, rounds=rounds),
-        "celery": partial(measure_celery, scale=scale),
+        "celery": partial(measure_celery, scale=scale, rounds=min(rounds, scale.backfill_rounds)),
     }
 
 
@@ -77,11 +77,11 @@ def measure_airflow(report: Report, console: Console, scale: Scale, rounds: int)
     measure_scheduler(report, console, scale.day, rounds, scale.backfill_days, scale.backfill_rounds)
 
 
-def measure_celery(report: Report, console: Console, scale: Scale) -> None:
+def measure_celery(report: Report, console: Console, scale: Scale, rounds: int) -> None:
     """Imported late like the part before it."""
     from benchmarks import celery
 
-    celery.measure_celery(report, console, scale.day, scale.backfill_rounds, scale.celery_days)
+    celery.measure_celery(report, console, scale.day, rounds, scale.celery_days)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -5,7 +5,7 @@ import datetime as dt
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.data import Size, prepare_raw_files
+from benchmarks.data import FOLDER, Size, prepare_raw_files
 from benchmarks.measure import BenchmarkError, Spread
 from benchmarks.report import Finding, Report
 from benchmarks.scheduler import (
@@ -15,6 +15,7 @@ from benchmarks.scheduler import (
     BenchmarkApi,
     deliver,
     run_backfill,
+    run_day,
     run_stack,
     wait_for_dags,
 )
@@ -22,7 +23,7 @@ from benchmarks.transform import scratch_folder
 from include import keys
 from include.local.cluster import plan_cluster
 from include.local.errors import StackError
-from include.local.state import ADMIN
+from include.local.state import ADMIN, State
 
 _WORKERS = (1, 2)
 
@@ -30,10 +31,10 @@ _WORKERS = (1, 2)
 def measure_celery(report: Report, console: Console, size: Size, rounds: int, days: int) -> None:
     """Backfills on one worker and on two that run one task each, in turn, on stacks of their own.
 
-    Where PostgreSQL, Redis or the packages are missing it says so and measures nothing.
+    Where CeleryExecutor cannot run it says why, and measures nothing.
     """
     try:
-        plan_cluster(max(_WORKERS), 1)
+        plan_cluster(State(FOLDER), max(_WORKERS), 1)
     except StackError as error:
         console.print(f"Celery is not measured. {error}", style="yellow", markup=False)
         return
@@ -60,7 +61,7 @@ def time_backfill(size: Size, workers: int, days: int) -> float:
             wait_for_dags(api)
             deliver(stack, [first, *others], prepare_raw_files(size))
             api.unpause(OURS)
-            run_backfill(api, OURS, [first])
+            run_day(api, OURS, first, 0)
             took = run_backfill(api, OURS, others)
             for day in others:
                 if not stack.hook.check_for_key(keys.manifest(LAYOUT, day.isoformat())):

@@ -17,7 +17,7 @@ import yaml
 from include.local.environment import make_variables
 from include.local.errors import LocalError, StackError
 from include.local.ports import LOOPBACK, find_free_ports
-from include.local.servers import DATABASE, require_servers
+from include.local.servers import DATABASE, require_entry, require_servers
 from include.local.state import PROJECT, Secrets, State
 
 COMPOSE_FILE = PROJECT / "compose.yaml"
@@ -66,15 +66,16 @@ def read_workers() -> int:
     return int(workers) if executor == "celery" else 0
 
 
-def plan_cluster(workers: int, slots: int) -> Cluster:
-    """A cluster on free ports.
+def plan_cluster(state: State, workers: int, slots: int) -> Cluster:
+    """A cluster on free ports, whose database lies in the state folder.
 
     Raises
     ------
-    StackError: something that it needs is not installed.
+    StackError: it cannot run here; says what it needs.
     """
     require_servers()
     require_packages()
+    require_entry(state)
     database, broker, log = find_free_ports(3)
     return Cluster(workers=workers, slots=slots, database_port=database, broker_port=broker, log_port=log)
 

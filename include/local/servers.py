@@ -50,6 +50,21 @@ def find_postgres() -> Path | None:
     return Path(on_path).resolve().parent if on_path else None
 
 
+def require_entry(state: State) -> None:
+    """Check that PostgreSQL gets to its folder; parents that are not there yet will let it in.
+
+    Raises
+    ------
+    StackError: names the folder that it may not enter.
+    """
+    for parent in state.database.parents if _is_root() else ():
+        if parent.exists() and not parent.stat().st_mode & 0o001:
+            raise StackError(
+                f"PostgreSQL does not run as root, and its user {_DATABASE_USER} may not enter {parent}. "
+                "Run this as an ordinary user, or from a folder that others may enter."
+            )
+
+
 def start_database(state: State, password: str, port: int) -> Server:
     """Start PostgreSQL, with a cluster of its own that the first start makes, and wait until it answers.
 
@@ -58,7 +73,7 @@ def start_database(state: State, password: str, port: int) -> Server:
     StackError: it cannot be started here; says why.
     """
     programs = find_postgres() or Path()
-    if not (state.database / "PG_VERSION").exists():
+    if not state.database.exists():
         _create_cluster(state, programs, password)
     options = {"listen_addresses": LOOPBACK, "port": port, "unix_socket_directories": ""}
     settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
@@ -68,7 +83,7 @@ def start_database(state: State, password: str, port: int) -> Server:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            **_as_database_user(state),
+            **_as_database_user(state.database),
         )
     _wait_for_database(state, programs, port, server)
     return server
@@ -103,34 +118,25 @@ def start_broker(state: State, password: str, port: int) -> Server:
 
 def _create_cluster(state: State, programs: Path, password: str) -> None:
     """Make a cluster with one user and one database; what a start that was cut off left is made anew."""
-    shutil.rmtree(state.database, ignore_errors=True)
-    state.database.mkdir(mode=0o700)
+    new = state.database.with_name("database.new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(mode=0o700)
     if _is_root():
-        _require_entry(state.database)
-        shutil.chown(state.database, _DATABASE_USER, _DATABASE_USER)
+        shutil.chown(new, _DATABASE_USER, _DATABASE_USER)
     # Whoever connects gives the password; there is no socket in the file system to connect to.
     rules = ["--auth-local=reject", "--auth-host=scram-sha-256"]
-    _run(state, [programs / "initdb", "-D", ".", "-U", DATABASE, "-E", "UTF8", "--locale=C.UTF-8", *rules])
+    _run(new, [programs / "initdb", "-D", ".", "-U", DATABASE, "-E", "UTF8", "--locale=C.UTF-8", *rules])
     # In single-user mode no server has to be started and waited for.
     statements = f"ALTER ROLE {DATABASE} PASSWORD '{password}'\nCREATE DATABASE {DATABASE}\n"
-    _run(state, [programs / "postgres", "--single", "-D", ".", "postgres"], statements)
+    _run(new, [programs / "postgres", "--single", "-D", ".", "postgres"], statements)
+    new.rename(state.database)
 
 
-def _require_entry(folder: Path) -> None:
-    for parent in folder.parents:
-        if not parent.stat().st_mode & 0o001:
-            raise StackError(
-                f"PostgreSQL does not run as root, and its user {_DATABASE_USER} may not enter {parent}. "
-                "Run this as an ordinary user, or from a folder that others may enter."
-            )
-
-
-def _run(state: State, command: list[str | Path], text: str = "") -> None:
+def _run(folder: Path, command: list[str | Path], text: str = "") -> None:
     done = subprocess.run(  # noqa: S603 - the command is ours
-        command, input=text, capture_output=True, text=True, check=False, **_as_database_user(state)
+        command, input=text, capture_output=True, text=True, check=False, **_as_database_user(folder)
     )
     if done.returncode:
-        shutil.rmtree(state.database, ignore_errors=True)
         raise StackError(f"PostgreSQL could not make its database: {(done.stderr or done.stdout).strip()}")
 
 
@@ -143,9 +149,9 @@ def _wait_for_database(state: State, programs: Path, port: int, server: Server) 
         time.sleep(_POLL_SECONDS)
 
 
-def _as_database_user(state: State) -> dict[str, Any]:
+def _as_database_user(folder: Path) -> dict[str, Any]:
     """How a program of PostgreSQL is started: in its own folder, and not as root."""
-    place = {"cwd": state.database, "env": clean_environment()}
+    place = {"cwd": folder, "env": clean_environment()}
     user = {"user": _DATABASE_USER, "group": _DATABASE_USER, "extra_groups": []} if _is_root() else {}
     return place | user
 

@@ -159,7 +159,7 @@ class Stack:
         self.stop()
         require_free_port(self.ui_port, "UI_PORT")
         require_free_port(self.s3_port, "S3_PORT")
-        cluster = plan_cluster(self.workers, self._worker_slots) if self.workers else None
+        cluster = plan_cluster(self.state, self.workers, self._worker_slots) if self.workers else None
         self.state.create()
         self.state.keep_logs()
         self._supervisor = launch_supervisor(

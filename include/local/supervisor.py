@@ -16,17 +16,15 @@ import os
 import select
 import signal
 import sys
-import tempfile
 import time
-import traceback
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
 from include.errors import PipelineError
 from include.local.cluster import WORKER_PREFIX, Cluster, worker_commands
 from include.local.errors import StackError
+from include.local.fork import fork_command
 from include.local.ports import LOOPBACK
 from include.local.processes import stop_session
 from include.local.servers import start_broker, start_database
@@ -195,52 +193,6 @@ def import_shared_libraries() -> None:
     load_s3_description()
     # Airflow tells AWS which code asks. To find that out, Python looks up the files of all modules, once.
     inspect.stack()
-
-
-def fork_command(words: list[str], log: Path, environment: Mapping[str, str]) -> int:
-    """Run a command of Airflow or uvicorn in a child process. Returns its process id."""
-    run = find_program(words[0])
-    sys.stdout.flush()
-    sys.stderr.flush()
-    with warnings.catch_warnings():
-        # Python warns of forks beside threads. Those here belong to OpenBLAS and jemalloc, which see to it.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        pid = os.fork()
-    if pid:
-        return pid
-    code = 1
-    try:
-        _become_command(words, log, environment)
-        run()
-        code = 0
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:  # noqa: BLE001 - a forked child must never go on with its parent's code
-        traceback.print_exc()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
-def find_program(name: str) -> Callable[[], object]:
-    """The entry point of a program that reads its arguments from the command line."""
-    module = importlib.import_module({"airflow": "airflow.__main__", "uvicorn": "uvicorn.main"}[name])
-    entry: Callable[[], object] = module.main
-    return entry
-
-
-def _become_command(words: list[str], log: Path, environment: Mapping[str, str]) -> None:
-    """Take on what a fresh process of the command would have: words, variables, streams, default signals."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.argv = words
-    os.environ.update(environment)
-    # It is remembered once it was asked for.
-    tempfile.tempdir = None
-    with Path(os.devnull).open("rb") as nothing, log.open("wb") as file:
-        os.dup2(nothing.fileno(), 0)
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
 
 
 def is_input_closed() -> bool:

@@ -116,6 +116,14 @@ def test_the_day_is_published_once(aftermath: Aftermath, day: str) -> None:
     assert {url: count_versions(aftermath.pipeline, url) for url in urls} == dict.fromkeys(urls, 1)
 
 
+def test_publishing_twice_would_show(pipeline: Pipeline) -> None:
+    url = keys.published(LAYOUT, "2026-01-01", "orders")
+    for body in (b"first", b"second"):
+        pipeline.put(url, body)
+
+    assert count_versions(pipeline, url) == 2
+
+
 def test_the_lost_try_left_no_staged_object_behind(aftermath: Aftermath) -> None:
     staged = {day: list_staged(aftermath, day) for day in DAYS}
 
@@ -141,10 +149,11 @@ def wait_for_transform(pipeline: Pipeline, day: str) -> str:
 
     def find_worker() -> str | None:
         for run in list_runs(pipeline):
-            task = read_tasks(pipeline, run["dag_run_id"]).get("transform", {})
-            is_running = task.get("state") == "running" and task.get("hostname")
-            if run["logical_date"].startswith(day) and is_running and is_writing(pipeline, task["hostname"]):
-                return str(task["hostname"])
+            if run["logical_date"].startswith(day):
+                task = read_tasks(pipeline, run["dag_run_id"]).get("transform", {})
+                is_running = task.get("state") == "running" and task.get("hostname")
+                if is_running and is_writing(pipeline, task["hostname"]):
+                    return str(task["hostname"])
         return None
 
     return str(wait_until(find_worker, set(read_cluster(pipeline.stack).addresses), _SECONDS))

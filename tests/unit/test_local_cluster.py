@@ -69,7 +69,7 @@ def test_missing_servers_are_named_with_the_command_that_installs_them(
     with pytest.raises(
         StackError, match=r"needs PostgreSQL and Redis .*apt-get install postgresql redis-server"
     ):
-        module.plan_cluster(2, 2)
+        module.plan_cluster(State(tmp_path), 2, 2)
 
 
 def test_of_several_versions_of_postgresql_the_newest_runs(
@@ -84,12 +84,14 @@ def test_of_several_versions_of_postgresql_the_newest_runs(
     assert servers.find_postgres() == tmp_path / "17" / "bin"
 
 
-def test_root_is_told_where_postgresql_may_not_enter(tmp_path: Path) -> None:
+def test_root_is_told_where_postgresql_may_not_enter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
 
-    with pytest.raises(StackError, match="its user postgres may not enter"):
-        servers._require_entry(closed / "database")
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+
+    with pytest.raises(StackError, match=r"its user postgres may not enter .*closed"):
+        servers.require_entry(State(closed / "state"))
 
 
 def test_a_cluster_is_read_as_it_was_written() -> None:
