@@ -17,6 +17,8 @@ def test_the_default_keys_are_those_that_others_rely_on() -> None:
         "staged": keys.staged(LAYOUT, DAY, RUN, "orders.parquet"),
         "published": keys.published(LAYOUT, DAY, "orders"),
         "quarantine": keys.quarantine(LAYOUT, DAY, "orders"),
+        "repair": keys.repair(LAYOUT, DAY, "orders"),
+        "late": keys.late(LAYOUT, DAY, RUN, "customers"),
         "manifest": keys.manifest(LAYOUT, DAY),
         "docs": keys.docs(LAYOUT, "index.html"),
     }
@@ -27,6 +29,8 @@ def test_the_default_keys_are_those_that_others_rely_on() -> None:
         "staged": "s3://ecommerce-curated/staged/2026-11-21/scheduled__2026-11-21T00-00-00-00-00/orders.parquet",
         "published": "s3://ecommerce-curated/orders/dt=2026-11-21/orders.parquet",
         "quarantine": "s3://ecommerce-curated/quarantine/orders/dt=2026-11-21/orders.parquet",
+        "repair": "s3://ecommerce-curated/repairs/dt=2026-11-21/orders.csv",
+        "late": "s3://ecommerce-curated/late/2026-11-21/scheduled__2026-11-21T00-00-00-00-00/customers.parquet",
         "manifest": "s3://ecommerce-curated/manifests/dt=2026-11-21.json",
         "docs": "s3://ecommerce-quality/docs/index.html",
     }
