@@ -10,8 +10,11 @@ WORKDIR ${AIRFLOW_HOME}
 
 # Astro's image has done this by itself at FROM, and pip finds nothing to do. All of it comes as wheels: no
 # compiler is needed, and none is left behind.
+# REQUIREMENTS=requirements-celery.txt adds CeleryExecutor, as compose.yaml does.
+ARG REQUIREMENTS=requirements.txt
 COPY --chown=50000:0 requirements.txt ./
-RUN python -m pip install --no-cache-dir --only-binary=:all: --requirement requirements.txt
+COPY --chown=50000:0 requirements-celery.txt ./
+RUN python -m pip install --no-cache-dir --only-binary=:all: --requirement "${REQUIREMENTS}"
 
 COPY --chown=50000:0 dags ./dags
 COPY --chown=50000:0 plugins ./plugins

@@ -6,13 +6,15 @@ PYTHON := .venv/bin/python
 # What `make run` and `make up` need, and what tests, checks and benchmarks need beyond it.
 INSTALLED := .venv/.installed
 DEVELOPING := .venv/.installed-dev
+# `make up EXECUTOR=celery` needs these as well.
+CLUSTERED := .venv/.installed-celery
 
 INSTALL := VIRTUAL_ENV=.venv $(PYTHON) -m uv pip install --quiet --constraint requirements.lock
 
 # Variables given to make are in the environment of every recipe: so a folder may have any name.
-export DAY RAW
+export DAY RAW EXECUTOR WORKERS
 
-.PHONY: help run up down status test test-browser check check-security bench lock clean
+.PHONY: help run up down status test test-browser test-celery check check-security bench lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -20,14 +22,18 @@ help:
 	@echo 'make run DAY=2026-11-21   the same for a day of your choice'
 	@echo 'make run RAW=folder       publish your own customers.csv, products.csv and orders.csv'
 	@echo 'make up, make down        start and stop Airflow and the store, with a week of raw files'
+	@echo 'make up EXECUTOR=celery   the same with PostgreSQL, Redis and WORKERS=2 Celery workers'
 	@echo 'make status               say whether they run, and where'
 	@echo 'make test                 run all tests'
 	@echo 'make test-browser         test the data-quality site in Chromium, logged in to a real Airflow'
+	@echo 'make test-celery          test the DAG on two Celery workers, one of which is killed'
 	@echo 'make check                check format, lint and types'
 	@echo 'make check-security       check dependencies, code, secrets, templates and image'
 	@echo 'make bench                compare the speed with the peers; BENCH="--size small" only tries it'
 	@echo 'make clean                stop everything; delete .venv/ and .local/ with all that they hold'
 	@echo 'Airflow listens on port 8080 and S3 on 8333 of 127.0.0.1; UI_PORT=… and S3_PORT=… move them.'
+
+run up: $(if $(filter celery,$(EXECUTOR)),$(CLUSTERED))
 
 run: $(INSTALLED)
 	@$(PYTHON) -m include.local run --day "$$DAY" --raw "$$RAW"
@@ -41,6 +47,10 @@ test: $(DEVELOPING)
 # Needs Chromium: the Debian package `chromium`.
 test-browser: $(DEVELOPING)
 	@BROWSER_REQUIRED=1 $(PYTHON) -m pytest tests/browser
+
+# Needs PostgreSQL and Redis: the Debian packages `postgresql` and `redis-server`.
+test-celery: $(DEVELOPING)
+	@$(PYTHON) -m pytest tests/celery
 
 check: $(DEVELOPING)
 	$(PYTHON) -m ruff format --check .
@@ -73,7 +83,11 @@ $(INSTALLED): requirements.lock requirements.txt requirements-local.txt
 	@$(INSTALL) --requirement requirements-local.txt
 	@touch $@
 
-$(DEVELOPING): $(INSTALLED) requirements-dev.txt
+$(CLUSTERED): $(INSTALLED) requirements-celery.txt
+	@$(INSTALL) --requirement requirements-celery.txt
+	@touch $@
+
+$(DEVELOPING): $(INSTALLED) requirements-dev.txt requirements-celery.txt
 	@$(INSTALL) --requirement requirements-dev.txt
 	@touch $@
 

@@ -26,6 +26,7 @@ class Scale:
     day: Size
     backfill_days: int
     backfill_rounds: int
+    celery_days: int
     every_row: bool
     is_judged: bool
 
@@ -38,6 +39,7 @@ SCALES = {
         day=Size(1_000, 1_000, 100),
         backfill_days=2,
         backfill_rounds=1,
+        celery_days=2,
         every_row=True,
         is_judged=False,
     ),
@@ -48,6 +50,7 @@ SCALES = {
         day=Size(10_000, 5_000, 500),
         backfill_days=30,
         backfill_rounds=3,
+        celery_days=10,
         every_row=False,
         is_judged=True,
     ),
@@ -63,14 +66,22 @@ def list_parts(scale: Scale, rounds: int) -> dict[str, Callable[[Report, Console
         "compressed": partial(transform.measure_compressed_input, size=scale.contest, rounds=rounds),
         "validation": partial(validation.measure_validation, size=scale.contest, rounds=rounds),
         "airflow": partial(measure_airflow, scale=scale, rounds=rounds),
+        "celery": partial(measure_celery, scale=scale),
     }
 
 
 def measure_airflow(report: Report, console: Console, scale: Scale, rounds: int) -> None:
-    """The last part, and imported late: it makes this process large, see `run_module`."""
+    """One of the last parts, and imported late: it makes this process large, see `run_module`."""
     from benchmarks.scheduler import measure_scheduler
 
     measure_scheduler(report, console, scale.day, rounds, scale.backfill_days, scale.backfill_rounds)
+
+
+def measure_celery(report: Report, console: Console, scale: Scale) -> None:
+    """Imported late like the part before it."""
+    from benchmarks import celery
+
+    celery.measure_celery(report, console, scale.day, scale.backfill_rounds, scale.celery_days)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -66,8 +66,11 @@ def measure_scheduler(
 
 
 @contextmanager
-def run_stack(folder: Path) -> Iterator[Stack]:
-    """A stack with our DAG and those of the benchmark, on ports of its own, gone afterwards."""
+def run_stack(folder: Path, workers: int = 0, worker_slots: int = 1) -> Iterator[Stack]:
+    """A stack with our DAG and those of the benchmark, on ports of its own, gone afterwards.
+
+    With `workers` it has so many Celery workers, which run so many tasks at once; otherwise LocalExecutor.
+    """
     dags_dir = folder / "dags"
     shutil.copytree(PROJECT / "dags", dags_dir, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(
@@ -76,7 +79,14 @@ def run_stack(folder: Path) -> Iterator[Stack]:
         ignore=shutil.ignore_patterns("__pycache__"),
     )
     ui_port, s3_port = find_free_ports(2)
-    with Stack(folder / "stack", ui_port=ui_port, s3_port=s3_port, dags_dir=dags_dir) as stack:
+    with Stack(
+        folder / "stack",
+        ui_port=ui_port,
+        s3_port=s3_port,
+        dags_dir=dags_dir,
+        workers=workers,
+        worker_slots=worker_slots,
+    ) as stack:
         yield stack
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from airflow.sdk import Asset, CronTriggerTimetable, Param, dag, task
 
+from include.approval import GateApproval
 from include.tasks import connected, raw_keys, report_failure
 
 PUBLISHED_ORDERS = Asset("ecommerce_orders")
@@ -26,9 +27,11 @@ PUBLISHED_ORDERS = Asset("ecommerce_orders")
     default_args={
         "owner": "data-engineering",
         "retries": 3,
-        "retry_delay": dt.timedelta(minutes=5),
+        # The time until the next try is Airflow's setting [core] default_task_retry_delay: five minutes.
         "execution_timeout": dt.timedelta(hours=2),
         "on_failure_callback": report_failure,
+        # What matters of it is logged in words; the whole is in XCom and in the manifest.
+        "show_return_value_in_logs": False,
     },
     params={
         "day": Param(
@@ -59,8 +62,15 @@ def ecommerce_etl() -> None:
     extracted = extract()
     transformed = transform(extracted)
     quality = validate(extracted, transformed)
+    approve = GateApproval(
+        task_id="approve",
+        extracted=extracted,
+        transformed=transformed,
+        quality=quality,
+        doc_md="Passes at once; with the setting `ecommerce_gate_approval` a red gate waits for a person.",
+    )
     wait_for_raw_files >> extracted
-    publish(extracted, transformed, quality)
+    publish(extracted, transformed, quality, approve.output)
 
 
 @task
@@ -93,15 +103,15 @@ def validate(extracted: Any, transformed: Any) -> dict[str, Any]:
 
 
 @task(pool="ecommerce_publish", outlets=[PUBLISHED_ORDERS])
-def publish(extracted: Any, transformed: Any, quality: Any, **context: Any) -> dict[str, Any]:
-    """Opens the gate for a good day: copies the tables to their published keys and writes the manifest."""
+def publish(extracted: Any, transformed: Any, quality: Any, approval: Any, **context: Any) -> dict[str, Any]:
+    """Opens the gate for a good or an approved day: copies the tables, then writes the manifest."""
     from include import publish as stage
     from include.lineage import report_lineage
     from include.metrics import report_published
 
     with connected() as (hook, settings):
         started_at = context["dag_run"].start_date
-        manifest = stage.publish(hook, settings, extracted, transformed, quality, started_at)
+        manifest = stage.publish(hook, settings, extracted, transformed, quality, started_at, approval)
         report_lineage(settings.layout, manifest)
         report_published(settings.metrics_namespace, manifest, context["ti"])
     context["outlet_events"][PUBLISHED_ORDERS].extra = {

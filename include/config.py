@@ -9,6 +9,8 @@ from include.keys import Layout
 
 #: The one connection that all S3 traffic goes through.
 CONNECTION_ID = "ecommerce_s3"
+#: Loggers of libraries that would tell in every task where the credentials are from.
+LOG_LEVELS = "airflow.providers.amazon.aws.utils.connection_wrapper=WARNING"
 #: The setting `name` is the Airflow Variable `ecommerce_<name>`.
 VARIABLE_PREFIX = "ecommerce_"
 
@@ -21,7 +23,22 @@ class Settings:
     max_reject_ratio: float = 0.05
     batch_bytes: int = 6 * 1024 * 1024
     metrics_namespace: str = ""
+    keep_days: int = 14
+    alert_topic_arn: str = ""
+    alert_email: str = ""
+    deadline_hour: int = 9
+    processing_hours: int = 2
+    watchdog_days: int = 3
     correction_days: int = 14
+    warn_only: str = "expect_measure_to_be_usual"
+    history_weeks: int = 8
+    history_min_days: int = 3
+    history_orders_tolerance: float = 0.5
+    history_revenue_tolerance: float = 0.5
+    history_reject_tolerance: float = 0.02
+    history_undelivered_tolerance: float = 0.2
+    gate_approval: bool = False
+    gate_approval_hours: float = 24.0
 
     @classmethod
     def from_variables(cls) -> "Settings":
@@ -31,8 +48,17 @@ class Settings:
         ------
         SettingError: a Variable cannot be read as the type of its setting.
         """
-        layout = Layout(**_read_all(Layout()))
-        return cls(layout=layout, **_read_all(cls(), leave_out="layout"))
+        return cls(layout=read_layout(), **_read_all(cls(), leave_out="layout"))
+
+
+def read_layout() -> Layout:
+    """The layout's own settings: all text, so that they can be read while another Variable is wrong."""
+    return Layout(**_read_all(Layout()))
+
+
+def read_text_setting(name: str) -> str:
+    """One setting that is text; can be read while another Variable is wrong."""
+    return str(_read(name, str(getattr(Settings(), name))))
 
 
 def _read_all(defaults: "Settings | Layout", leave_out: str = "") -> dict[str, Any]:
@@ -49,9 +75,24 @@ def _read(name: str, default: str | float) -> str | float:
     if text is None:
         return default
     try:
-        return type(default)(text)
+        return read_flag(text) if isinstance(default, bool) else type(default)(text)
     except ValueError as error:
         raise SettingError(
             f"Variable {variable} is {text!r}, which is no {type(default).__name__}. "
             "Correct it in the Airflow UI under Admin, Variables."
         ) from error
+
+
+def read_flag(text: str) -> bool:
+    """Whether a setting is on; in the words that Airflow itself takes in its configuration.
+
+    Raises
+    ------
+    ValueError: none of them.
+    """
+    word = text.strip().lower()
+    if word in {"t", "true", "1"}:
+        return True
+    if word in {"f", "false", "0"}:
+        return False
+    raise ValueError(text)

@@ -7,6 +7,12 @@ from typing import Any, Protocol
 from include.errors import SettingError
 
 
+def list_due_days(now: dt.datetime, deadline_hour: int, count: int) -> list[str]:
+    """The newest days whose deadline, an hour in UTC, has passed; the newest first."""
+    newest = (now.astimezone(dt.UTC) - dt.timedelta(hours=deadline_hour)).date()
+    return [(newest - dt.timedelta(days=back)).isoformat() for back in range(count)]
+
+
 class Run(Protocol):
     """The part of Airflow's DagRun that says when it is for."""
 

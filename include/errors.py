@@ -5,8 +5,11 @@ PipelineError
 ├── RawFileError           a raw file that cannot be read as the contract says
 │   └── RepairError        a file of repaired rows that cannot take the place of raw ones
 ├── RawFileChangedError    a raw file was replaced while it was being pinned; trying again helps
+├── SnapshotGoneError      a cleared run whose snapshot was cleaned up; it has to extract again
 ├── RowsLostError          the counts of a stage do not add up; nothing may be published
-└── GateClosedError        the day failed its quality gate
+├── GateClosedError        the day failed its quality gate
+├── StaleFormError         a red gate cannot be put to a person again in this run
+└── AlertNotSentError      no channel took an alert
 """
 
 
@@ -41,9 +44,21 @@ class RawFileChangedError(PipelineError):
     """A raw file was replaced between being looked at and being copied."""
 
 
+class SnapshotGoneError(PipelineError):
+    """The snapshot that a run wants to work on is not there any more."""
+
+
 class RowsLostError(PipelineError):
     """Rows read differ from rows published + quarantined + duplicates."""
 
 
 class GateClosedError(PipelineError):
     """The day failed its quality gate: nothing was published."""
+
+
+class StaleFormError(PipelineError):
+    """Airflow would show the form of an earlier try in place of this one's; nobody was asked."""
+
+
+class AlertNotSentError(PipelineError):
+    """Channels for alerts are set, and none of them took one."""

@@ -34,6 +34,11 @@ def staged(layout: Layout, day: str, run: str, name: str) -> str:
     return f"s3://{layout.curated_bucket}/staged/{day}/{safe(run)}/{name}"
 
 
+def working(layout: Layout) -> tuple[str, str]:
+    """The two prefixes that hold what runs work on: snapshots and staged. Below them: day, then run."""
+    return f"s3://{layout.curated_bucket}/snapshots/", f"s3://{layout.curated_bucket}/staged/"
+
+
 def published(layout: Layout, day: str, dataset: str) -> str:
     """A table of one day that passed the gate."""
     return f"s3://{layout.curated_bucket}/{dataset}/dt={day}/{dataset}.parquet"
@@ -57,6 +62,11 @@ def late(layout: Layout, day: str, run: str, dataset: str) -> str:
 def manifest(layout: Layout, day: str) -> str:
     """What vouches for a published day. Written last."""
     return f"s3://{layout.curated_bucket}/manifests/dt={day}.json"
+
+
+def alerts(layout: Layout, day: str) -> str:
+    """What people were told about a day that is in trouble."""
+    return f"s3://{layout.curated_bucket}/alerts/dt={day}.json"
 
 
 def docs(layout: Layout, page: str) -> str:

@@ -98,7 +98,7 @@ def describe_outputs(layout: Layout, manifest: Manifest) -> "list[OutputDataset]
 def describe_quality(
     quality: Quality,
 ) -> "data_quality_assertions_dataset.DataQualityAssertionsDatasetFacet":
-    """The checkpoint as a whole, and each expectation that failed."""
+    """The checkpoint as a whole, and each expectation that failed or warns."""
     from openlineage.client.facet_v2 import data_quality_assertions_dataset as assertions
 
     whole = assertions.Assertion(
@@ -106,8 +106,12 @@ def describe_quality(
         success=quality["success"],
         description=f"{quality['expectations']} expectations",
     )
-    failed = [assertions.Assertion(assertion=failure, success=False) for failure in quality["failed"]]
-    return assertions.DataQualityAssertionsDatasetFacet(assertions=[whole, *failed])
+    found = [
+        assertions.Assertion(assertion=finding, success=False, severity=severity)
+        for severity, findings in (("error", quality["failed"]), ("warn", quality["warnings"]))
+        for finding in findings
+    ]
+    return assertions.DataQualityAssertionsDatasetFacet(assertions=[whole, *found])
 
 
 def describe_schema(dataset: str) -> "schema_dataset.SchemaDatasetFacet":

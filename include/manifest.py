@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import include
 
@@ -46,11 +46,16 @@ class Drift(TypedDict):
 
 
 class Quality(TypedDict):
-    """The verdict of the checkpoint. `failed` names each failed expectation with its column."""
+    """The verdict of the checkpoint; each list has a line for an expectation.
+
+    Only `failed` closes the gate. `skipped` are those that had nothing to compare with.
+    """
 
     success: bool
     expectations: int
     failed: list[str]
+    warnings: list[str]
+    skipped: list[str]
     docs_key: str
 
 
@@ -73,12 +78,26 @@ class Extracted(TypedDict):
 
 
 class Counts(TypedDict):
-    """What the transform counted. `total_price` is text with its exact digits."""
+    """What the transform counted. `total_price` is text with its exact digits.
+
+    `undelivered` counts published orders without a delivery date; manifests of earlier releases lack it.
+    """
 
     rows: dict[str, RowCounts]
     reasons: dict[str, dict[str, int]]
     total_price: str
+    undelivered: NotRequired[int]
     drift: dict[str, Drift]
+
+
+class Gate(Counts):
+    """What a closed gate leaves as `gate.json`. `faults` says why it is closed, a sentence each."""
+
+    day: str
+    run_id: str
+    success: bool
+    faults: list[str]
+    quality: Quality
 
 
 class Transformed(TypedDict):
@@ -86,6 +105,19 @@ class Transformed(TypedDict):
 
     counts: Counts
     staged: dict[str, str]
+
+
+class Approval(TypedDict):
+    """What was decided about a red gate, and the faults that it was about.
+
+    `by` is None where nobody answered in time.
+    """
+
+    approved: bool
+    by: str | None
+    at: str
+    reason: str
+    faults: list[str]
 
 
 class ChangedRows(TypedDict):
@@ -116,7 +148,11 @@ class Correction(TypedDict):
 
 
 class Manifest(TypedDict):
-    """One published day. `correction` is null on a first publication."""
+    """One published day.
+
+    `approval` says who had it published although its gate was red; `correction` what it changed. Both are
+    null for most days.
+    """
 
     day: str
     run_id: str
@@ -127,7 +163,9 @@ class Manifest(TypedDict):
     rows: dict[str, RowCounts]
     reasons: dict[str, dict[str, int]]
     total_price: str
+    undelivered: NotRequired[int]
     quality: Quality
+    approval: Approval | None
     outputs: dict[str, Output]
     drift: dict[str, Drift]
     correction: Correction | None
@@ -150,9 +188,24 @@ def compare_inputs(
 
 def format_money(amount: Decimal) -> str:
     """The exact digits, at least two places: `12.30`, `0.0001`."""
-    text = f"{amount.normalize():f}"
-    whole, _, places = text.partition(".")
-    return f"{whole}.{places.ljust(2, '0')}"
+    whole, _, places = f"{amount:f}".partition(".")
+    return f"{whole}.{places.rstrip('0').ljust(2, '0')}"
+
+
+def describe_counts(counts: Counts) -> list[str]:
+    """A line a file: `orders: 100 read, 90 published, 8 refused, 2 duplicates (unknown_customer 8)`."""
+    return [
+        f"{dataset}: {rows['read']:,} read, {rows['published']:,} published, "
+        f"{rows['quarantined']:,} refused, {rows['duplicates']:,} duplicates"
+        f"{_describe_reasons(counts['reasons'][dataset])}"
+        for dataset, rows in counts["rows"].items()
+    ]
+
+
+def _describe_reasons(reasons: dict[str, int]) -> str:
+    found = sorted(((count, reason) for reason, count in reasons.items() if count), reverse=True)
+    listed = ", ".join(f"{reason} {count:,}" for count, reason in found)
+    return f" ({listed})" if listed else ""
 
 
 @cache

@@ -1,9 +1,11 @@
 """S3 objects by URL, through the hook. Nothing else in the project talks to S3."""
 
+import datetime as dt
 import io
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
@@ -17,6 +19,21 @@ Found = TypeVar("Found")
 
 #: S3 copies objects of up to 5 GiB in one request; larger ones go in parts.
 _LARGEST_SINGLE_COPY_BYTES = 5 * 1024**3
+_MOST_DELETED_AT_ONCE = 1000
+
+
+#: The metadata that says which run an object belongs to.
+_RUN_ID = "run-id"
+
+
+@dataclass(frozen=True)
+class ObjectVersion:
+    """One version of an object, or the marker that it was deleted."""
+
+    url: str
+    version_id: str
+    written_at: dt.datetime
+    is_delete_marker: bool
 
 
 class ObjectState(TypedDict):
@@ -72,14 +89,22 @@ def is_missing(error: "ClientError") -> bool:
     return bool(error.response["ResponseMetadata"]["HTTPStatusCode"] == 404)
 
 
-def copy_object(hook: "S3Hook", source: str, target: str, *, if_etag: str | None = None) -> ObjectState:
-    """Copy on the server. With `if_etag`, fails unless the source still has that ETag."""
+def copy_object(
+    hook: "S3Hook", source: str, target: str, *, if_etag: str | None = None, run_id: str | None = None
+) -> ObjectState:
+    """Copy on the server. With `if_etag`, fails unless the source still has that ETag.
+
+    With `run_id` the copy says which run it belongs to.
+    """
     from boto3.s3.transfer import TransferConfig
 
+    extra: dict[str, Any] = {"CopySourceIfMatch": f'"{if_etag}"'} if if_etag else {}
+    if run_id:
+        extra |= {"Metadata": {_RUN_ID: run_id}, "MetadataDirective": "REPLACE"}
     hook.get_conn().copy(
         _location(hook, source),
         **_location(hook, target),
-        ExtraArgs={"CopySourceIfMatch": f'"{if_etag}"'} if if_etag else {},
+        ExtraArgs=extra,
         Config=TransferConfig(multipart_threshold=_LARGEST_SINGLE_COPY_BYTES, multipart_chunksize=1024**3),
     )
     state = head_object(hook, target)
@@ -141,11 +166,70 @@ def upload_file(hook: "S3Hook", path: Path, url: str, content_type: str | None =
     log.info("Wrote %s (%s bytes)", url, f"{path.stat().st_size:,}")
 
 
+def read_json(hook: "S3Hook", url: str) -> dict[str, Any] | None:
+    """The document, or None where there is none."""
+    found = read_object(hook, url)
+    return json.loads(found[1]) if found else None
+
+
 def write_json(hook: "S3Hook", document: Mapping[str, Any], url: str) -> None:
     """Store a document as readable JSON."""
     body = json.dumps(document, indent=2, ensure_ascii=False).encode()
     hook.get_conn().put_object(**_location(hook, url), Body=body, ContentType="application/json")
     log.info("Wrote %s", url)
+
+
+def read_run_id(hook: "S3Hook", version: ObjectVersion) -> str | None:
+    """Which run the object says that it belongs to."""
+    head = hook.get_conn().head_object(**_location(hook, version.url), VersionId=version.version_id)
+    run_id: str | None = head["Metadata"].get(_RUN_ID)
+    return run_id
+
+
+def list_versions(hook: "S3Hook", prefix: str) -> Iterator[ObjectVersion]:
+    """Every version of every object below a prefix, and every delete marker."""
+    bucket, key_prefix = hook.parse_s3_url(prefix)
+    pages = hook.get_conn().get_paginator("list_object_versions")
+    for page in pages.paginate(Bucket=bucket, Prefix=key_prefix):
+        for kind in ("Versions", "DeleteMarkers"):
+            for entry in page.get(kind, []):
+                yield ObjectVersion(
+                    f"s3://{bucket}/{entry['Key']}",
+                    entry["VersionId"],
+                    entry["LastModified"],
+                    kind == "DeleteMarkers",
+                )
+
+
+def delete_versions(hook: "S3Hook", versions: Sequence[ObjectVersion]) -> None:
+    """Remove versions of one bucket for good."""
+    from botocore.exceptions import ClientError
+
+    for start in range(0, len(versions), _MOST_DELETED_AT_ONCE):
+        batch = [
+            (hook.parse_s3_url(version.url), version.version_id)
+            for version in versions[start : start + _MOST_DELETED_AT_ONCE]
+        ]
+        objects = [{"Key": key, "VersionId": version_id} for (_, key), version_id in batch]
+        (bucket, _), _ = batch[0]
+        answer = hook.get_conn().delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+        for error in answer.get("Errors", []):
+            raise ClientError({"Error": error}, "DeleteObjects")
+
+
+def abort_uploads(hook: "S3Hook", prefix: str, before: dt.datetime) -> None:
+    """End the uploads in parts below a prefix that were begun earlier and never completed."""
+    bucket, key_prefix = hook.parse_s3_url(prefix)
+    pages = hook.get_conn().get_paginator("list_multipart_uploads")
+    for page in pages.paginate(Bucket=bucket, Prefix=key_prefix):
+        for upload in page.get("Uploads", []):
+            if upload["Initiated"] < before:
+                hook.get_conn().abort_multipart_upload(
+                    Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+                )
+                log.info(
+                    "Ended the upload of s3://%s/%s, begun %s", bucket, upload["Key"], upload["Initiated"]
+                )
 
 
 def _location(hook: "S3Hook", url: str) -> dict[str, str]:

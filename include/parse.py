@@ -4,6 +4,7 @@ Arrow's casts are fast but stop at the first value that they cannot read, so the
 what it accepts, the cast accepts. The common forms are read faster still, before it.
 """
 
+import datetime as dt
 from collections.abc import Callable
 
 import numpy as np
@@ -32,6 +33,9 @@ _TIME = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?"
 _OFFSET = r"(Z|[+-]([01]\d|2[0-3])(:?[0-5]\d)?)"
 TIMESTAMP_IN_UTC = rf"{_DATE}([T ]{_TIME})?"
 TIMESTAMP_WITH_OFFSET = rf"{_DATE}[T ]{_TIME}{_OFFSET}"
+
+_FIRST_MOMENT = pa.scalar(dt.datetime.min.replace(tzinfo=dt.UTC), ARROW_TYPES[Kind.TIMESTAMP])
+_LAST_MOMENT = pa.scalar(dt.datetime.max.replace(tzinfo=dt.UTC), ARROW_TYPES[Kind.TIMESTAMP])
 
 
 def parse(text: pd.Series, kind: Kind) -> pd.Series:
@@ -82,7 +86,13 @@ def _cast_timestamps(text: pa.Array) -> pa.Array:
     in_utc = _cut_to_microseconds(_keep_matching(text, TIMESTAMP_IN_UTC)).cast(pa.timestamp("us"))
     with_offset = _cut_to_microseconds(_keep_matching(text, TIMESTAMP_WITH_OFFSET))
     timestamp = ARROW_TYPES[Kind.TIMESTAMP]
-    return pc.coalesce(in_utc.cast(timestamp), with_offset.cast(timestamp))
+    return pc.coalesce(in_utc.cast(timestamp), _keep_in_calendar(with_offset.cast(timestamp)))
+
+
+def _keep_in_calendar(moments: pa.Array) -> pa.Array:
+    """An offset may lead out of the years 1 to 9999, where no reader follows."""
+    is_inside = pc.and_(pc.greater_equal(moments, _FIRST_MOMENT), pc.less_equal(moments, _LAST_MOMENT))
+    return pc.if_else(is_inside, moments, None)
 
 
 def _keep_matching(text: pa.Array, pattern: str) -> pa.Array:

@@ -9,6 +9,7 @@ from include.contract import DATASETS
 from include.difference import find_correction
 from include.errors import GateClosedError, RowsLostError
 from include.manifest import (
+    Approval,
     Counts,
     Extracted,
     Manifest,
@@ -35,21 +36,23 @@ def publish(
     transformed: Transformed,
     quality: Quality,
     started_at: dt.datetime,
+    approval: Approval | None = None,
 ) -> Manifest:
-    """Publish a day that passes the gate; a day published before is replaced.
+    """Publish a day that passes the gate, by itself or by approval; a day published before is replaced.
 
     Each table is replaced in one step. The manifest comes last: what it names is there.
 
     Raises
     ------
-    GateClosedError: too many rows were refused, or the checkpoint failed; `gate.json` says so in S3.
+    GateClosedError: too many rows were refused, or the checkpoint failed, and nobody approved that;
+        `gate.json` says so in S3.
     RowsLostError: the counts of the transform do not add up.
     """
     counts = transformed["counts"]
     check_nothing_lost(counts["rows"])
     faults = find_gate_faults(counts, quality, settings.max_reject_ratio)
-    if faults:
-        _close_gate(hook, settings, extracted, transformed, quality, faults)
+    if faults and not is_accepted(faults, approval):
+        _close_gate(hook, settings, extracted, transformed, quality, faults, approval)
     correction = find_correction(
         hook, settings.layout, extracted, transformed, started_at=format_instant(started_at)
     )
@@ -63,10 +66,13 @@ def publish(
         "inputs": extracted["inputs"],
         **counts,
         "quality": quality,
+        "approval": approval if faults else None,
         "outputs": outputs,
         "correction": correction,
     }
     write_json(hook, manifest, keys.manifest(settings.layout, extracted["day"]))
+    orders = f"{outputs['orders']['rows']:,}"
+    log.info("Published %s: %s orders, total price %s", manifest["day"], orders, manifest["total_price"])
     return manifest
 
 
@@ -94,9 +100,26 @@ def find_gate_faults(counts: Counts, quality: Quality, max_reject_ratio: float) 
     return faults
 
 
+def is_accepted(faults: list[str], approval: Approval | None) -> bool:
+    """Whether somebody approved, and knew of every fault when they did."""
+    return approval is not None and approval["approved"] and set(faults) <= set(approval["faults"])
+
+
 def format_instant(instant: dt.datetime) -> str:
     """UTC, ISO 8601, with a Z."""
     return instant.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def describe_decision(approval: Approval | None) -> list[str]:
+    """What was decided about a gate that stays closed: a line, or none where nobody was asked."""
+    if approval is None:
+        return []
+    if approval["approved"]:
+        return [f"Other faults were approved at {approval['at']}. Clear approve to be asked about these."]
+    if approval["by"] is None:
+        return [f"Nobody had answered by {approval['at']}. Clear approve to be asked again."]
+    why = f": {approval['reason']}" if approval["reason"] else "."
+    return [f"It was rejected at {approval['at']}{why}"]
 
 
 def _close_gate(
@@ -106,17 +129,19 @@ def _close_gate(
     transformed: Transformed,
     quality: Quality,
     faults: list[str],
+    approval: Approval | None,
 ) -> None:
     day, run_id, counts = extracted["day"], extracted["run_id"], transformed["counts"]
     gate_key = keys.staged(settings.layout, day, run_id, "gate.json")
-    record = {"day": day, "run_id": run_id, "success": False, "faults": faults, **counts, "quality": quality}
-    record |= {"inputs": extracted["inputs"]}
+    record = {"day": day, "run_id": run_id, "success": False, "faults": faults, "approval": approval}
+    record |= {"inputs": extracted["inputs"], **counts, "quality": quality}
     write_json(hook, record, gate_key)
     raise GateClosedError(
         "\n".join(
             [
                 f"The gate is closed for {day}: nothing was published.",
                 *faults,
+                *describe_decision(approval),
                 f"Data Docs: {quality['docs_key']}",
                 f"Refused rows: {keys.staged(settings.layout, day, run_id, 'quarantine/')}",
                 f"All counts: {gate_key}",

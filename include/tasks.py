@@ -1,19 +1,25 @@
 """What the tasks of a DAG share: the hook, the settings, and how an error ends a task."""
 
-import json
+import datetime as dt
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from include import keys
-from include.config import CONNECTION_ID, Settings
+from include.config import CONNECTION_ID, Settings, read_layout, read_text_setting
 from include.contract import DATASETS
 from include.day import Run, day_of
-from include.errors import PipelineError, RawFileChangedError
-from include.manifest import Counts
+from include.errors import GateClosedError, PipelineError, RawFileChangedError, SettingError
+from include.manifest import Gate
+from include.objects import read_json
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    from include.notify import Failure
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -25,10 +31,23 @@ def connected() -> "Iterator[tuple[S3Hook, Settings]]":
     AirflowFailException: in place of a PipelineError that trying again cannot heal.
     """
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    with failing_for_good():
+        yield S3Hook(aws_conn_id=CONNECTION_ID), Settings.from_variables()
+
+
+@contextmanager
+def failing_for_good() -> Iterator[None]:
+    """End the task at an error that trying again cannot heal.
+
+    Raises
+    ------
+    AirflowFailException: in place of a PipelineError.
+    """
     from airflow.sdk.exceptions import AirflowFailException
 
     try:
-        yield S3Hook(aws_conn_id=CONNECTION_ID), Settings.from_variables()
+        yield
     except RawFileChangedError:
         raise
     except PipelineError as error:
@@ -41,21 +60,63 @@ def raw_keys(run: Run, params: Mapping[str, Any]) -> list[str]:
     return [keys.raw(layout, day, dataset) for dataset in DATASETS]
 
 
-def report_failure(context: dict[str, Any]) -> None:
-    """Count a run that failed for good; called once, after the last try of a task."""
+def report_failure(context: Mapping[str, Any]) -> None:
+    """Tell people of a run that failed for good, and count it; called once, after the last try of a task.
+
+    Works while the store is down or a setting is wrong: that may be the failure.
+    """
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
     from include.metrics import report_failed
+    from include.notify import describe_failure, send_alert
 
-    with connected() as (hook, settings):
-        if settings.metrics_namespace:
-            counts = _read_gate(hook, settings.layout, context)
-            report_failed(settings.metrics_namespace, counts, context["ti"])
+    hook, layout = S3Hook(aws_conn_id=CONNECTION_ID), read_layout()
+    day = _find_day(context)
+    failure = _read_failure(hook, layout, day, context)
+    if send_alert(describe_failure(failure)) and day:
+        _remember(hook, layout, day)
+    report_failed(read_text_setting("metrics_namespace"), failure.gate, context["ti"])
 
 
-def _read_gate(hook: "S3Hook", layout: keys.Layout, context: Mapping[str, Any]) -> Counts | None:
-    """What the gate counted, where it was the gate that failed the run."""
-    day = day_of(context["dag_run"], context["params"])
-    bucket, key = hook.parse_s3_url(keys.staged(layout, day, context["run_id"], "gate.json"))
-    if context["ti"].task_id != "publish" or not hook.check_for_key(key, bucket):
+def _find_day(context: Mapping[str, Any]) -> str | None:
+    """The run's day; None where the day is what is wrong, or where Airflow knows too little of the run."""
+    try:
+        return day_of(context["dag_run"], context["params"])
+    except (SettingError, KeyError):
         return None
-    counts: Counts = json.loads(hook.read_key(key, bucket))
-    return counts
+
+
+def _read_failure(
+    hook: "S3Hook", layout: keys.Layout, day: str | None, context: Mapping[str, Any]
+) -> "Failure":
+    from include.notify import Failure, find_cause
+
+    task, error = context["ti"], context.get("exception")
+    is_gate = isinstance(find_cause(error), GateClosedError)
+    return Failure(
+        day=day or task.run_id,
+        run_id=task.run_id,
+        task_id=task.task_id,
+        try_number=task.try_number,
+        log_url=task.log_url,
+        error=error,
+        gate=_read_gate(hook, layout, day, task.run_id) if is_gate and day else None,
+    )
+
+
+def _read_gate(hook: "S3Hook", layout: keys.Layout, day: str, run_id: str) -> Gate | None:
+    """What the gate counted."""
+    try:
+        return cast("Gate | None", read_json(hook, keys.staged(layout, day, run_id, "gate.json")))
+    except Exception:
+        log.exception("The counts of the gate could not be read")
+        return None
+
+
+def _remember(hook: "S3Hook", layout: keys.Layout, day: str) -> None:
+    from include.told import RUN_FAILED, remember_told
+
+    try:
+        remember_told(hook, layout, day, RUN_FAILED, dt.datetime.now(dt.UTC))
+    except Exception:
+        log.exception("What was told of %s was not kept: the watchdog may tell of it once more", day)

@@ -6,6 +6,7 @@ itself, `transform`, and the files around it follow below.
 
 import logging
 import tempfile
+import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -28,11 +29,14 @@ from include.contract import (
     missing_reason,
 )
 from include.engine.dimension import Dimension
+from include.engine.frames import to_array, to_flags
 from include.engine.process import FileReport, Flags, Judged, process_file
 from include.engine.raw_file import RawSource, read_header
-from include.manifest import LATE, Counts, format_money
-from include.objects import download_file, upload_file
+from include.errors import SnapshotGoneError
+from include.manifest import LATE, Counts, describe_counts, format_money
+from include.objects import download_file, is_missing, upload_file
 from include.parse import parse
+from include.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -101,8 +105,8 @@ def find_column_faults(raw: pd.DataFrame, parsed: pd.DataFrame, dataset: Dataset
 
 
 def is_true(condition: pd.Series) -> Flags:
-    """A nullable condition as plain flags; unknown is not true."""
-    return condition.fillna(value=False).to_numpy(bool)
+    """A condition as plain flags; unknown is not true."""
+    return condition.to_numpy() if condition.dtype == bool else to_flags(to_array(condition))
 
 
 def transform(hook: "S3Hook", settings: "Settings", extracted: "Extracted") -> "Transformed":
@@ -111,23 +115,40 @@ def transform(hook: "S3Hook", settings: "Settings", extracted: "Extracted") -> "
     Raises
     ------
     RawFileError: a file as a whole cannot be used; nothing was staged.
+    SnapshotGoneError: the run is so old that its snapshot was cleaned up.
     """
     inputs = extracted["inputs"]
-    with tempfile.TemporaryDirectory(prefix="ecommerce-transform-") as folder:
-        raw_dir, out_dir = Path(folder, "raw"), Path(folder, "out")
+    with scratch_folder("transform") as folder:
+        raw_dir, out_dir = folder / "raw", folder / "out"
         sources = {}
         for name, dataset in DATASETS.items():
-            download_file(hook, inputs[name]["snapshot_key"], raw_dir / name)
+            _fetch_snapshot(hook, inputs[name]["snapshot_key"], raw_dir / name)
             sources[name] = RawSource(dataset, raw_dir / name, inputs[name]["key"])
-        late = _download_late_rows(hook, inputs, Path(folder, "late"))
+        late = _download_late_rows(hook, inputs, folder / "late")
+        started = time.monotonic()
         counts = transform_files(sources, out_dir, settings.batch_bytes, late)
-        log.info("Transformed %s", counts)
+        for line in describe_counts(counts):
+            log.info("%s", line)
+        log.info("Transformed in %.1f s, total price %s", time.monotonic() - started, counts["total_price"])
         staged = {}
         for path in sorted(out_dir.rglob("*.parquet")):
             name = path.relative_to(out_dir).as_posix()
             staged[name] = keys.staged(settings.layout, extracted["day"], extracted["run_id"], name)
             upload_file(hook, path, staged[name])
     return {"counts": counts, "staged": staged}
+
+
+def _fetch_snapshot(hook: "S3Hook", url: str, path: Path) -> None:
+    from botocore.exceptions import ClientError
+
+    try:
+        download_file(hook, url, path)
+    except ClientError as error:
+        if is_missing(error):
+            raise SnapshotGoneError(
+                f"{url} is gone: the clean-up removed what this run worked on. Clear the run from extract on."
+            ) from error
+        raise
 
 
 def _download_late_rows(hook: "S3Hook", inputs: "Mapping[str, RawFile]", folder: Path) -> dict[str, Path]:
@@ -180,6 +201,7 @@ def _process_day(
         out_dir,
         batch_bytes,
         summed=("total_price",),
+        missing=("delivery_date",),
     )
     return reports
 
@@ -196,5 +218,6 @@ def _count(reports: Mapping[str, FileReport]) -> Counts:
         "rows": {name: report.rows for name, report in reports.items()},
         "reasons": {name: report.reasons for name, report in reports.items()},
         "total_price": format_money(reports[ORDERS.name].sums["total_price"]),
+        "undelivered": reports[ORDERS.name].missing["delivery_date"],
         "drift": {name: {"unknown_columns": report.unknown_columns} for name, report in reports.items()},
     }

@@ -3,11 +3,11 @@
 import logging
 import os
 import time
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from include.history import compare_with_history
 from include.objects import download_file
+from include.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -25,33 +25,47 @@ def validate(
     """Run the checkpoint on the staged orders and write its pages, whatever it finds.
 
     A failed expectation raises nothing here: the gate decides.
+
+    Raises
+    ------
+    SettingError: the setting of what only warns names something that no expectation is called.
     """
-    checked = check_orders(hook, extracted, transformed)
-    for failure in checked.failed:
-        log.warning("Failed: %s", failure)
+    checked = check_orders(hook, settings, extracted, transformed)
+    report_findings(checked)
     from include.docs.publish import publish_docs
 
     return publish_docs(hook, settings, extracted, transformed, checked)
 
 
-def check_orders(hook: "S3Hook", extracted: "Extracted", transformed: "Transformed") -> "Checked":
+def check_orders(
+    hook: "S3Hook", settings: "Settings", extracted: "Extracted", transformed: "Transformed"
+) -> "Checked":
     prepare_libraries()
     from include.quality.checkpoint import run_checkpoint
 
-    rows = transformed["counts"]["rows"]["orders"]["published"]
-    with TemporaryDirectory(prefix="validate-") as folder:
-        orders = Path(folder) / "orders.parquet"
+    counts = transformed["counts"]
+    rows = counts["rows"]["orders"]["published"]
+    comparisons = compare_with_history(hook, settings, extracted["day"], counts)
+    with scratch_folder("validate") as folder:
+        orders = folder / "orders.parquet"
         download_file(hook, transformed["staged"]["orders.parquet"], orders)
         started = time.monotonic()
-        checked = run_checkpoint(orders, rows, f"{extracted['day']} {extracted['run_id']}")
+        run_name = f"{extracted['day']} {extracted['run_id']}"
+        checked = run_checkpoint(orders, rows, run_name, comparisons, settings.warn_only)
+    seconds = time.monotonic() - started
     log.info(
-        "Checked %s rows: %s of %s expectations met, %.1f s",
-        f"{rows:,}",
-        len(checked.result.results) - len(checked.failed),
-        len(checked.result.results),
-        time.monotonic() - started,
+        "Checked %s rows against %s expectations, %.1f s", f"{rows:,}", len(checked.result.results), seconds
     )
     return checked
+
+
+def report_findings(checked: "Checked") -> None:
+    for failure in checked.failed:
+        log.warning("Failed: %s", failure)
+    for warning in checked.warnings:
+        log.warning("Warning: %s", warning)
+    for skipped in checked.skipped:
+        log.info("Skipped: %s", skipped)
 
 
 def prepare_libraries() -> None:

@@ -5,7 +5,9 @@ Written from the contract's words, not from the pipeline's code, so that the two
 
 import csv
 import datetime as dt
+import gzip
 import re
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -42,13 +44,11 @@ def _process(folder: Path, dataset: str, known: dict[str, dict[str, Any]]) -> di
     published, refused, duplicates = [], [], 0
     seen_rows: set[tuple[str | None, ...]] = set()
     seen_ids: set[str] = set()
-    header, *lines = (folder / f"{dataset}.csv").read_text(encoding="utf-8-sig").splitlines()
-    names = next(csv.reader([header]))
-    for number, line in enumerate(lines, start=2):
-        if not line:
-            continue
-        fields = next(csv.reader([line]))
-        if len(fields) != len(names):
+    text = _read_text(folder, dataset)
+    header = re.match(r"[^\r\n]*(\r\n|\r|\n|$)", text).group()  # type: ignore[union-attr]  # matches anything
+    names = next(csv.reader([header.strip("\r\n")]))
+    for number, fields in read_records(text[len(header) :], len(names)):
+        if isinstance(fields, str):
             refused.append((["malformed_row"], number))
             continue
         delivered = {name: value or None for name, value in zip(names, fields, strict=True)}
@@ -69,6 +69,75 @@ def _process(folder: Path, dataset: str, known: dict[str, dict[str, Any]]) -> di
             published.append(row)
     read = len(published) + len(refused) + duplicates
     return {"published": published, "refused": refused, "duplicates": duplicates, "read": read}
+
+
+def _read_text(folder: Path, dataset: str) -> str:
+    plain, zipped = folder / f"{dataset}.csv", folder / f"{dataset}.csv.gz"
+    data = plain.read_bytes() if plain.exists() else gzip.decompress(zipped.read_bytes())
+    return data.decode("utf-8-sig")
+
+
+def read_records(text: str, column_count: int) -> Iterator[tuple[int, list[str] | str]]:
+    """The records below the header, each with its line: its fields, or its text where it is malformed.
+
+    A field that begins with a quote ends at the next quote that is not doubled. A quoted field may hold
+    line ends, but only in a record that is well formed up to its end; otherwise its first line is malformed
+    alone, and the next line starts anew. A blank line is no record.
+    """
+    position, line = 0, 2
+    while position < len(text):
+        end = _find_line_end(text, position)
+        fields, record_end = _read_record(text, position)
+        one_line = text[position:end].rstrip("\r\n")
+        if record_end > end and len(fields or []) != column_count:
+            fields, record_end = None, end
+        if fields is None or (len(fields) != column_count and one_line):
+            yield line, one_line
+            record_end = end
+        elif one_line:
+            yield line, fields
+        line += len(re.findall(r"\r\n|\r|\n", text[position:record_end]))
+        position = record_end
+
+
+def _find_line_end(text: str, position: int) -> int:
+    """Behind the line end that comes next, or the end of the text."""
+    match = re.compile(r"\r\n|\r|\n").search(text, position)
+    return match.end() if match else len(text)
+
+
+def _read_record(text: str, position: int) -> tuple[list[str] | None, int]:
+    """The fields of the record that starts here, and where it ends; None where it is not well formed."""
+    fields = []
+    while True:
+        field, position = _read_field(text, position)
+        if field is None:
+            return None, position
+        fields.append(field)
+        if text[position : position + 1] != ",":
+            return fields, _find_line_end(text, position)
+        position += 1
+
+
+def _read_field(text: str, position: int) -> tuple[str | None, int]:
+    if text[position : position + 1] != '"':
+        end = position
+        while end < len(text) and text[end] not in ",\r\n":
+            end += 1
+        return text[position:end], end
+    value, position = "", position + 1
+    while position < len(text):
+        if text[position] != '"':
+            value += text[position]
+            position += 1
+        elif text[position : position + 2] == '""':
+            value += '"'
+            position += 2
+        else:
+            position += 1
+            is_closed = position == len(text) or text[position] in ",\r\n"
+            return (value, position) if is_closed else (None, position)
+    return None, position
 
 
 def _judge(
@@ -163,9 +232,9 @@ def read_timestamp(text: str | None) -> dt.datetime | None:
     try:
         moment = dt.datetime.fromisoformat(f"{date}T{time or '00:00'}{(fraction or '')[:7]}")
         zone = _read_offset(offset)
-    except ValueError:
+        return (moment - zone).replace(tzinfo=dt.UTC)
+    except (ValueError, OverflowError):
         return None
-    return (moment - zone).replace(tzinfo=dt.UTC)
 
 
 def _read_offset(offset: str | None) -> dt.timedelta:

@@ -55,7 +55,7 @@ class Place:
 
 
 def worker_data(layout: Layout, place: Place) -> Policy:
-    """The pipeline's tasks in S3: read raw, write everything else, delete nothing."""
+    """The pipeline's tasks in S3: read raw, write everything else, remove only what dead runs left."""
     published = [published_at(layout, dataset) for dataset in DATASETS]
     quarantine = [keys.quarantine(layout, DAY, dataset) for dataset in DATASETS]
     repairs = [keys.repair(layout, DAY, dataset) for dataset in DATASETS]
@@ -68,7 +68,18 @@ def worker_data(layout: Layout, place: Place) -> Policy:
         allow("ReadRaw", ["s3:GetObject", "s3:GetObjectTagging"], *raw_arns(layout, place)),
         allow("PinRaw", [*READ_AND_WRITE, "s3:PutObjectTagging"], place.object_arn(snapshots(layout))),
         allow("Stage", READ_AND_WRITE, place.object_arn(staged(layout))),
+        allow(
+            "ListLeftovers",
+            ["s3:ListBucketVersions", "s3:ListBucketMultipartUploads"],
+            place.bucket_arn(layout.curated_bucket),
+        ),
+        allow(
+            "RemoveLeftovers",
+            ["s3:GetObjectVersion", "s3:DeleteObject", "s3:DeleteObjectVersion"],
+            *map(place.object_arn, (snapshots(layout), staged(layout))),
+        ),
         allow("Publish", READ_AND_WRITE, *map(place.object_arn, vouched)),
+        allow("RememberAlerts", READ_AND_WRITE, place.object_arn(keys.alerts(layout, DAY))),
         allow("ReadRepairs", ["s3:GetObject"], *map(place.object_arn, repairs)),
         allow("KeepLateRows", READ_AND_WRITE, place.object_arn(late(layout))),
         # What a correction changes is counted against the versions that the earlier manifest names.

@@ -3,7 +3,7 @@
 import json
 
 from include.aws.stacks import Deployment
-from include.config import CONNECTION_ID, VARIABLE_PREFIX
+from include.config import CONNECTION_ID, LOG_LEVELS, VARIABLE_PREFIX
 
 
 def make_environment(deployment: Deployment) -> dict[str, str]:
@@ -16,12 +16,16 @@ def make_environment(deployment: Deployment) -> dict[str, str]:
         "quality_bucket": layout.quality_bucket,
         "docs_prefix": layout.docs_prefix,
         "metrics_namespace": deployment.metrics_namespace,
+        "alert_topic_arn": deployment.alert_topic_arn,
     }
+    if hour := deployment.overrides.get("DeadlineHour"):
+        variables["deadline_hour"] = hour
     connection = {"conn_type": "aws", "extra": {"region_name": deployment.region}}
     return {
         "AWS_DEFAULT_REGION": deployment.region,
         f"AIRFLOW_CONN_{CONNECTION_ID.upper()}": json.dumps(connection),
         **{f"AIRFLOW_VAR_{VARIABLE_PREFIX.upper()}{name.upper()}": text for name, text in variables.items()},
+        "AIRFLOW__LOGGING__NAMESPACE_LEVELS": LOG_LEVELS,
         "AIRFLOW__LOGGING__REMOTE_LOGGING": "True",
         "AIRFLOW__LOGGING__REMOTE_LOG_CONN_ID": CONNECTION_ID,
         "AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER": f"cloudwatch://{task_log_group(deployment)}",

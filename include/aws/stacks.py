@@ -63,6 +63,10 @@ class Deployment:
         return f"{self.name}/pipeline"
 
     @property
+    def alert_topic_arn(self) -> str:
+        return f"arn:{self.partition}:sns:{self.region}:{self.account}:{self.name}-alerts"
+
+    @property
     def buckets(self) -> list[str]:
         layout = self.layout
         return [layout.raw_bucket, layout.curated_bucket, layout.quality_bucket, self.artifact_bucket]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from include import keys
+from include.day import list_due_days
 from include.keys import Layout
 
 log = logging.getLogger(__name__)
@@ -59,12 +60,12 @@ def inspect_days(is_published: Callable[[str], bool], now: dt.datetime, deadline
     today = now.date()
     days = [today - dt.timedelta(days=back) for back in range(LOOK_BACK_DAYS + 1)]
     newest = next((day for day in days if is_published(day.isoformat())), None)
-    due = today if now.hour >= deadline_hour else days[1]
+    (due,) = list_due_days(now, deadline_hour, 1)
     start = dt.datetime.combine(newest or days[-1], dt.time(), dt.UTC)
     return Finding(
         newest_day=newest.isoformat() if newest else None,
         newest_age_hours=(now - start).total_seconds() / 3600,
-        is_deadline_missed=newest is None or newest < due,
+        is_deadline_missed=newest is None or newest.isoformat() < due,
     )
 
 

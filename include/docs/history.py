@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from include.docs.summary import RunSummary
-from include.manifest import Manifest, RowCounts
+from include.manifest import Approval, Manifest, RowCounts
 
 
 class Verdict(StrEnum):
@@ -32,7 +32,22 @@ class Day:
     folder: str = ""
     published_at: str = ""
     faults: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+    approval: Approval | None = None
     is_newer_refused: bool = False
+
+    @property
+    def remark(self) -> str:
+        """What a published day should not go without saying; mostly nothing."""
+        if self.verdict is not Verdict.PUBLISHED:
+            return ""
+        count = len(self.warnings)
+        warned = f"{count} warning{'s' if count > 1 else ''}" if count else ""
+        return ", ".join(filter(None, ("approved with faults" if self.approval else "", warned)))
+
+    @property
+    def state(self) -> str:
+        return f"{self.verdict}, {self.remark}" if self.remark else self.verdict.value
 
     @property
     def accepted_orders(self) -> int:
@@ -89,6 +104,7 @@ def judge_day(
             total_price=summary["total_price"],
             folder=summary["folder"],
             faults=summary["faults"],
+            warnings=summary.get("warnings", ()),
         )
     return Day(day=day, verdict=judge_absent(day, today, first_day), rows={}, reasons={})
 
@@ -107,6 +123,8 @@ def judge_published(day: str, summary: RunSummary | None, manifest: Manifest) ->
         folder="/".join(folder),
         published_at=manifest["published_at"],
         faults=summary["faults"] if summary and is_newer_refused else (),
+        warnings=manifest["quality"].get("warnings", ()),
+        approval=manifest.get("approval"),
         is_newer_refused=is_newer_refused,
     )
 

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from include.docs.charts import Bar, draw_bars
 from include.docs.history import Day, Verdict
 from include.docs.summary import RunSummary
+from include.quality.findings import Outcome
 
 FOLDER = Path(__file__).parent
 #: The name of the style sheet, next to the pages that use it.
@@ -52,14 +53,24 @@ def render_results(title: str, trail: str, content: Markup, *, has_filter: bool 
     )
 
 
-def render_run(summary: RunSummary, results: Sequence[tuple[str, bool, str]], *, is_attachment: bool) -> str:
+def render_run(
+    summary: RunSummary, results: Sequence[tuple[str, Outcome, str]], *, is_attachment: bool
+) -> str:
     """All of one validation on one page; as an attachment it is one file, without links to neighbours.
 
-    `results` holds each expectation, whether it was met, and what was found otherwise.
+    `results` holds each expectation, how it ended, and what was found where it was not met.
     """
     style = Markup(style_sheet()) if is_attachment else ""  # noqa: S704 - our own file
+    outcomes = [outcome for _, outcome, _ in results]
     return render_page(
-        "run.html", summary=summary, results=results, style=style, is_attachment=is_attachment, root=""
+        "run.html",
+        summary=summary,
+        results=results,
+        met=outcomes.count(Outcome.MET),
+        skipped=outcomes.count(Outcome.SKIPPED),
+        style=style,
+        is_attachment=is_attachment,
+        root="",
     )
 
 

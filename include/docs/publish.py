@@ -9,7 +9,8 @@ from include import keys
 from include.docs.pages import STYLE, render_results, render_run, style_sheet
 from include.docs.summary import CONTENT_TYPES, RunSummary, report_page, run_folder, summary_page
 from include.publish import find_gate_faults
-from include.quality.findings import describe, name_expectation
+from include.quality.findings import Outcome, describe, find_config, find_outcome
+from include.quality.severity import name_expectation
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -38,10 +39,13 @@ def publish_docs(
         "success": checked.success,
         "expectations": len(checked.result.results),
         "failed": checked.failed,
+        "warnings": checked.warnings,
+        "skipped": checked.skipped,
         "docs_key": keys.docs(settings.layout, f"{folder}/validation.html"),
     }
     faults = find_gate_faults(transformed["counts"], quality, settings.max_reject_ratio)
     summary = summarise(extracted, transformed, quality, faults, validated_at)
+    summary["can_be_approved"] = bool(faults) and settings.gate_approval
     pages = {
         **{f"{folder}/{name}": text for name, text in render_folder(summary, checked).items()},
         report_page(summary["day"]): render_run(summary, list_results(checked), is_attachment=True),
@@ -71,6 +75,7 @@ def summarise(
         "success": quality["success"],
         "expectations": quality["expectations"],
         "failed": quality["failed"],
+        "warnings": quality["warnings"],
         "faults": faults,
         "rows": counts["rows"],
         "reasons": counts["reasons"],
@@ -93,10 +98,10 @@ def render_folder(summary: RunSummary, checked: "Checked") -> dict[str, str]:
     }
 
 
-def list_results(checked: "Checked") -> list[tuple[str, bool, str]]:
-    """Each expectation by name, whether it was met, and what was found if it was not."""
+def list_results(checked: "Checked") -> list[tuple[str, Outcome, str]]:
+    """Each expectation by name, how it ended, and what was found if it was not met."""
     return [
-        (name_expectation(result), bool(result.success), "" if result.success else describe(result))
+        (name_expectation(find_config(result)), find_outcome(result), describe(result))
         for result in checked.result.results
     ]
 

@@ -3,15 +3,22 @@
 Importing this module imports Great Expectations, which costs seconds: import it inside functions.
 """
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nh3
 from great_expectations import ExpectationSuite
 from great_expectations.core import ExpectationSuiteValidationResult
 from great_expectations.render import RenderedDocumentContent
+from great_expectations.render.components import RenderedStringTemplateContent
 from great_expectations.render.renderer import ExpectationSuitePageRenderer, ValidationResultsPageRenderer
+from great_expectations.render.renderer.content_block import ValidationResultsTableContentBlockRenderer
 from great_expectations.render.view import DefaultJinjaPageView
 from markupsafe import Markup
+from typing_extensions import override
+
+from include.quality.findings import Outcome, find_outcome
 
 TEMPLATES = Path(__file__).parent / "templates"
 #: What the pages are made of. Everything else is dropped: scripts, styles, forms, images, frames.
@@ -19,11 +26,46 @@ TAGS = {
     *("a", "b", "br", "code", "div", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "li", "nav", "ol"),
     *("p", "pre", "small", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul"),
 }
+ICONS = {Outcome.WARNING: "fa-exclamation-triangle text-warning", Outcome.SKIPPED: "fa-minus text-muted"}
 ATTRIBUTES = {"*": {"class", "id", "title", "hidden", "colspan", "rowspan", "scope"}, "a": {"href"}}
 
 
 def render_validation(result: ExpectationSuiteValidationResult) -> Markup:
-    return render(ValidationResultsPageRenderer().render(result))
+    sections = {
+        "class_name": "ValidationResultsColumnSectionRenderer",
+        "table_renderer": {"class_name": OutcomeRows.__name__, "module_name": __name__},
+    }
+    return render(ValidationResultsPageRenderer(column_section_renderer=sections).render(result))
+
+
+class OutcomeRows(ValidationResultsTableContentBlockRenderer):
+    """Great Expectations has an icon for met and for failed; what only warns or was skipped gets its own."""
+
+    @override
+    @classmethod
+    def _get_content_block_fn(cls, *args: Any, **kwargs: Any) -> Callable[..., Any] | None:
+        make_rows = super()._get_content_block_fn(*args, **kwargs)
+
+        def make_marked_rows(*, result: Any, **others: Any) -> Any:
+            rows = make_rows(result=result, **others) if make_rows else []
+            outcome = find_outcome(result)
+            return [[draw_icon(outcome), *cells] for _, *cells in rows] if outcome in ICONS else rows
+
+        return make_marked_rows
+
+
+def draw_icon(outcome: Outcome) -> RenderedStringTemplateContent:
+    # The filter for what failed hides the rows that carry this class.
+    parent = ["hide-succeeded-validation-target-child"] if outcome is Outcome.SKIPPED else []
+    return RenderedStringTemplateContent(
+        content_block_type="string_template",
+        string_template={
+            "template": "$icon",
+            "params": {"icon": ""},
+            "styling": {"params": {"icon": {"classes": ["fas", *ICONS[outcome].split()], "tag": "i"}}},
+        },
+        styling={"parent": {"classes": parent}},
+    )
 
 
 def render_suite(suite: ExpectationSuite) -> Markup:

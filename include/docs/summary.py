@@ -1,7 +1,7 @@
 """The summary that each validation leaves: small, never changed, enough for the front page and the index."""
 
 import datetime as dt
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from include import keys
 from include.manifest import RowCounts
@@ -18,7 +18,8 @@ CONTENT_TYPES = {
 class RunSummary(TypedDict):
     """One validation. `faults` says why the gate stays closed; none means that it opens.
 
-    `folder` is where its pages are, relative to the root of the site.
+    `folder` is where its pages are, relative to the root of the site. Summaries of earlier releases lack
+    `warnings` and `can_be_approved`, which says that a closed gate asks a person.
     """
 
     day: str
@@ -28,7 +29,9 @@ class RunSummary(TypedDict):
     success: bool
     expectations: int
     failed: list[str]
+    warnings: NotRequired[list[str]]
     faults: list[str]
+    can_be_approved: NotRequired[bool]
     rows: dict[str, RowCounts]
     reasons: dict[str, dict[str, int]]
     total_price: str

@@ -1,6 +1,6 @@
 """Raw files as batches of text rows: every contract column as delivered, with the line it stands on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +9,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from include.engine.csv_blocks import Block, Line, has_blank_lines, read_blocks, split_records
+from include.engine.csv_blocks import (
+    Block,
+    Cut,
+    Line,
+    has_blank_lines,
+    read_again,
+    read_blocks,
+    split_records,
+)
 from include.engine.raw_file import Header, RawSource, open_raw
+from include.engine.text_hash import Hashes, hash_text, hash_words
+from include.engine.text_words import TextWords
 
 
 @dataclass(frozen=True)
@@ -41,19 +51,46 @@ def read_file_blocks(source: RawSource, header: Header, block_bytes: int) -> Ite
         yield from read_blocks(stream, source.source_key, len(header.columns), block_bytes)
 
 
+def read_file_again(source: RawSource, header: Header, cuts: Iterable[Cut]) -> Iterator[Block]:
+    """The blocks of a raw file that was read to its end before."""
+    with open_raw(source) as stream:
+        stream.read(header.bytes)
+        yield from read_again(stream, cuts, len(header.columns))
+
+
 def parse_block(block: Block, header: Header, columns: tuple[str, ...]) -> Batch:
     """The rows of a block. A column that the header does not name is all null."""
     batch = _parse(block, header, columns)
     if block.record_lines is None and _has_row_of_nulls(batch.rows) and has_blank_lines(block.data):
         # Arrow reads a blank line as a row of nulls. It is no row.
-        block, _ = split_records(block.data, block.first_line, len(header.columns), is_last=True)
+        block = split_records(block.data, block.first_line, len(header.columns), is_last=True)
         return _parse(block, header, columns)
     return batch
 
 
-def parse_key(block: Block, header: Header, key: str) -> pa.Array:
-    """One column of a block alone; blank lines are nulls in it, and rows that are malformed are not."""
-    return _parse(block, header, (key,)).rows[key]
+def hash_ids(block: Block, header: Header, key: str) -> Hashes:
+    """The hashes of the ids in a block.
+
+    One a line where every line is one record, malformed lines and blank lines included, as far as they can be
+    found without parsing; otherwise one a row.
+    """
+    stands_first = header.columns[0] == key and len(header.columns) > 1
+    if stands_first and block.record_lines is None and not _has_quoted_line_start(block.data):
+        ids = TextWords.of_first_fields(block.data)
+        if ids and len(ids.starts) == block.line_count:
+            return hash_words(ids)
+    return hash_text(_parse(block, header, (key,)).rows[key])
+
+
+def _has_quoted_line_start(data: bytes) -> bool:
+    return data[:1] == b'"' or b'\n"' in data
+
+
+def hashes_of_rows(batch: Batch, cut: Cut, hashes: Hashes, key: str) -> Hashes:
+    """What `hash_ids` found for the rows of a batch; computed again where it is not one a line."""
+    if cut.is_plain and len(hashes) == cut.line_count:
+        return hashes[batch.line_numbers - cut.first_line]
+    return hash_text(batch.rows[key])
 
 
 def _has_row_of_nulls(rows: pa.RecordBatch) -> bool:

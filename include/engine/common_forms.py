@@ -9,7 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from include.engine.text_words import WORD_BYTES, TextWords, Words
+from include.engine.text_words import (
+    HIGH_BITS,
+    WORD_BYTES,
+    TextWords,
+    Words,
+    bytes_below,
+    lowest_byte,
+    word_of,
+)
 
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -18,16 +26,9 @@ Flags = npt.NDArray[np.bool_]
 DECIMAL_PLACES = 4
 
 
-def _word(characters: bytes) -> np.uint64:
-    return np.uint64(int.from_bytes(characters, "little"))
-
-
-_ZEROS = _word(b"00000000")
-_POINTS = _word(b"........")
-_ONES = _word(b"\x01" * 8)
-_HIGH_BITS = _word(b"\x80" * 8)
+_ZEROS = word_of(b"00000000")
 #: Added to a byte, sets its high bit when the byte is more than nine.
-_OVER_NINE = _word(b"\x76" * 8)
+_OVER_NINE = word_of(b"\x76" * 8)
 _BYTE = np.uint64(0xFF)
 
 _MONTH_STARTS = np.arange("0000-01", "10000-02", dtype="M8[M]").astype("M8[D]").astype(np.int64)
@@ -37,23 +38,21 @@ _MONTH_DAYS = np.diff(_MONTH_STARTS)
 def read_whole_numbers(text: pa.Array) -> tuple[Integers, Flags]:
     """`123`: one to eight digits."""
     digits, lengths = _align_right(text)
-    return _value_of_digits(digits), _are_digits(digits) & _fit_a_word(lengths)
+    return _value_of_digits(digits), _are_digits(digits) & _fit_aword_of(lengths)
 
 
 def read_decimals(text: pa.Array) -> tuple[Integers, Flags]:
     """`12.34`, `12`: one to eight characters; the value in units of the fourth decimal place."""
     digits, lengths = _align_right(text)
-    other = digits ^ _POINTS ^ _ZEROS
-    point = (other - _ONES) & ~other & _HIGH_BITS
-    point &= ~point + np.uint64(1)
+    point = lowest_byte(digits ^ _ZEROS, b".")
     has_point = point != 0
     before = (digits & ((point >> np.uint64(7)) - np.uint64(1))) << np.uint64(8)
     behind = digits & ~((point << np.uint64(1)) - np.uint64(1))
     digits = np.where(has_point, before | behind, digits)
-    places = np.where(has_point, 7 - (np.bitwise_count(point - np.uint64(1)).astype(np.int64) >> 3), 0)
+    places = np.where(has_point, 7 - bytes_below(point), 0)
     is_complete = ~has_point | ((places > 0) & (places <= DECIMAL_PLACES) & (lengths > places + 1))
     scale = 10 ** np.clip(DECIMAL_PLACES - places, 0, DECIMAL_PLACES)
-    return _value_of_digits(digits) * scale, is_complete & _are_digits(digits) & _fit_a_word(lengths)
+    return _value_of_digits(digits) * scale, is_complete & _are_digits(digits) & _fit_aword_of(lengths)
 
 
 def read_timestamps(text: pa.Array) -> tuple[Integers, Flags]:
@@ -83,13 +82,13 @@ def _align_right(text: pa.Array) -> tuple[Words, Integers]:
     return (words.at(words.starts + words.lengths - WORD_BYTES) ^ _ZEROS) & own, words.lengths
 
 
-def _fit_a_word(lengths: Integers) -> Flags:
+def _fit_aword_of(lengths: Integers) -> Flags:
     return (lengths >= 1) & (lengths <= WORD_BYTES)
 
 
 def _are_digits(digits: Words) -> Flags:
     """Whether every byte is zero to nine."""
-    is_digits: Flags = (((digits + _OVER_NINE) | digits) & _HIGH_BITS) == 0
+    is_digits: Flags = (((digits + _OVER_NINE) | digits) & HIGH_BITS) == 0
     return is_digits
 
 
@@ -110,7 +109,7 @@ def _read_pair(word: Words) -> tuple[Integers, Flags]:
 
 def _read_triple(word: Words, separator: bytes) -> tuple[Integers, Integers, Integers, Flags]:
     """Three pairs of digits with a separator between them: `26-11-21`, `10:15:30`."""
-    digits = word ^ _word(separator.join([b"00"] * 3))
+    digits = word ^ word_of(separator.join([b"00"] * 3))
     is_separated = (digits & np.uint64(0x0000FF0000FF0000)) == 0
     pairs = digits * np.uint64(10) + (digits >> np.uint64(8))
     parts = [((pairs >> np.uint64(shift)) & _BYTE).astype(np.int64) for shift in (0, 24, 48)]

@@ -7,7 +7,7 @@ on the bytes alone, not on where the blocks are cut.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from io import BufferedIOBase
 
@@ -32,6 +32,7 @@ _ONE_LINE = re.compile(
 )
 _ANY_LINE = re.compile(rb"[^\r\n]*+" + _LINE_END)
 
+_LINE_END_SIGNS = np.frombuffer(b"\r\n", np.uint8)
 _MAY_STAND_BESIDE_QUOTE = np.isin(np.arange(256), np.frombuffer(b',"\r\n', np.uint8))
 
 
@@ -45,13 +46,31 @@ class Line:
 
 @dataclass(frozen=True)
 class Block:
-    """Whole records. `record_lines` is None where record i stands on line `first_line` + i."""
+    """Whole records. `record_lines` is None where record i stands on line `first_line` + i.
+
+    `used_bytes` is how many bytes of the file they take up, malformed lines and blank lines included.
+    """
 
     data: bytes
     first_line: int
     line_count: int
+    used_bytes: int
     record_lines: npt.NDArray[np.int64] | None = None
     malformed: list[Line] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What is remembered of a block, so that reading it again costs little."""
+
+    bytes: int
+    first_line: int
+    line_count: int
+    is_plain: bool
+
+    @classmethod
+    def of(cls, block: Block) -> "Cut":
+        return cls(block.used_bytes, block.first_line, block.line_count, block.record_lines is None)
 
 
 def read_blocks(
@@ -73,14 +92,26 @@ def read_blocks(
         if cut or is_last:
             whole_lines = rest + memoryview(chunk)[:cut]
             check_text(whole_lines, source_key, first_line)
-            block, used = _make_block(whole_lines, first_line, column_count, is_last=is_last)
+            block = _make_block(whole_lines, first_line, column_count, is_last=is_last)
             first_line += block.line_count
-            rest = whole_lines[used:]
+            rest = whole_lines[block.used_bytes :]
             if block.line_count:
                 yield block
         rest += chunk[cut:]
         if len(rest) > LONGEST_LINE_BYTES:
             raise RawFileError(source_key, f"line {first_line}", "the line does not end", "Is this CSV?")
+
+
+def read_again(stream: BufferedIOBase, cuts: Iterable[Cut], column_count: int) -> Iterator[Block]:
+    """The blocks of a stream that was read before."""
+    for cut in cuts:
+        data = stream.read(cut.bytes)
+        if data[-1:] not in (b"\n", b"\r"):
+            data += b"\n"
+        if cut.is_plain:
+            yield Block(data, cut.first_line, cut.line_count, len(data))
+        else:
+            yield split_records(data, cut.first_line, column_count, is_last=True)
 
 
 def check_text(data: bytes, source_key: str, first_line: int) -> None:
@@ -98,8 +129,8 @@ def check_text(data: bytes, source_key: str, first_line: int) -> None:
         raise RawFileError(source_key, f"line {line}", problem, "Export the file as UTF-8.") from error
 
 
-def split_records(data: bytes, first_line: int, column_count: int, *, is_last: bool) -> tuple[Block, int]:
-    """Read a block record by record; also returns how many bytes were used.
+def split_records(data: bytes, first_line: int, column_count: int, *, is_last: bool) -> Block:
+    """Read a block record by record.
 
     A line on which a quote opens that does not close in a well-formed record is malformed alone, and
     reading goes on with the next line. A record that may go on behind the block is left for the next one.
@@ -109,9 +140,8 @@ def split_records(data: bytes, first_line: int, column_count: int, *, is_last: b
     while position < len(data):
         if position >= careful_until:
             careful_until = _find_line_with_quote(data, position)
-            plain = data[position:careful_until]
-            if plain and not has_blank_lines(plain):
-                found.add_lines(plain)
+            if careful_until > position:
+                found.add_plain_lines(data[position:careful_until])
                 position = careful_until
                 continue
         longest = position + LONGEST_QUOTED_RECORD_BYTES
@@ -123,7 +153,7 @@ def split_records(data: bytes, first_line: int, column_count: int, *, is_last: b
             position = match.end()
         else:
             position = _skip_line(data, position, found)
-    return found.as_block(first_line), position
+    return found.as_block(first_line, position)
 
 
 @dataclass
@@ -135,12 +165,16 @@ class _Records:
     lines: list[npt.NDArray[np.int64]] = field(default_factory=list)
     malformed: list[Line] = field(default_factory=list)
 
-    def add_lines(self, text: bytes) -> None:
-        """Lines that are one record each."""
-        line_count = count_lines(text)
-        self.texts.append(text)
-        self.lines.append(np.arange(self.line, self.line + line_count))
-        self.line += line_count
+    def add_plain_lines(self, text: bytes) -> None:
+        """Lines without a quote: one record each, but for blank lines, which are none."""
+        signs = np.frombuffer(text, np.uint8)
+        ends = _find_line_ends(signs)
+        starts = np.concatenate([[0], ends[:-1]])
+        is_record = ~np.isin(signs[starts], _LINE_END_SIGNS)
+        is_whole = is_record.all()
+        self.texts.append(text if is_whole else signs[np.repeat(is_record, ends - starts)].tobytes())
+        self.lines.append(self.line + np.flatnonzero(is_record))
+        self.line += len(ends)
 
     def add_record(self, text: bytes) -> None:
         """One record, on one line or several; a blank line is none."""
@@ -153,9 +187,10 @@ class _Records:
         self.malformed.append(Line(self.line, text.decode().rstrip("\r\n")))
         self.line += 1
 
-    def as_block(self, first_line: int) -> Block:
+    def as_block(self, first_line: int, used_bytes: int) -> Block:
         lines = np.concatenate(self.lines) if self.lines else np.array([], np.int64)
-        return Block(b"".join(self.texts), first_line, self.line - first_line, lines, self.malformed)
+        line_count = self.line - first_line
+        return Block(b"".join(self.texts), first_line, line_count, used_bytes, lines, self.malformed)
 
 
 def _skip_line(data: bytes, position: int, found: _Records) -> int:
@@ -181,15 +216,22 @@ def count_lines(data: bytes) -> int:
     return line_feeds + lone_carriage_returns
 
 
+def _find_line_ends(signs: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    r"""The position behind each line end, where `\r\n` is one."""
+    is_end = np.isin(signs, _LINE_END_SIGNS)
+    is_end[:-1] &= (signs[:-1] != ord("\r")) | (signs[1:] != ord("\n"))
+    return np.flatnonzero(is_end) + 1
+
+
 def has_blank_lines(data: bytes) -> bool:
     """Whether a line holds nothing; never asked of most blocks, since it reads them three times."""
     return data[:1] in (b"\n", b"\r") or any(pair in data for pair in (b"\n\n", b"\n\r", b"\r\r"))
 
 
-def _make_block(data: bytes, first_line: int, column_count: int, *, is_last: bool) -> tuple[Block, int]:
+def _make_block(data: bytes, first_line: int, column_count: int, *, is_last: bool) -> Block:
     if _has_loose_quotes(data):
         return split_records(data, first_line, column_count, is_last=is_last)
-    return Block(data, first_line, count_lines(data)), len(data)
+    return Block(data, first_line, count_lines(data), len(data))
 
 
 def _has_loose_quotes(data: bytes) -> bool:
@@ -202,7 +244,7 @@ def _stand_on_loose_line(data: bytes) -> bool:
     """Looks at the lines that hold a quote, one by one."""
     end, quote = 0, data.find(b'"')
     while quote >= 0:
-        end = max(end, data.rfind(b"\n", 0, quote) + 1)
+        end = max(end, data.rfind(b"\n", end, quote) + 1)
         while end <= quote:
             match = _ONE_LINE.match(data, end)
             if match is None:

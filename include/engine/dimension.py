@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from include.contract import Dataset
-from include.engine.frames import to_array, to_column
-from include.engine.text_hash import hash_text
+from include.engine.frames import Flags, to_array, to_column, to_flags
+from include.engine.text_hash import has_exact_hash, hash_text
 
 Rows = npt.NDArray[np.int64]
 
@@ -28,6 +28,7 @@ class Dimension:
     def __init__(self, ids: pa.Array, columns: dict[str, pa.Array]) -> None:
         self._ids = ids
         self._hashes = pd.Index(hash_text(ids))
+        self._has_exact_hashes = bool(pc.all(has_exact_hash(ids)).as_py())
         self._columns = {name: values.dictionary_encode() for name, values in columns.items()}
 
     @classmethod
@@ -50,11 +51,15 @@ class Dimension:
             places: Rows = pc.fill_null(pc.index_in(wanted, self._ids), -1).to_numpy().astype(np.int64)
             return places
         rows: Rows = self._hashes.get_indexer(pd.Index(hash_text(wanted)))
-        found = self._ids.take(pa.array(rows, mask=rows < 0))
-        # Equal hashes may belong to different texts; a null equals nothing.
-        is_same = pc.fill_null(pc.equal(found, wanted), fill_value=False)
-        rows[~is_same.to_numpy(zero_copy_only=False)] = -1
+        rows[~self._are_same(rows, wanted)] = -1
         return rows
+
+    def _are_same(self, rows: Rows, wanted: pa.Array) -> Flags:
+        """Whether the text is the same where the hash is; a null equals nothing."""
+        if self._has_exact_hashes:
+            return to_flags(has_exact_hash(wanted))
+        found = self._ids.take(pa.array(rows, mask=rows < 0))
+        return to_flags(pc.equal(found, wanted))
 
     def look_up(self, rows: Rows) -> pd.DataFrame:
         """The columns for each row that `find` gave; null where it gave -1."""

@@ -6,8 +6,10 @@ hash, and those by their text. So the answer is exact, whatever the hashes do.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -18,17 +20,22 @@ from include.engine.text_hash import Hashes
 Flags = npt.NDArray[np.bool_]
 
 _LOW_BITS = np.uint64(2**20 - 1)
+#: Hashes are sorted in so many parts: each fits the cache, and threads share them.
+_PARTS = 16
+_PART_SHIFT = np.uint64(60)
+_NONE: Hashes = np.array([], np.uint64)
 
 
-def find_repeated(hashes: Iterable[Hashes]) -> Hashes:
+def find_repeated(pool: Executor, pieces: Sequence[Hashes]) -> Hashes:
     """The hashes that occur more than once, sorted."""
-    # A bytearray grows in place: the pieces and their concatenation are never in memory together.
-    memory = bytearray()
-    for piece in hashes:
-        memory += piece.data
-    everything = np.frombuffer(memory, np.uint64)
-    everything.sort()
-    return np.unique(everything[1:][everything[1:] == everything[:-1]])
+    return np.concatenate(list(pool.map(partial(_find_repeated_in_part, pieces), range(_PARTS))))
+
+
+def _find_repeated_in_part(pieces: Sequence[Hashes], part: int) -> Hashes:
+    """A part holds the hashes that begin with the same bits."""
+    own = np.concatenate([_NONE, *(piece[piece >> _PART_SHIFT == part] for piece in pieces)])
+    own.sort()
+    return np.unique(own[1:][own[1:] == own[:-1]])
 
 
 @dataclass
@@ -72,5 +79,6 @@ class RepeatFinder:
     def _find_candidates(self, hashes: Hashes) -> npt.NDArray[np.int64]:
         """The rows whose hash is among the repeated ones."""
         rows = np.flatnonzero(self._is_low_part[hashes & _LOW_BITS])
-        is_repeated: Flags = np.isin(hashes[rows], self.repeated)
+        places = np.searchsorted(self.repeated, hashes[rows])
+        is_repeated: Flags = self.repeated.take(places, mode="clip") == hashes[rows]
         return rows[is_repeated]

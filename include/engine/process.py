@@ -6,7 +6,7 @@ Reading, judging and writing overlap on a few threads; a handful of batches is i
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact
 from pathlib import Path
 
 import numpy as np
@@ -16,19 +16,29 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.contract import MALFORMED_ROW, duplicate_reason, reasons
-from include.engine.batches import Batch, parse_block, parse_key, read_file_blocks
-from include.engine.csv_blocks import Block
+from include.engine.batches import (
+    Batch,
+    hash_ids,
+    hashes_of_rows,
+    parse_block,
+    read_file_again,
+    read_file_blocks,
+)
+from include.engine.csv_blocks import Block, Cut
 from include.engine.duplicates import RepeatFinder, find_repeated
 from include.engine.frames import to_array, to_frame
 from include.engine.parallel import WORKERS, map_in_order
 from include.engine.parquet import TableWriter
 from include.engine.raw_file import Header, RawSource, read_header
-from include.engine.text_hash import Hashes, hash_text
+from include.engine.text_hash import Hashes
 from include.errors import RawFileError, RowsLostError
 from include.manifest import RowCounts
 from include.tables import published_schema, quarantine_schema
 
 Flags = npt.NDArray[np.bool_]
+
+#: The default context of decimals rounds to 28 digits.
+_EXACT = Context(prec=76, traps=[Inexact])
 
 
 @dataclass(frozen=True)
@@ -47,6 +57,7 @@ class FileReport:
     rows: RowCounts
     reasons: dict[str, int]
     sums: dict[str, Decimal]
+    missing: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -75,11 +86,13 @@ def process_file(
     out_dir: Path,
     batch_bytes: int,
     summed: tuple[str, ...] = (),
+    missing: tuple[str, ...] = (),
 ) -> FileReport:
     """Write `{dataset}.parquet` and `quarantine/{dataset}.parquet` into `out_dir`, in file order.
 
     `judge` sees the rows of one batch, exact duplicates included, and must not look beyond them.
-    `summed` names the published columns whose exact sums are reported.
+    `summed` names the published columns whose exact sums are reported, `missing` those whose empty values
+    are counted.
 
     Raises
     ------
@@ -92,6 +105,7 @@ def process_file(
         rows=RowCounts(read=0, published=0, quarantined=0, duplicates=0),
         reasons=dict.fromkeys(reasons(dataset), 0),
         sums=dict.fromkeys(summed, Decimal(0)),
+        missing=dict.fromkeys(missing, 0),
     )
     with (
         ThreadPoolExecutor(WORKERS) as pool,
@@ -100,8 +114,9 @@ def process_file(
             out_dir / "quarantine" / f"{dataset.name}.parquet", quarantine_schema(dataset)
         ) as refused,
     ):
-        finder = RepeatFinder(find_repeated(_hash_keys(pool, source, header, batch_bytes)))
-        batches = _read_batches(pool, source, header, batch_bytes)
+        first_reading = list(_read_ids(pool, source, header, batch_bytes))
+        finder = RepeatFinder(find_repeated(pool, [hashes for _, hashes in first_reading]))
+        batches = _read_batches(pool, source, header, first_reading)
         compared = (
             ComparedBatch(batch, *finder.find(batch.rows, dataset.key, hashes)) for batch, hashes in batches
         )
@@ -114,23 +129,29 @@ def process_file(
     return report
 
 
-def _hash_keys(
+def _read_ids(
     pool: ThreadPoolExecutor, source: RawSource, header: Header, batch_bytes: int
-) -> Iterator[Hashes]:
-    blocks, key = read_file_blocks(source, header, batch_bytes), source.dataset.key
-    return map_in_order(pool, lambda block: hash_text(parse_key(block, header, key)), blocks)
+) -> Iterator[tuple[Cut, Hashes]]:
+    """For each block where it lies, and the hashes of its ids."""
+
+    def read(block: Block) -> tuple[Cut, Hashes]:
+        return Cut.of(block), hash_ids(block, header, source.dataset.key)
+
+    return map_in_order(pool, read, read_file_blocks(source, header, batch_bytes))
 
 
 def _read_batches(
-    pool: ThreadPoolExecutor, source: RawSource, header: Header, batch_bytes: int
+    pool: ThreadPoolExecutor, source: RawSource, header: Header, first_reading: list[tuple[Cut, Hashes]]
 ) -> Iterator[tuple[Batch, Hashes]]:
     """The batches, each with the hashes of its ids."""
 
-    def parse(block: Block) -> tuple[Batch, Hashes]:
+    def parse(block: Block, cut: Cut, hashes: Hashes) -> tuple[Batch, Hashes]:
         batch = parse_block(block, header, source.dataset.column_names)
-        return batch, hash_text(batch.rows[source.dataset.key])
+        return batch, hashes_of_rows(batch, cut, hashes, source.dataset.key)
 
-    return map_in_order(pool, parse, read_file_blocks(source, header, batch_bytes))
+    blocks = read_file_again(source, header, [cut for cut, _ in first_reading])
+    items = ((block, *known) for block, known in zip(blocks, first_reading, strict=True))
+    return map_in_order(pool, lambda item: parse(*item), items)
 
 
 def _split(compared: ComparedBatch, judge: Callable[[pd.DataFrame], Judged], source: RawSource) -> SplitBatch:
@@ -141,20 +162,20 @@ def _split(compared: ComparedBatch, judge: Callable[[pd.DataFrame], Judged], sou
     faults = {**judged.faults, duplicate_reason(dataset): compared.is_same_id}
     faults = {reason: flags & is_distinct for reason, flags in faults.items()}
     is_refused = np.logical_or.reduce(list(faults.values()))
-    rows = _to_table(judged.rows, published_schema(dataset))
     return SplitBatch(
-        published=rows.filter(pa.array(is_distinct & ~is_refused)),
+        published=_keep(judged.rows, is_distinct & ~is_refused, published_schema(dataset)),
         quarantined=_quarantine(batch, np.flatnonzero(is_refused), faults, source),
-        reasons={reason: int(flags.sum()) for reason, flags in faults.items()}
+        reasons={reason: int(np.count_nonzero(flags)) for reason, flags in faults.items()}
         | {MALFORMED_ROW: len(batch.malformed)},
         read=len(batch.rows) + len(batch.malformed),
-        duplicates=int(compared.is_same_row.sum()),
+        duplicates=int(np.count_nonzero(compared.is_same_row)),
     )
 
 
-def _to_table(rows: pd.DataFrame, schema: pa.Schema) -> pa.Table:
+def _keep(rows: pd.DataFrame, is_kept: Flags, schema: pa.Schema) -> pa.Table:
     """Looked-up text stays dictionary-encoded, which Parquet stores as plain text."""
-    arrays = [to_array(rows[name]) for name in schema.names]
+    # Column by column: filtering a table as a whole takes twice as long.
+    arrays = [to_array(rows[name]).filter(pa.array(is_kept)) for name in schema.names]
     return pa.Table.from_arrays(
         arrays,
         schema=pa.schema([field.with_type(array.type) for field, array in zip(schema, arrays, strict=True)]),
@@ -189,7 +210,15 @@ def _add(report: FileReport, split: SplitBatch) -> None:
     for reason, count in split.reasons.items():
         report.reasons[reason] += count
     for name in report.sums:
-        report.sums[name] += pc.sum(split.published[name]).as_py() or 0
+        report.sums[name] = _EXACT.add(report.sums[name], _sum_exactly(split.published[name]))
+    for name in report.missing:
+        report.missing[name] += split.published[name].null_count
+
+
+def _sum_exactly(amounts: pa.ChunkedArray) -> Decimal:
+    """In 256 bits: Arrow's sums in 128 bits wrap around without a word."""
+    total = pc.sum(amounts.cast(pa.decimal256(_EXACT.prec, amounts.type.scale))).as_py()
+    return total or Decimal(0)
 
 
 def _check_nothing_lost(rows: RowCounts, source: RawSource) -> None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedIOBase
 from pathlib import Path
+from typing import NoReturn
 
 from isal import igzip, igzip_lib
 
@@ -33,6 +34,11 @@ _FOREIGN_BEGINNINGS = {
     b"version https://git-lfs": "a Git LFS pointer, not the file it points to",
 }
 _LONGEST_HEADER_BYTES = 1024 * 1024
+#: Rows with ids of their own never compress so well; a file that inflates to more is a bomb, or a mistake.
+_LARGEST_GZIP_RATIO = 100
+#: A file that inflates to no more than this does no harm, whatever its ratio.
+_HARMLESS_BYTES = 256 * 1024 * 1024
+_BYTE_ORDER_MARK = "\ufeff"
 _FIRST_LINE = re.compile(rb"(?P<text>[^\r\n]*)(?:\r\n|\n|\r|\Z)")
 
 
@@ -62,41 +68,56 @@ def open_raw(source: RawSource) -> Iterator[BufferedIOBase]:
 
     Raises
     ------
-    RawFileError: the file is empty or not what its name says; or, on reading, its compression is broken.
+    RawFileError: the name says gzip, the content does not; or, on reading, the compression is broken, or it
+        inflates to absurdly much.
     """
-    _check_beginning(source)
     if not source.source_key.endswith(".gz"):
         with source.path.open("rb") as stream:
             yield stream
         return
+    _check_gzip(source)
     try:
         with igzip.open(source.path) as stream:  # type: ignore[no-untyped-call]  # it ships no types
-            yield stream
+            yield _BoundedStream(stream, source)
     except (EOFError, gzip.BadGzipFile, igzip_lib.IsalError) as error:  # type: ignore[misc]  # nor its errors
         raise RawFileError(
             source.source_key, "", f"the gzip data is broken ({error})", "Compress and deliver it again."
         ) from error
 
 
-def _check_beginning(source: RawSource) -> None:
+class _BoundedStream(BufferedIOBase):
+    """Inflated bytes, as long as there are not absurdly many of them."""
+
+    def __init__(self, stream: BufferedIOBase, source: RawSource) -> None:
+        self._stream, self._source = stream, source
+        self._bytes_left = max(_HARMLESS_BYTES, _LARGEST_GZIP_RATIO * source.path.stat().st_size)
+
+    def read(self, size: int | None = -1) -> bytes:
+        data = self._stream.read(size)
+        self._bytes_left -= len(data)
+        if self._bytes_left < 0:
+            raise RawFileError(
+                self._source.source_key,
+                "",
+                f"it inflates to more than {_LARGEST_GZIP_RATIO} times its size, which no orders do",
+                "Look at what it repeats; a good file can be delivered without compression.",
+            )
+        return data
+
+
+def _check_gzip(source: RawSource) -> None:
     with source.path.open("rb") as file:
-        beginning = file.read(32)
+        beginning = file.read(len(_GZIP))
     if not beginning:
-        raise RawFileError(source.source_key, "", "the file is empty (zero bytes)", "Deliver it again.")
-    if not source.source_key.endswith(".gz"):
-        _refuse_foreign(source, beginning)
-    elif not beginning.startswith(_GZIP):
+        _refuse_empty(source)
+    if beginning != _GZIP:
         raise RawFileError(
             source.source_key, "", "the name says gzip, the content does not", "Compress it or rename it."
         )
 
 
-def _refuse_foreign(source: RawSource, beginning: bytes) -> None:
-    for signature, what in _FOREIGN_BEGINNINGS.items():
-        if beginning.startswith(signature):
-            raise RawFileError(
-                source.source_key, "", f"this is {what}", "Deliver it as plain CSV text in UTF-8."
-            )
+def _refuse_empty(source: RawSource) -> NoReturn:
+    raise RawFileError(source.source_key, "", "the file is empty (zero bytes)", "Deliver it again.")
 
 
 def read_header(source: RawSource) -> Header:
@@ -107,30 +128,59 @@ def read_header(source: RawSource) -> Header:
     RawFileError: the file as a whole cannot be used: a required column is missing, for example.
     """
     with open_raw(source) as stream:
-        beginning = stream.read(_LONGEST_HEADER_BYTES)
+        beginning = stream.read(_LONGEST_HEADER_BYTES + 1)
+    _check_beginning(source, beginning)
     line = _FIRST_LINE.match(beginning)
-    if line is None:
+    if line is None or line.end() > _LONGEST_HEADER_BYTES:
         raise RawFileError(source.source_key, "line 1", "the header does not end", "Is this a CSV file?")
     check_text(line.group(), source.source_key, first_line=1)
-    text = line["text"].decode("utf-8-sig")
-    columns = tuple(next(csv.reader([text]), []))
-    _check_columns(source, columns, text)
+    text = line["text"].decode().lstrip(_BYTE_ORDER_MARK)
+    _check_delimiter(source, text)
+    columns = _split_names(source, text)
+    _check_columns(source, columns)
     return Header(columns, line.end())
 
 
-def _check_columns(source: RawSource, columns: tuple[str, ...], line: str) -> None:
+def _check_beginning(source: RawSource, beginning: bytes) -> None:
+    if not beginning:
+        _refuse_empty(source)
+    for signature, what in _FOREIGN_BEGINNINGS.items():
+        if beginning.startswith(signature):
+            raise RawFileError(
+                source.source_key, "", f"this is {what}", "Deliver it as plain CSV text in UTF-8."
+            )
+
+
+def _check_delimiter(source: RawSource, line: str) -> None:
+    names = {";": "semicolons", "\t": "tabs", "|": "pipes", ":": "colons"}
+    for sign, name in names.items():
+        columns = {column.strip('"') for column in line.split(sign)}
+        if sign in line and columns.issuperset(source.dataset.required_names):
+            raise RawFileError(
+                source.source_key, "line 1", f"the columns are separated by {name}", "Use commas."
+            )
+
+
+def _split_names(source: RawSource, line: str) -> tuple[str, ...]:
+    try:
+        return tuple(next(csv.reader([line], strict=True), []))
+    except csv.Error as error:
+        raise RawFileError(
+            source.source_key,
+            "line 1",
+            f"the header cannot be read ({error})",
+            "Write all column names on one line, and close every quote.",
+        ) from error
+
+
+def _check_columns(source: RawSource, columns: tuple[str, ...]) -> None:
     missing = [name for name in source.dataset.required_names if name not in columns]
     if missing:
-        delimiter = _other_delimiter(source.dataset, line)
-        if delimiter:
-            raise RawFileError(
-                source.source_key, "line 1", f"the columns are separated by {delimiter}", "Use commas."
-            )
         raise RawFileError(
             source.source_key,
             "line 1",
             f"required column{'s' if len(missing) > 1 else ''} missing: {', '.join(missing)}",
-            f"The header names: {', '.join(columns)[:300] or 'nothing'}.",
+            _describe_header(source.dataset, columns),
         )
     twice = [name for name, count in Counter(columns).items() if count > 1 and name]
     if twice:
@@ -139,9 +189,8 @@ def _check_columns(source: RawSource, columns: tuple[str, ...], line: str) -> No
         )
 
 
-def _other_delimiter(dataset: Dataset, line: str) -> str | None:
-    names = {";": "semicolons", "\t": "tabs", "|": "pipes", ":": "colons"}
-    for sign, name in names.items():
-        if set(dataset.required_names) <= set(next(csv.reader([line], delimiter=sign), [])):
-            return name
-    return None
+def _describe_header(dataset: Dataset, columns: tuple[str, ...]) -> str:
+    """What the header names; not shown where it may be a row of data, which may hold personal data."""
+    if {column.strip(' "').lower() for column in columns} & set(dataset.required_names):
+        return f"The header names: {', '.join(columns)[:300]}. Spaces and case count."
+    return "Line 1 names none of them: is it the header?"

@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from include.engine.text_words import WORD_BYTES, TextWords, Words
 
@@ -18,7 +19,11 @@ def hash_text(text: pa.Array) -> Hashes:
 
     A null hashes like an empty text. The finaliser is that of MurmurHash3, run over words of 8 bytes.
     """
-    words = TextWords.of(text)
+    return hash_words(TextWords.of(text))
+
+
+def hash_words(words: TextWords) -> Hashes:
+    """The hashes of text that is words already."""
     hashes = words.lengths.astype(np.uint64)
     for position in range(0, int(words.lengths.max(initial=0)), WORD_BYTES):
         remaining = words.lengths - position
@@ -26,6 +31,14 @@ def hash_text(text: pa.Array) -> Hashes:
         word = words.at(words.starts[active] + position) & _mask(remaining[active])
         hashes[active] = _mix(hashes[active] ^ word)
     return _mix(hashes)
+
+
+def has_exact_hash(text: pa.Array) -> pa.Array:
+    """Which values share their hash with no other of them; null for a null.
+
+    Text that fits one word is mixed one to one; the zeros behind it are no text, since raw files hold none.
+    """
+    return pc.and_(pc.greater(pc.binary_length(text), 0), pc.less_equal(pc.binary_length(text), WORD_BYTES))
 
 
 def _mask(byte_counts: npt.NDArray[np.int64]) -> Words:

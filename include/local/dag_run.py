@@ -11,11 +11,14 @@ from include.local.api import AirflowApi
 from include.local.errors import StackError
 from include.local.progress import Board, TaskProgress, order_tasks, read_progress
 from include.local.stack import Stack
+from include.local.state import ADMIN
 
 DAG_ID = "ecommerce_etl"
 CORRECTIONS_DAG_ID = "ecommerce_corrections"
 #: Marks the runs that `make run` started.
 RUN_PREFIX = "local__"
+#: The loggers of what reports a failure.
+_REPORTERS = ("include.notify", "include.tasks", "include.metrics")
 _POLL_SECONDS = 0.5
 _PARSE_SECONDS = 120
 
@@ -84,9 +87,17 @@ def _watch_run(stack: Stack, run_id: str, console: Console) -> list[TaskProgress
             for task in board.show(tasks):
                 if task.state == "up_for_retry":
                     console.print(f"{task.task_id} is tried again later: {read_fault(stack, run_id, task)}")
+                if task.state == "awaiting_input":
+                    console.print(f"{task.task_id} waits for a person: {describe_form(stack, run_id, task)}")
             if has_ended:
                 return tasks
             time.sleep(_POLL_SECONDS)
+
+
+def describe_form(stack: Stack, run_id: str, task: TaskProgress) -> str:
+    """Where a person decides, and how to log in there."""
+    form = f"{stack.url}/dags/{DAG_ID}/runs/{run_id}/tasks/{task.task_id}/required_actions"
+    return f"{form} (log in as {ADMIN} / {stack.password})"
 
 
 def find_failed(tasks: list[TaskProgress]) -> TaskProgress | None:
@@ -104,8 +115,11 @@ def read_fault(stack: Stack, run_id: str, task: TaskProgress) -> str:
 def find_fault(event: dict[str, Any]) -> str:
     """The message of the error that a log event carries; empty when it carries none.
 
+    What tells people of a fault, and what goes wrong with that, comes after the fault itself and is none.
     What the pipeline raises on purpose speaks for itself; any other error needs its type to be understood.
     """
+    if event.get("logger") in _REPORTERS:
+        return ""
     if event.get("error_detail"):
         raised = event["error_detail"][0]
         kind = "" if raised["exc_type"] == "AirflowFailException" else f"{raised['exc_type']}: "

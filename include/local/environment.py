@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from include.config import LOG_LEVELS
 from include.local.ports import LOOPBACK
 from include.local.state import ADMIN, PROJECT, Secrets, State
 
@@ -34,7 +35,7 @@ def airflow_environment(
     return (
         clean_environment()
         | {"AIRFLOW_HOME": str(state.airflow_home), "GX_ANALYTICS_ENABLED": "false"}
-        | _sections(
+        | make_variables(
             core={
                 "dags_folder": dags_dir,
                 "plugins_folder": PROJECT / "plugins",
@@ -51,7 +52,7 @@ def airflow_environment(
             # SQLite has one writer at a time; on a busy machine others may need more than the five seconds
             # that are the default.
             database={"sql_alchemy_conn": f"sqlite:///{state.airflow_home / 'airflow.db'}?timeout=15"},
-            logging={"base_log_folder": state.airflow_home / "logs"},
+            logging={"base_log_folder": state.airflow_home / "logs", "namespace_levels": LOG_LEVELS},
             api={"host": LOOPBACK, "port": ui_port, "base_url": url, "secret_key": secrets.api_secret_key},
             api_auth={"jwt_secret": secrets.jwt_secret},
             scheduler={
@@ -59,6 +60,7 @@ def airflow_environment(
                 "scheduler_idle_sleep_time": 1.0 if is_scheduled else 0.3,
                 "use_job_schedule": is_scheduled,
             },
+            aws={"session_factory": "include.local.aws_data.SharedDataSessionFactory"},
             dag_processor={"refresh_interval": 30, "parsing_processes": 1},
             # On two busy cores an answer may take longer than the five seconds that are the default.
             workers={"execution_api_timeout": 30},
@@ -66,7 +68,7 @@ def airflow_environment(
     )
 
 
-def _sections(**sections: dict[str, object]) -> dict[str, str]:
+def make_variables(**sections: dict[str, object]) -> dict[str, str]:
     """Settings of airflow.cfg in the form of environment variables."""
     return {
         f"AIRFLOW__{section}__{option}".upper(): str(value)

@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from include.local.cluster import Cluster, cluster_environment
 from include.local.environment import airflow_environment
 from include.local.processes import SUPERVISOR_MODULE
 from include.local.state import REASON_PREFIX, State, read_secrets
@@ -21,21 +23,31 @@ class Ports:
 
 
 def launch_supervisor(
-    state: State, *, ports: Ports, dags_dir: Path, is_owned: bool, is_scheduled: bool
+    state: State,
+    *,
+    ports: Ports,
+    dags_dir: Path,
+    is_owned: bool,
+    is_scheduled: bool,
+    cluster: Cluster | None,
+    settings: Mapping[str, str],
 ) -> "subprocess.Popen[bytes]":
     """Start a supervisor in a session of its own; an owned one ends when this process does."""
+    secrets = read_secrets(state)
     environment = airflow_environment(
         state,
-        read_secrets(state),
+        secrets,
         ui_port=ports.ui,
         task_port=ports.tasks,
         dags_dir=dags_dir,
         is_scheduled=is_scheduled,
     )
+    if cluster:
+        environment |= cluster_environment(cluster, secrets)
     with (state.logs / "supervisor.log").open("wb") as log:
         return subprocess.Popen(  # noqa: S603 - the command is ours
-            _make_command(state, ports, is_owned=is_owned),
-            env=environment,
+            _make_command(state, ports, cluster, is_owned=is_owned),
+            env=environment | dict(settings),
             cwd=state.airflow_home,
             stdin=subprocess.PIPE if is_owned else subprocess.DEVNULL,
             stdout=log,
@@ -52,8 +64,9 @@ def find_reason(state: State) -> str:
     return said[-1] if said else ""
 
 
-def _make_command(state: State, ports: Ports, *, is_owned: bool) -> list[str]:
+def _make_command(state: State, ports: Ports, cluster: Cluster | None, *, is_owned: bool) -> list[str]:
     options = {"--ui-port": ports.ui, "--s3-port": ports.s3, "--task-port": ports.tasks}
     owner = {"--owner": os.getpid()} if is_owned else {}
     numbers = [text for option, number in (options | owner).items() for text in (option, str(number))]
-    return [sys.executable, "-m", SUPERVISOR_MODULE, "--state", str(state.root), *numbers]
+    workers = ["--cluster", cluster.write()] if cluster else []
+    return [sys.executable, "-m", SUPERVISOR_MODULE, "--state", str(state.root), *numbers, *workers]

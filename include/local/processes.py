@@ -2,13 +2,14 @@
 
 The supervisor leads a session of its own. Its command line names the state folder, so it is known without
 doubt, while a process id that was written down may belong to somebody else since. What it started stays in
-its session and works in the Airflow home, which tells orphans of a killed supervisor from strangers;
+its session and works in the state folder, which tells orphans of a killed supervisor from strangers;
 process titles do not, since Airflow rewrites them.
 """
 
 import os
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
@@ -95,6 +96,6 @@ def _is_alive(process: psutil.Process) -> bool:
 
 def _works_in(process: psutil.Process, state: State) -> bool:
     try:
-        return process.cwd() == str(state.airflow_home)
+        return Path(process.cwd()).is_relative_to(state.root)
     except psutil.Error:
         return False

@@ -11,7 +11,13 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-_STYLES = {"success": "green", "failed": "red", "upstream_failed": "yellow", "running": "cyan"}
+_STYLES = {
+    "success": "green",
+    "failed": "red",
+    "upstream_failed": "yellow",
+    "running": "cyan",
+    "awaiting_input": "yellow",
+}
 #: What Airflow calls a task that has not come up yet.
 _WAITING = "waiting"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from include.local.cluster import read_workers
 from include.local.dag_run import end_cut_off_runs, wait_for_dag
 from include.local.errors import LocalError
 from include.local.ports import read_port
@@ -42,6 +43,10 @@ def use_stack(teller: Teller, *, is_owned: bool) -> Iterator[Stack]:
     record = stack.find_running()
     if record and record.owner_pid:
         raise LocalError(f"A `make run` is under way here (pid {record.owner_pid}); wait until it ends.")
+    if record and stack.workers not in {0, record.workers}:
+        raise LocalError(
+            "A stack with another executor, or with more or fewer workers, runs here; `make down` stops it."
+        )
     with explained_refusals():
         if record:
             stack.join(record)
@@ -60,12 +65,16 @@ def use_stack(teller: Teller, *, is_owned: bool) -> Iterator[Stack]:
 
 
 def make_stack(*, is_owned: bool) -> Stack:
-    """A stack on the ports that UI_PORT and S3_PORT name; one that stays has the schedule on."""
+    """A stack on the ports that UI_PORT and S3_PORT name, with the executor that EXECUTOR names.
+
+    One that stays has the schedule on.
+    """
     return Stack(
         ui_port=read_port("UI_PORT", DEFAULT_UI_PORT),
         s3_port=read_port("S3_PORT", DEFAULT_S3_PORT),
         is_owned=is_owned,
         is_scheduled=not is_owned,
+        workers=read_workers(),
     )
 
 

@@ -2,7 +2,7 @@
 
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +12,7 @@ import httpx
 
 from include.keys import Layout
 from include.local.api import ANSWER_SECONDS, AirflowApi
+from include.local.cluster import plan_cluster
 from include.local.errors import LocalError, StackError
 from include.local.launch import Ports, find_reason, launch_supervisor
 from include.local.ports import LOOPBACK, find_free_ports, require_free_port
@@ -47,6 +48,9 @@ class Stack:
     ----------
     is_owned: the stack ends with this process, however that ends; otherwise it stays until it is stopped.
     is_scheduled: the scheduler starts the daily runs by itself.
+    workers: so many Celery workers, with PostgreSQL and Redis; none means LocalExecutor and SQLite.
+    worker_slots: how many tasks a worker runs at once.
+    airflow_settings: more settings of Airflow, as environment variables.
     """
 
     def __init__(
@@ -58,6 +62,9 @@ class Stack:
         dags_dir: Path = PROJECT / "dags",
         is_owned: bool = True,
         is_scheduled: bool = False,
+        workers: int = 0,
+        worker_slots: int = 2,
+        airflow_settings: Mapping[str, str] | None = None,
     ) -> None:
         self.state = State(state_dir.resolve())
         self.ui_port = ui_port
@@ -65,6 +72,9 @@ class Stack:
         self._dags_dir = dags_dir
         self._is_owned = is_owned
         self._is_scheduled = is_scheduled
+        self.workers = workers
+        self._worker_slots = worker_slots
+        self._airflow_settings = airflow_settings or {}
         self._supervisor: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -132,7 +142,7 @@ class Stack:
 
     def join(self, record: Record) -> None:
         """Use a stack that somebody else started."""
-        self.ui_port, self.s3_port = record.ui_port, record.s3_port
+        self.ui_port, self.s3_port, self.workers = record.ui_port, record.s3_port, record.workers
 
     def start(self) -> None:
         """Start the stack; it is not ready yet when this returns.
@@ -149,6 +159,7 @@ class Stack:
         self.stop()
         require_free_port(self.ui_port, "UI_PORT")
         require_free_port(self.s3_port, "S3_PORT")
+        cluster = plan_cluster(self.workers, self._worker_slots) if self.workers else None
         self.state.create()
         self.state.keep_logs()
         self._supervisor = launch_supervisor(
@@ -157,6 +168,8 @@ class Stack:
             dags_dir=self._dags_dir,
             is_owned=self._is_owned,
             is_scheduled=self._is_scheduled,
+            cluster=cluster,
+            settings=self._airflow_settings,
         )
 
     def stop(self) -> int:

@@ -30,6 +30,19 @@ class State:
         return self.root / "airflow"
 
     @property
+    def database(self) -> Path:
+        """PostgreSQL's cluster; only a stack with CeleryExecutor has one, as the next two."""
+        return self.root / "database"
+
+    @property
+    def broker(self) -> Path:
+        return self.root / "broker"
+
+    def worker(self, number: int) -> Path:
+        """What one worker keeps: its temporary files and the logs of its tasks."""
+        return self.root / "workers" / str(number)
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 
@@ -71,6 +84,7 @@ class Record:
     task_port: the door through which tasks talk to Airflow.
     owner_pid: the `make run` that it belongs to and ends with; None for `make up`.
     started_at: seconds since the epoch.
+    workers: how many Celery workers there are; none with LocalExecutor.
     """
 
     pid: int
@@ -80,6 +94,7 @@ class Record:
     store_ports: dict[str, int]
     owner_pid: int | None
     started_at: float
+    workers: int = 0
 
 
 def read_record(state: State) -> Record | None:
@@ -113,24 +128,31 @@ class Secrets:
     fernet_key: str
     jwt_secret: str
     api_secret_key: str
+    database_password: str
+    broker_password: str
 
 
 def read_secrets(state: State) -> Secrets:
-    """The secrets of this machine; the first call makes them."""
+    """The secrets of this machine; the first call makes them, a later one those that an older file lacks."""
     path = state.airflow_home / "secrets.json"
-    if not path.exists():
-        write_private(path, json.dumps(asdict(_make_secrets())))
-    made = Secrets(**json.loads(path.read_text()))
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    made = Secrets(**(asdict(make_secrets()) | kept))
+    if asdict(made) != kept:
+        write_private(path, json.dumps(asdict(made)))
     write_private(state.passwords, json.dumps({ADMIN: made.admin_password}))
     return made
 
 
-def _make_secrets() -> Secrets:
+def make_secrets() -> Secrets:
+    """New random secrets."""
     return Secrets(
         admin_password=secrets.token_urlsafe(12),
         fernet_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         jwt_secret=secrets.token_hex(32),
         api_secret_key=secrets.token_hex(32),
+        # They go into addresses and statements as they are.
+        database_password=secrets.token_hex(16),
+        broker_password=secrets.token_hex(16),
     )
 
 

@@ -16,7 +16,9 @@ def print_published(console: Console, layout: Layout, manifest: Mapping[str, Any
     day = manifest["day"]
     console.print(_render_rows(manifest))
     _print_line(console, "total price", manifest["total_price"])
-    _print_line(console, "gate", f"open: {_describe_quality(manifest['quality'])}")
+    opened = "opened by approval" if manifest["approval"] else "open"
+    _print_line(console, "gate", f"{opened}: {_describe_quality(manifest['quality'])}")
+    _print_findings(console, manifest)
     for name, output in manifest["outputs"].items():
         _print_line(console, name, output["key"])
     _print_line(console, "manifest", keys.manifest(layout, day))
@@ -31,8 +33,19 @@ def print_refused(console: Console, gate: Mapping[str, Any], folder: Path) -> No
     _print_line(console, "gate", f"closed: {_describe_quality(gate['quality'])}")
     for fault in gate["faults"]:
         _print_line(console, "", fault)
+    _print_findings(console, gate)
     _print_line(console, "data docs", gate["quality"]["docs_key"])
     _print_folder(console, folder)
+
+
+def _print_findings(console: Console, record: Mapping[str, Any]) -> None:
+    """The warnings, and what somebody decided about a closed gate."""
+    for warning in record["quality"]["warnings"]:
+        _print_line(console, "warning", warning)
+    if approval := record["approval"]:
+        answer = "approved" if approval["approved"] else "not approved"
+        by = approval["by"] or "nobody, in time"
+        _print_line(console, answer, f"at {approval['at']} by {by}: {approval['reason']}")
 
 
 def _print_folder(console: Console, folder: Path) -> None:
@@ -58,8 +71,9 @@ def describe_reasons(reasons: Mapping[str, int]) -> str:
 
 
 def _describe_quality(quality: Mapping[str, Any]) -> str:
-    failed = len(quality["failed"])
-    return f"{quality['expectations'] - failed} of {quality['expectations']} expectations are met"
+    unmet = sum(len(quality[kind]) for kind in ("failed", "warnings", "skipped"))
+    skipped = f", {len(quality['skipped'])} had nothing to compare with" if quality["skipped"] else ""
+    return f"{quality['expectations'] - unmet} of {quality['expectations']} expectations are met{skipped}"
 
 
 def _print_line(console: Console, name: str, text: str) -> None:

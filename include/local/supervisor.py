@@ -10,29 +10,35 @@ time, and five commands would pay it five times.
 
 import argparse
 import importlib
+import inspect
 import logging
 import os
 import select
 import signal
 import sys
+import tempfile
 import time
 import traceback
 import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 
 from include.errors import PipelineError
+from include.local.cluster import WORKER_PREFIX, Cluster, worker_commands
 from include.local.errors import StackError
 from include.local.ports import LOOPBACK
 from include.local.processes import stop_session
+from include.local.servers import start_broker, start_database
 from include.local.settings_file import read_settings
-from include.local.state import REASON_PREFIX, Record, State, write_record
+from include.local.state import REASON_PREFIX, Record, State, read_secrets, write_record
 from include.local.store import choose_ports, remove_sockets, start_store
 
 _CHECK_SECONDS = 0.2
 _MIGRATION = "db-migrate"
 _SCHEDULER = "scheduler"
-_SHARED_LIBRARIES = (
+#: What the tasks use; the workers of compose.yaml import the same.
+SHARED_LIBRARIES = (
     "airflow.providers.amazon.aws.sensors.s3",
     "pandas",
     "pyarrow.parquet",
@@ -46,9 +52,10 @@ _STOP_SECONDS = 4.0
 class Supervisor:
     """One stack: its children, and whether it shall end."""
 
-    def __init__(self, state: State, record: Record) -> None:
+    def __init__(self, state: State, record: Record, cluster: Cluster | None) -> None:
         self._state = state
         self._record = record
+        self._cluster = cluster
         self._children: dict[int, str] = {}
         self._is_told_to_end = False
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -64,29 +71,49 @@ class Supervisor:
         login = read_settings().store
         self._store = start_store(self._state, login, self._record.s3_port, self._record.store_ports)
         self._children[self._store.pid] = "store"
-        self._start_airflow(_MIGRATION, ["db", "migrate"])
+        if self._cluster:
+            self._start_servers(self._cluster)
+        self._fork(_MIGRATION, ["airflow", "db", "migrate"])
         while not self._shall_end():
             if self._check_children() == _MIGRATION:
                 self._start_components()
             time.sleep(_CHECK_SECONDS)
 
+    def _start_servers(self, cluster: Cluster) -> None:
+        secrets = read_secrets(self._state)
+        self._servers = {
+            "database": start_database(self._state, secrets.database_password, cluster.database_port),
+            "broker": start_broker(self._state, secrets.broker_password, cluster.broker_port),
+        }
+        self._children |= {server.pid: name for name, server in self._servers.items()}
+
     def _start_components(self) -> None:
         for name, arguments in airflow_components(self._record).items():
             if name == _SCHEDULER:
                 import_shared_libraries()
-            self._start_airflow(name, arguments)
+            self._fork(name, ["airflow", *arguments])
+        if self._cluster:
+            for name, (words, environment) in worker_commands(self._state, self._cluster).items():
+                self._fork(name, words, environment)
 
-    def _start_airflow(self, name: str, arguments: list[str]) -> None:
-        self._children[fork_airflow(arguments, self._state.logs / f"{name}.log")] = name
+    def _fork(self, name: str, words: list[str], environment: Mapping[str, str] | None = None) -> None:
+        log = self._state.logs / f"{name}.log"
+        self._children[fork_command(words, log, environment or {})] = name
 
     def _check_children(self) -> str | None:
-        """The name of a child that ended well, which only the migration may; None while all run."""
+        """The name of a child that has ended and may: the migration, or a worker beside others."""
         pid, status = os.waitpid(-1, os.WNOHANG)
         name = self._children.pop(pid, None)
+        if name and name.startswith(WORKER_PREFIX) and self._has_worker():
+            print(f"The {name} ended with {describe_exit(status)}; the others go on.", flush=True)
+            return name
         if name and (status or name != _MIGRATION) and not self._shall_end():
             log = self._state.logs / f"{name}.log"
             raise StackError(f"The {name} ended by itself with {describe_exit(status)}. Its log: {log}")
         return name
+
+    def _has_worker(self) -> bool:
+        return any(name.startswith(WORKER_PREFIX) for name in self._children.values())
 
     def _take_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._is_told_to_end = True
@@ -108,10 +135,11 @@ def main() -> int:
         store_ports=choose_ports(state),
         owner_pid=options.owner,
         started_at=time.time(),
+        workers=options.cluster.workers if options.cluster else 0,
     )
     write_record(state, record)
     try:
-        Supervisor(state, record).run()
+        Supervisor(state, record, options.cluster).run()
     except PipelineError as error:
         print(f"{REASON_PREFIX}{error}", file=sys.stderr, flush=True)
         return 1
@@ -129,6 +157,7 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument("--s3-port", type=int, required=True)
     parser.add_argument("--task-port", type=int, required=True)
     parser.add_argument("--owner", type=int)
+    parser.add_argument("--cluster", type=Cluster.read)
     return parser.parse_args()
 
 
@@ -159,14 +188,18 @@ def import_shared_libraries() -> None:
     """
     # It logs every step of its import.
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
-    for name in _SHARED_LIBRARIES:
+    for name in SHARED_LIBRARIES:
         importlib.import_module(name)
+    from include.local.aws_data import load_s3_description
+
+    load_s3_description()
+    # Airflow tells AWS which code asks. To find that out, Python looks up the files of all modules, once.
+    inspect.stack()
 
 
-def fork_airflow(arguments: list[str], log: Path) -> int:
-    """Run an `airflow` command in a child process. Returns its process id."""
-    from airflow.__main__ import main as run_airflow
-
+def fork_command(words: list[str], log: Path, environment: Mapping[str, str]) -> int:
+    """Run a command of Airflow or uvicorn in a child process. Returns its process id."""
+    run = find_program(words[0])
     sys.stdout.flush()
     sys.stderr.flush()
     with warnings.catch_warnings():
@@ -177,8 +210,8 @@ def fork_airflow(arguments: list[str], log: Path) -> int:
         return pid
     code = 1
     try:
-        _become_command(arguments, log)
-        run_airflow()  # type: ignore[no-untyped-call]  # Airflow's entry point has no types
+        _become_command(words, log, environment)
+        run()
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -189,11 +222,21 @@ def fork_airflow(arguments: list[str], log: Path) -> int:
     os._exit(code)
 
 
-def _become_command(arguments: list[str], log: Path) -> None:
-    """Take on what a fresh process of the command would have: arguments, streams and default signals."""
+def find_program(name: str) -> Callable[[], object]:
+    """The entry point of a program that reads its arguments from the command line."""
+    module = importlib.import_module({"airflow": "airflow.__main__", "uvicorn": "uvicorn.main"}[name])
+    entry: Callable[[], object] = module.main
+    return entry
+
+
+def _become_command(words: list[str], log: Path, environment: Mapping[str, str]) -> None:
+    """Take on what a fresh process of the command would have: words, variables, streams, default signals."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.argv = ["airflow", *arguments]
+    sys.argv = words
+    os.environ.update(environment)
+    # It is remembered once it was asked for.
+    tempfile.tempdir = None
     with Path(os.devnull).open("rb") as nothing, log.open("wb") as file:
         os.dup2(nothing.fileno(), 0)
         os.dup2(file.fileno(), 1)

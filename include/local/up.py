@@ -34,7 +34,8 @@ def show() -> None:
         return
     stack.join(record)
     health = "is ready" if stack.api.is_healthy() else "is not ready (yet)"
-    print(f"The stack runs and {health}: Airflow on {stack.url}, S3 on {stack.endpoint_url}.")
+    workers = f" with {stack.workers} Celery workers" if stack.workers else ""
+    print(f"The stack runs{workers} and {health}: Airflow on {stack.url}, S3 on {stack.endpoint_url}.")
 
 
 def _open_schedule(stack: Stack, teller: Teller) -> None:

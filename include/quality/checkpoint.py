@@ -3,9 +3,9 @@
 Importing this module imports Great Expectations, which costs seconds: import it inside functions.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -21,8 +21,10 @@ from great_expectations.data_context.types.base import (
 from great_expectations.datasource.fluent import SQLDatasource
 from sqlalchemy.dialects import registry
 
+from include.history import Comparison
 from include.quality.expectations import PUBLISHED_ROWS, TABLE_NAME, build_suite
-from include.quality.findings import describe_failures, hide_errors
+from include.quality.findings import Outcome, describe_outcomes, hide_errors
+from include.scratch import scratch_folder
 
 registry.register("duckdb", "include.quality.duckdb_dialect", "DuckDBDialect")
 
@@ -41,35 +43,55 @@ RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": 0}
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """What a checkpoint found. `failed` names each failed expectation in one line."""
+    """What a checkpoint found, each list with one line for an expectation; warnings leave it a success."""
 
     success: bool
     failed: list[str]
+    warnings: list[str]
+    skipped: list[str]
     suite: gx.ExpectationSuite
     result: ExpectationSuiteValidationResult
 
 
-def run_checkpoint(orders: Path, expected_rows: int, run_name: str) -> Checked:
-    """Hold the published orders in a Parquet file to the suite."""
-    with TemporaryDirectory(prefix="checkpoint-") as folder:
+def run_checkpoint(
+    orders: Path,
+    expected_rows: int,
+    run_name: str,
+    comparisons: Sequence[Comparison] = (),
+    warn_only: str = "",
+) -> Checked:
+    """Hold the published orders in a Parquet file to the suite, and the day to its comparisons.
+
+    Raises
+    ------
+    SettingError: `warn_only` names something that no expectation is called.
+    """
+    suite = build_suite(comparisons, warn_only)
+    with scratch_folder("checkpoint") as folder:
         context = gx.get_context(mode="ephemeral", project_config=CONTEXT)
-        checkpoint = build_checkpoint(context, open_table(context, orders, Path(folder)))
+        checkpoint = build_checkpoint(context, suite, open_table(context, orders, folder))
         outcome = checkpoint.run(
             expectation_parameters={PUBLISHED_ROWS: expected_rows}, run_id=RunIdentifier(run_name=run_name)
         )
     (result,) = outcome.run_results.values()
     hide_errors(result)
-    (definition,) = checkpoint.validation_definitions
+    failed = describe_outcomes(result, Outcome.FAILED)
+    # Great Expectations counts what only warns among the failures.
+    result.success = not failed
     return Checked(
-        success=bool(result.success),
-        failed=describe_failures(result),
-        suite=definition.suite,
+        success=not failed,
+        failed=failed,
+        warnings=describe_outcomes(result, Outcome.WARNING),
+        skipped=describe_outcomes(result, Outcome.SKIPPED),
+        suite=suite,
         result=result,
     )
 
 
-def build_checkpoint(context: EphemeralDataContext, batch: BatchDefinition[Any]) -> gx.Checkpoint:
-    suite = context.suites.add(build_suite())
+def build_checkpoint(
+    context: EphemeralDataContext, suite: gx.ExpectationSuite, batch: BatchDefinition[Any]
+) -> gx.Checkpoint:
+    context.suites.add(suite)
     definition = context.validation_definitions.add(
         gx.ValidationDefinition(name=suite.name, data=batch, suite=suite)
     )

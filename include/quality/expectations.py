@@ -1,10 +1,10 @@
-"""The expectation suite of the published orders, derived from the contract.
+"""The expectation suite of the published orders, derived from the contract and from earlier days.
 
 Importing this module imports Great Expectations, which costs seconds: import it inside functions.
 The formulas stand here a second time on purpose, as SQL: the checkpoint does not trust the transform.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import duckdb
@@ -12,7 +12,8 @@ import great_expectations.expectations as gxe
 import sqlalchemy as sa
 from great_expectations import ExpectationSuite
 from great_expectations.execution_engine import SqlAlchemyExecutionEngine
-from great_expectations.expectations.expectation import Expectation
+from great_expectations.expectations.expectation import BatchExpectation, Expectation
+from great_expectations.expectations.metadata_types import FailureSeverity
 from great_expectations.expectations.metrics.map_metric_provider import (
     ColumnMapMetricProvider,
     column_condition_partial,
@@ -22,6 +23,8 @@ from great_expectations.expectations.metrics.table_metric_provider import TableM
 from typing_extensions import override
 
 from include.contract import ORDERS, published_orders
+from include.history import Comparison, show_figure
+from include.quality.severity import name_expectation, read_names, require_known
 from include.tables import published_schema
 
 SUITE_NAME = "published_orders"
@@ -38,12 +41,34 @@ FORMULAS = {
 }
 
 
-def build_suite() -> ExpectationSuite:
-    """The suite is the same for every run; what differs between runs is its parameter."""
-    return ExpectationSuite(
-        name=SUITE_NAME,
-        expectations=[*expect_table(), *expect_types(), *expect_values(), *expect_formulas()],
-    )
+def build_suite(comparisons: Sequence[Comparison] = (), warn_only: str = "") -> ExpectationSuite:
+    """The suite of one run: its comparisons with earlier days, and the severity that the setting gives.
+
+    Raises
+    ------
+    SettingError: `warn_only` names something that no expectation is called.
+    """
+    expectations = [
+        *expect_table(),
+        *expect_types(),
+        *expect_values(),
+        *expect_formulas(),
+        *expect_usual(comparisons),
+    ]
+    set_severities(expectations, warn_only)
+    return ExpectationSuite(name=SUITE_NAME, expectations=expectations)
+
+
+def set_severities(expectations: Sequence[Expectation], warn_only: str) -> None:
+    """Expectations that the setting names only warn; all others close the gate."""
+    wanted, known = read_names(warn_only), set()
+    for expectation in expectations:
+        config = expectation.configuration
+        names = {config.type, name_expectation(config)}
+        known |= names
+        if names & wanted:
+            expectation.severity = FailureSeverity.WARNING
+    require_known(wanted, known)
 
 
 def expect_table() -> Iterator[Expectation]:
@@ -79,6 +104,17 @@ def expect_formulas() -> Iterator[Expectation]:
             column=column,
             unexpected_rows_query=f"SELECT * FROM {{batch}} WHERE {column} IS DISTINCT FROM {formula}",  # noqa: S608 - constants of this module
             description=f"values must equal {formula}.",
+        )
+
+
+def expect_usual(comparisons: Sequence[Comparison]) -> Iterator[Expectation]:
+    for comparison in comparisons:
+        yield ExpectMeasureToBeUsual(
+            measure=comparison.measure,
+            found=comparison.found,
+            lowest=comparison.lowest,
+            highest=comparison.highest,
+            description=f"{comparison.measure}: {comparison.told}.",
         )
 
 
@@ -132,6 +168,24 @@ class ExpectColumnValuesToEqualFormula(gxe.UnexpectedRowsExpectation):
         count, rows = (metrics[name] for name in self.metric_dependencies)
         found = {"unexpected_count": count, "element_count": rows, "unexpected_percent": percent(count, rows)}
         return {"success": count == 0, "result": found}
+
+
+class ExpectMeasureToBeUsual(BatchExpectation):
+    """One figure of the day is what earlier days make usual; without a range it is skipped."""
+
+    measure: str
+    found: float | None
+    lowest: float | None
+    highest: float | None
+
+    @override
+    def _validate(
+        self, metrics: dict[str, Any], runtime_configuration: Any = None, execution_engine: Any = None
+    ) -> dict[str, Any]:
+        result = {"observed_value": "--" if self.found is None else show_figure(self.measure, self.found)}
+        if self.found is None or self.lowest is None or self.highest is None:
+            return {"success": True, "result": {**result, "skipped": True}}
+        return {"success": self.lowest <= self.found <= self.highest, "result": result}
 
 
 def percent(count: int, rows: int) -> float:

@@ -1,6 +1,9 @@
 """What a checkpoint found, in plain words, and free of values of rows."""
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, cast
+
+from include.quality.severity import is_warn_only, name_expectation
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationSuiteValidationResult, ExpectationValidationResult
@@ -9,24 +12,43 @@ if TYPE_CHECKING:
 NOT_CHECKED = "could not be checked: its columns are missing or have another type"
 
 
-def describe_failures(result: "ExpectationSuiteValidationResult") -> list[str]:
-    """Each failed expectation in one line, such as `expect_…(quantity): 3 of 1,000 rows`; sorted."""
-    failed = (each for each in result.results if not each.success)
-    return sorted(f"{name_expectation(each)}: {describe(each)}" for each in failed)
+class Outcome(StrEnum):
+    """How an expectation ended. Only a failure closes the gate."""
+
+    MET = "met"
+    FAILED = "failed"
+    WARNING = "warning"
+    SKIPPED = "skipped"
 
 
-def name_expectation(result: "ExpectationValidationResult") -> str:
-    """The type of the expectation and the columns that it is about."""
-    config = cast("ExpectationConfiguration", result.expectation_config)
-    columns = [config.kwargs[name] for name in ("column", "column_A", "column_B") if name in config.kwargs]
-    return f"{config.type}({', '.join(columns)})" if columns else config.type
+def find_outcome(result: "ExpectationValidationResult") -> Outcome:
+    if result.success:
+        return Outcome.SKIPPED if result.result.get("skipped") else Outcome.MET
+    return Outcome.WARNING if is_warn_only(find_config(result)) else Outcome.FAILED
+
+
+def describe_outcomes(result: "ExpectationSuiteValidationResult", outcome: Outcome) -> list[str]:
+    """Each expectation that ended so, in a line such as `expect_…(quantity): 3 of 1,000 rows`; sorted."""
+    found = (each for each in result.results if find_outcome(each) is outcome)
+    return sorted(f"{name_expectation(find_config(each))}: {describe(each)}" for each in found)
+
+
+def find_config(result: "ExpectationValidationResult") -> "ExpectationConfiguration":
+    return cast("ExpectationConfiguration", result.expectation_config)
 
 
 def describe(result: "ExpectationValidationResult") -> str:
-    """What was found in place of what was expected."""
+    """What was found in place of what was expected; nothing for an expectation that was met."""
+    outcome = find_outcome(result)
+    if outcome is Outcome.MET:
+        return ""
     if has_raised(result):
         return NOT_CHECKED
-    found, kwargs = result.result, cast("ExpectationConfiguration", result.expectation_config).kwargs
+    config = find_config(result)
+    found, kwargs = result.result, config.kwargs
+    if "measure" in kwargs:
+        told = str(config.description).removeprefix(f"{kwargs['measure']}: ").rstrip(".")
+        return told if outcome is Outcome.SKIPPED else f"found {found['observed_value']}, {told}"
     if "unexpected_count" in found:
         return f"{found['unexpected_count']:,} of {found['element_count']:,} rows"
     if "column_list" in kwargs:

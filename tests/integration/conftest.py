@@ -3,6 +3,7 @@
 import datetime as dt
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -63,6 +64,20 @@ class Pipeline:
     def task_state(self, run_id: str, task_id: str) -> str | None:
         instances = self.stack.api.read_task_instances(DAG_ID, run_id)
         return next((task["state"] for task in instances if task["task_id"] == task_id), None)
+
+    @contextmanager
+    def variable(self, name: str, value: str) -> Iterator[None]:
+        """A setting that is another one for a while."""
+        before = self.stack.api.read_variables()[name]
+        self._set_variable(name, value)
+        try:
+            yield
+        finally:
+            self._set_variable(name, before)
+
+    def _set_variable(self, name: str, value: str) -> None:
+        body = {"key": name, "value": value}
+        self.stack.api._request("PATCH", f"/variables/{name}", json=body)
 
     def put(self, url: str, body: bytes) -> None:
         bucket, key = self.stack.hook.parse_s3_url(url)

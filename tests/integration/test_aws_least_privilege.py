@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from include import keys
 from include.aws import policies
 from include.aws.validate_templates import example_place
+from include.cleanup import clean_up
 from include.config import Settings
 from include.contract import CUSTOMERS, DATASETS, ORDERS, UNKNOWN_CUSTOMER
 from include.corrections import look
@@ -28,8 +29,10 @@ from include.local.settings_file import Connection
 from include.local.storage import create_buckets, find_raw_files, upload_raw_files
 from include.manifest import Manifest
 from include.publish import publish
+from include.told import RUN_FAILED, remember_told
 from include.transform import transform
 from include.validate import validate
+from include.watchdog import find_first_day, look_at_day
 from tests.integration.own_store import OwnStore, run_own_store
 
 LAYOUT = Layout()
@@ -42,6 +45,8 @@ ACTIONS = {
     "GetObject": "s3:GetObject",
     "PutObject": "s3:PutObject",
     "ListObjectsV2": "s3:ListBucket",
+    "ListObjectVersions": "s3:ListBucketVersions",
+    "ListMultipartUploads": "s3:ListBucketMultipartUploads",
 }
 
 
@@ -91,7 +96,11 @@ def worked(own_store: OwnStore, identities: dict[str, Connection], tmp_path_fact
     assert [change.inputs for change in look(hook, Settings(), NEXT_DAY).changes] == [
         {"late_customers": "added", "repairs_orders": "added"}
     ]
-    return Worked(_run_day(hook, DAY, "run 2"), used)
+    now, settings = dt.datetime.now(dt.UTC), Settings()
+    remember_told(hook, LAYOUT, DAY, RUN_FAILED, now)
+    manifest = _run_day(hook, DAY, "run 2")
+    clean_up(hook, settings, lambda _: False, now + dt.timedelta(days=settings.keep_days + 1))
+    return Worked(manifest, used)
 
 
 def _run_day(hook: Any, day: str, run_id: str) -> Manifest:
@@ -130,6 +139,9 @@ def _recorder(used: set[tuple[str, str]]) -> Callable[..., None]:
             source = params["CopySource"]
             used.add(("s3:GetObject", f"{source['Bucket']}/{source['Key']}"))
             used.add(("s3:PutObject", f"{params['Bucket']}/{params['Key']}"))
+        elif model.name == "DeleteObjects":
+            names = [f"{params['Bucket']}/{each['Key']}" for each in params["Delete"]["Objects"]]
+            used.update(("s3:DeleteObjectVersion", name) for name in names)
         else:
             name = "/".join(filter(None, (params["Bucket"], params.get("Key"))))
             action = "s3:GetObjectVersion" if params.get("VersionId") else ACTIONS[model.name]
@@ -172,6 +184,18 @@ def test_the_reader_shows_the_site_and_the_watchdog_sees_the_manifest(
     assert site.find_first_day() == DAY
     assert has_manifest(watchdog, LAYOUT, DAY)
     assert not has_manifest(watchdog, LAYOUT, "2026-11-23")
+
+
+def test_the_worker_watches_over_days_that_are_there_and_days_that_are_not(
+    own_store: OwnStore, identities: dict[str, Connection], worked: Worked
+) -> None:
+    hook = own_store.hook(identities["worker"])
+
+    published, missing = (look_at_day(hook, LAYOUT, day) for day in (DAY, "2026-11-22"))
+
+    assert (published.told.keys(), published.is_healed) == ({RUN_FAILED}, True)
+    assert missing.missing == tuple(keys.raw(LAYOUT, "2026-11-22", dataset) for dataset in DATASETS)
+    assert find_first_day(hook, LAYOUT) == DAY
 
 
 def test_the_glue_job_reads_a_snapshot_and_stages(

@@ -42,7 +42,14 @@ from tests.moto_cloudformation import BUCKET_POLICIES, teach_all
 from tests.unit.test_aws_metrics import Task
 
 REGION = "us-east-1"
-GREEN: Quality = {"success": True, "expectations": 1, "failed": [], "docs_key": "s3://docs/page.html"}
+GREEN: Quality = {
+    "success": True,
+    "expectations": 1,
+    "failed": [],
+    "warnings": [],
+    "skipped": [],
+    "docs_key": "s3://docs/page.html",
+}
 COMPARISONS = {"GreaterThanThreshold": operator.gt}
 
 

@@ -19,7 +19,14 @@ from include.transform import transform
 from tests.integration.conftest import LAYOUT, Pipeline, make_orders
 
 SETTINGS = Settings()
-GREEN: Quality = {"success": True, "expectations": 1, "failed": [], "docs_key": "s3://docs/page.html"}
+GREEN: Quality = {
+    "success": True,
+    "expectations": 1,
+    "failed": [],
+    "warnings": [],
+    "skipped": [],
+    "docs_key": "s3://docs/page.html",
+}
 NOW = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
 
 

@@ -47,7 +47,7 @@ def test_what_the_image_copies_is_let_through_to_it_and_exists() -> None:
     copied = re.findall(r"^COPY --chown=50000:0 (\S+) ", DOCKERFILE, re.MULTILINE)
     ignored = (PROJECT / ".dockerignore").read_text().splitlines()
 
-    assert copied == ["requirements.txt", "dags", "plugins", "include"]
+    assert copied == ["requirements.txt", "requirements-celery.txt", "dags", "plugins", "include"]
     assert [name for name in copied if f"!{name}" not in ignored or not (PROJECT / name).exists()] == []
 
 

@@ -22,6 +22,8 @@ RED: Manifest = {
         "success": False,
         "expectations": 20,
         "failed": ["expect_x(quantity): 3 of 100 rows"],
+        "warnings": ["expect_y(volume): found 3"],
+        "skipped": [],
         "docs_key": "",
     },
 }
@@ -73,9 +75,10 @@ def test_the_checks_are_told_with_what_failed() -> None:
     staged = as_event(RED)["inputs"][-1]
 
     assertions = staged["inputFacets"]["dataQualityAssertions"]["assertions"]
-    assert [(each["assertion"], each["success"]) for each in assertions] == [
-        (lineage.CHECKPOINT, False),
-        ("expect_x(quantity): 3 of 100 rows", False),
+    assert [(each["assertion"], each["success"], each.get("severity")) for each in assertions] == [
+        (lineage.CHECKPOINT, False, None),
+        ("expect_x(quantity): 3 of 100 rows", False, "error"),
+        ("expect_y(volume): found 3", False, "warn"),
     ]
     assert assertions[0]["description"] == "20 expectations"
 

@@ -32,7 +32,14 @@ MANIFEST: Manifest = {
     "published_at": "2026-11-21T01:30:00Z",
     "inputs": dict.fromkeys(COUNTS["rows"], FILE),  # type: ignore[typeddict-item]  # a file of both kinds
     "outputs": dict.fromkeys(COUNTS["rows"], FILE),  # type: ignore[typeddict-item]
-    "quality": {"success": True, "expectations": 1, "failed": [], "docs_key": ""},
+    "quality": {
+        "success": True,
+        "expectations": 1,
+        "failed": [],
+        "warnings": [],
+        "skipped": [],
+        "docs_key": "",
+    },
 }
 
 

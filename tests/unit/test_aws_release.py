@@ -11,7 +11,9 @@ from include.aws.release import PROJECT, build_release, release_key
 from include.aws.settings import format_environment, make_environment
 from include.aws.stacks import Deployment
 
-DEPLOYMENT = Deployment(name="shop", account="123456789012", region="eu-west-1")
+DEPLOYMENT = Deployment(
+    name="shop", account="123456789012", region="eu-west-1", overrides={"DeadlineHour": "7"}
+)
 
 
 def write_project(folder: Path) -> Path:
@@ -75,7 +77,9 @@ def test_the_environment_is_what_the_pipeline_reads(monkeypatch) -> None:  # typ
     for name, value in make_environment(DEPLOYMENT).items():
         monkeypatch.setenv(name, value)
 
-    assert Settings.from_variables().layout == DEPLOYMENT.layout
+    settings = Settings.from_variables()
+    assert (settings.layout, settings.deadline_hour) == (DEPLOYMENT.layout, 7)
+    assert settings.alert_topic_arn == f"arn:aws:sns:eu-west-1:{DEPLOYMENT.account}:{DEPLOYMENT.name}-alerts"
     assert S3Hook(aws_conn_id=CONNECTION_ID).region_name == "eu-west-1"
 
 

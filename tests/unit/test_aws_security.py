@@ -14,6 +14,7 @@ PLANTED = {
     "lint_code": ("include/unsafe.py", "import yaml\nyaml.load(open('x'), yaml.Loader)\n", "B506"),
     "find_secrets": ("config.py", KEY_LINE, "AWS Access Key"),
     "lint_image": ("Dockerfile", "FROM debian:latest\n", "DL3007"),
+    "lint_compose": ("compose.yaml", "services: {a: {image: 'b:1', privileged: true}}\n", "CL-0002"),
     "lint_scripts": ("include/aws/instance/install.sh", "#!/bin/bash\nrm -rf $1\n", "SC2086"),
 }
 

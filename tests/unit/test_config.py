@@ -40,3 +40,19 @@ def test_a_variable_of_the_wrong_type_is_named(monkeypatch: pytest.MonkeyPatch) 
 
     with pytest.raises(SettingError, match="ecommerce_max_reject_ratio is 'five percent', which is no float"):
         Settings.from_variables()
+
+
+@pytest.mark.parametrize(("text", "is_on"), {"True": True, " 1": True, "f": False, "FALSE": False}.items())
+def test_a_flag_is_read_as_airflow_reads_its_own(
+    monkeypatch: pytest.MonkeyPatch, text: str, is_on: bool
+) -> None:
+    set_variables(monkeypatch, {"ecommerce_gate_approval": text})
+
+    assert Settings.from_variables().gate_approval is is_on
+
+
+def test_a_flag_that_is_neither_on_nor_off_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_variables(monkeypatch, {"ecommerce_gate_approval": "maybe"})
+
+    with pytest.raises(SettingError, match="ecommerce_gate_approval is 'maybe', which is no bool"):
+        Settings.from_variables()

@@ -1,12 +1,14 @@
 """Where records begin and end, and on which line each stands."""
 
+import dataclasses
 import io
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from include.engine.batches import parse_block
-from include.engine.csv_blocks import LONGEST_QUOTED_RECORD_BYTES, Line, read_blocks
+from include.engine.csv_blocks import LONGEST_QUOTED_RECORD_BYTES, Cut, Line, read_again, read_blocks
 from include.engine.raw_file import Header
 from include.errors import RawFileError
 
@@ -63,6 +65,17 @@ def test_records_are_found_wherever_the_blocks_are_cut(
     text: str, rows: Rows, malformed: list[Line], block_bytes: int
 ) -> None:
     assert read(text, block_bytes) == (rows, malformed)
+
+
+@pytest.mark.parametrize("text", [text for text, *_ in CASES.values()], ids=CASES)
+@pytest.mark.parametrize("block_bytes", [1, 7, 1 << 20])
+def test_reading_again_gives_the_same_blocks(text: str, block_bytes: int) -> None:
+    blocks = list(read_blocks(io.BytesIO(text.encode()), "s3://raw/x.csv", len(COLUMNS), block_bytes))
+
+    again = read_again(io.BytesIO(text.encode()), [Cut.of(block) for block in blocks], len(COLUMNS))
+
+    for block, same in zip(blocks, again, strict=True):
+        np.testing.assert_equal(dataclasses.asdict(same), dataclasses.asdict(block))
 
 
 def test_a_record_over_many_lines_is_one_row() -> None:

@@ -24,9 +24,10 @@ def test_the_stages_follow_each_other(dag) -> None:  # type: ignore[no-untyped-d
 
     assert following == {
         "wait_for_raw_files": ["extract"],
-        "extract": ["publish", "transform", "validate"],
-        "transform": ["publish", "validate"],
-        "validate": ["publish"],
+        "extract": ["approve", "publish", "transform", "validate"],
+        "transform": ["approve", "publish", "validate"],
+        "validate": ["approve", "publish"],
+        "approve": ["publish"],
         "publish": [],
     }
 
@@ -44,6 +45,26 @@ def test_every_task_is_retried_and_bounded_in_time(dag) -> None:  # type: ignore
         assert task.doc_md, task.task_id
 
 
+def test_a_failure_is_reported_once_and_a_retry_is_not(dag) -> None:  # type: ignore[no-untyped-def]
+    from include.tasks import report_failure
+
+    for task in dag.tasks:
+        assert task.on_failure_callback == [report_failure], task.task_id
+        assert not task.on_retry_callback, task.task_id
+
+
+def test_the_watchdog_looks_every_hour_by_itself() -> None:
+    from dags import ecommerce_watchdog
+
+    dag = ecommerce_watchdog.DAG
+
+    assert (dag.timetable.expression, str(dag.timetable.timezone)) == ("5 * * * *", "UTC")
+    assert (dag.catchup, dag.max_active_runs, dag.is_paused_upon_creation) == (False, 1, False)
+    assert [(task.task_id, task.retries, bool(task.execution_timeout)) for task in dag.tasks] == [
+        ("look", 2, True)
+    ]
+
+
 def test_the_sensor_waits_deferred_for_exact_keys(dag) -> None:  # type: ignore[no-untyped-def]
     sensor = dag.get_task("wait_for_raw_files")
 
@@ -57,7 +78,7 @@ def test_the_sensor_waits_deferred_for_exact_keys(dag) -> None:  # type: ignore[
 
 def test_parsing_the_dags_imports_nothing_heavy() -> None:
     code = (
-        "import sys; import dags.ecommerce_etl;"
+        "import sys; import dags.ecommerce_etl, dags.ecommerce_watchdog;"
         f"print(sorted({sorted(HEAVY - {'boto3'})} & sys.modules.keys()))".replace("[", "{").replace("]", "}")
     )
     result = subprocess.run(
@@ -65,6 +86,14 @@ def test_parsing_the_dags_imports_nothing_heavy() -> None:
     )
 
     assert result.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_the_clean_up_is_one_nightly_task_that_needs_no_switching_on() -> None:
+    from dags.ecommerce_cleanup import DAG
+
+    assert [(task.task_id, task.retries) for task in DAG.tasks] == [("clean_up", 3)]
+    assert (DAG.timetable.expression, DAG.catchup, DAG.max_active_runs) == ("30 3 * * *", False, 1)
+    assert DAG.is_paused_upon_creation is False
 
 
 @pytest.mark.parametrize("path", sorted((PROJECT / "dags").glob("*.py")), ids=lambda path: path.name)

@@ -118,3 +118,25 @@ def test_days_end_with_the_last() -> None:
     import datetime as dt
 
     assert days_until(dt.date(2026, 3, 1), 3) == ["2026-02-27", "2026-02-28", "2026-03-01"]
+
+
+@pytest.mark.parametrize(
+    ("warnings", "approval", "state"),
+    [
+        ([], None, "published"),
+        (["odd"], None, "published, 1 warning"),
+        (["odd", "even"], {"faults": ["red"]}, "published, approved with faults, 2 warnings"),
+    ],
+)
+def test_published_day_tells_what_was_odd_about_it(
+    warnings: list[str], approval: dict[str, Any] | None, state: str
+) -> None:
+    manifest: Any = make_manifest("2026-11-20", "03:00:00")
+    manifest["quality"]["warnings"] = warnings
+    judged = judge("2026-11-20", [], {**manifest, "approval": approval})  # type: ignore[typeddict-item]
+    assert (judged.state, list(judged.warnings), judged.approval) == (state, warnings, approval)
+
+
+def test_refused_day_has_no_remark() -> None:
+    judged = judge("2026-11-20", [{**make_summary("2026-11-20", "03:00:00", ["red"]), "warnings": ["odd"]}])
+    assert (judged.state, judged.remark, judged.warnings) == ("refused", "", ["odd"])

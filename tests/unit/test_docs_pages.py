@@ -9,6 +9,7 @@ from include.docs.charts import Bar, draw_bars
 from include.docs.history import Day, Verdict, days_until, judge_days
 from include.docs.pages import render_day, render_error, render_front, render_index, render_run, style_sheet
 from include.docs.summary import RunSummary, run_folder, summary_page
+from include.quality.findings import Outcome
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
 DAY = "2026-11-23"
@@ -24,6 +25,7 @@ def make_summary(text: str = "fine", *, faults: list[str] | None = None) -> RunS
         "success": True,
         "expectations": 30,
         "failed": [text],
+        "warnings": [text],
         "faults": faults or [],
         "rows": {"orders": counts},
         "reasons": {"orders": {text: 345}},
@@ -38,7 +40,7 @@ def make_days(summary: RunSummary) -> list[Day]:
 
 def render_all(summary: RunSummary) -> dict[str, str]:
     days = make_days(summary)
-    results = [(summary["run_id"], False, summary["run_id"])]
+    results = [(summary["run_id"], Outcome.FAILED, summary["run_id"])]
     return {
         "front": render_front(days, "2026-11-24"),
         "day": render_day(days[-2], [summary]),
@@ -151,3 +153,59 @@ def test_markup_of_the_library_is_cleaned(html: str) -> None:
     assert not re.search(
         r"alert\(1\)\"|<script|\son|javascript:|example\.com|<iframe|<svg|<form|<base", cleaned
     )
+
+
+def make_remarked_day() -> Day:
+    summary = make_summary("odd orders")
+    return Day(
+        day=DAY,
+        verdict=Verdict.PUBLISHED,
+        rows=summary["rows"],
+        reasons=summary["reasons"],
+        total_price="1.00",
+        published_at=f"{DAY}T04:00:00Z",
+        warnings=["odd orders"],
+        approval={"approved": True, "by": "ann", "at": "04:00", "reason": EVIL, "faults": ["too many"]},
+    )
+
+
+def test_front_page_tells_a_published_day_with_remarks_from_one_without() -> None:
+    days = [*make_days(make_summary())[:-2], make_remarked_day(), make_days(make_summary())[-1]]
+    html = render_front(days, "2026-11-24")
+    assert re.search(r"Can I trust yesterday\?\s+Yes, but look: approved with faults, 1 warning\.", html)
+    assert html.count("day-published day-remarked") == 3
+    assert "alert alert-warning verdict" in html
+
+
+@pytest.mark.parametrize("page", ["front", "day"])
+def test_remarks_are_shown_without_the_name_of_who_approved(page: str) -> None:
+    day = make_remarked_day()
+    days = [*make_days(make_summary())[:-2], day, make_days(make_summary())[-1]]
+    html = render_front(days, "2026-11-24") if page == "front" else render_day(day, [])
+    assert "1 warning:" in html
+    assert "<li>too many</li>" in html
+    assert "alert(1)" in html
+    assert "<script" not in html
+    assert "ann" not in re.sub(r"<[^>]+>", "", html).split()
+
+
+@pytest.mark.parametrize(
+    ("warnings", "look", "words"),
+    [
+        ([], "success", "passed its quality gate<"),
+        (["odd"], "warning", "passed its quality gate, with warnings<"),
+    ],
+)
+def test_report_of_a_day_with_warnings_looks_different(warnings: list[str], look: str, words: str) -> None:
+    summary: RunSummary = {**make_summary(), "warnings": warnings}
+    html = render_run(summary, [("a", Outcome.MET, ""), ("b", Outcome.SKIPPED, "no")], is_attachment=True)
+    assert f"alert alert-{look} verdict" in html
+    assert words in html
+    assert "1 of 30 expectations were met, 1 had nothing to compare with." in html
+
+
+def test_report_of_a_day_that_can_be_approved_does_not_say_that_it_is_over() -> None:
+    summary: RunSummary = {**make_summary(faults=["red"]), "can_be_approved": True}
+    html = render_run(summary, [], is_attachment=True)
+    assert "it is published only if somebody approves it in Airflow" in html
+    assert "published nothing" not in html

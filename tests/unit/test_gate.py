@@ -18,7 +18,14 @@ COUNTS: Counts = {
     "total_price": "1.00",
     "drift": {},
 }
-GREEN: Quality = {"success": True, "expectations": 9, "failed": [], "docs_key": "s3://docs/x"}
+GREEN: Quality = {
+    "success": True,
+    "expectations": 9,
+    "failed": [],
+    "warnings": [],
+    "skipped": [],
+    "docs_key": "s3://docs/x",
+}
 
 
 def test_a_ratio_at_the_limit_opens_the_gate() -> None:

@@ -20,6 +20,7 @@ def test_the_default_keys_are_those_that_others_rely_on() -> None:
         "repair": keys.repair(LAYOUT, DAY, "orders"),
         "late": keys.late(LAYOUT, DAY, RUN, "customers"),
         "manifest": keys.manifest(LAYOUT, DAY),
+        "alerts": keys.alerts(LAYOUT, DAY),
         "docs": keys.docs(LAYOUT, "index.html"),
     }
 
@@ -32,6 +33,7 @@ def test_the_default_keys_are_those_that_others_rely_on() -> None:
         "repair": "s3://ecommerce-curated/repairs/dt=2026-11-21/orders.csv",
         "late": "s3://ecommerce-curated/late/2026-11-21/scheduled__2026-11-21T00-00-00-00-00/customers.parquet",
         "manifest": "s3://ecommerce-curated/manifests/dt=2026-11-21.json",
+        "alerts": "s3://ecommerce-curated/alerts/dt=2026-11-21.json",
         "docs": "s3://ecommerce-quality/docs/index.html",
     }
 

@@ -28,7 +28,9 @@ def list_settings() -> dict[str, str]:
     return {VARIABLE_PREFIX + name: str(default) for name, default in (layout | own).items()}
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-local.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize(
+    "name", ["requirements.txt", "requirements-local.txt", "requirements-celery.txt", "requirements-dev.txt"]
+)
 def test_the_lock_holds_every_pinned_requirement(name: str) -> None:
     lock = read_pins("requirements.lock")
 

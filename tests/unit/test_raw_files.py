@@ -23,6 +23,10 @@ CASES: dict[str, tuple[bytes, str]] = {
         ORDERS.replace(b"quantity", b"Quantity"),
         "required column missing: quantity. The header names: order_id",
     ),
+    "no header at all": (
+        ROW.encode() * 2,
+        "selling_price. None of the 8 columns is known: is the header missing?",
+    ),
     "duplicate column": (ORDERS.replace(b"status", b"quantity"), "(line 1): duplicate column: quantity"),
     "semicolons": (
         ORDERS.replace(b",", b";"),

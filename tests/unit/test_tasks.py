@@ -1,9 +1,7 @@
 """How an error ends a task, and what a failed run reports."""
 
-import contextlib
 import datetime as dt
-import json
-from collections.abc import Iterator
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,31 +9,13 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from include import keys
-from include.config import Settings
-from include.errors import RawFileChangedError, RawFileError, SettingError
+from include.errors import GateClosedError, RawFileChangedError, RawFileError, SettingError
 from include.keys import Layout
+from include.notify import Alert
 from include.tasks import connected, raw_keys, report_failure
 
 RUN = SimpleNamespace(logical_date=dt.datetime(2026, 11, 21, tzinfo=dt.UTC), run_after=None)
-GATE = {"success": False, "rows": {}}
-
-
-class FakeHook:
-    """A store that holds one object."""
-
-    def __init__(self, url: str, text: str) -> None:
-        self.url, self.text = url, text
-
-    def parse_s3_url(self, url: str) -> tuple[str, str]:
-        bucket, _, key = url.removeprefix("s3://").partition("/")
-        return bucket, key
-
-    def check_for_key(self, key: str, bucket: str) -> bool:
-        return f"s3://{bucket}/{key}" == self.url
-
-    def read_key(self, key: str, bucket: str) -> str:
-        assert self.check_for_key(key, bucket)
-        return self.text
+GATE = {"success": False, "rows": {}, "faults": ["customers: too many"]}
 
 
 @pytest.fixture
@@ -65,26 +45,96 @@ def test_a_run_waits_for_the_three_files_of_its_day(no_variables: None) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("namespace", "task_id", "reported"),
-    [
-        pytest.param("", "publish", [], id="no namespace, nothing is sent"),
-        pytest.param("Shop", "publish", [("Shop", GATE)], id="the gate's counts"),
-        pytest.param("Shop", "transform", [("Shop", None)], id="another task has no counts"),
-    ],
-)
-def test_a_failed_run_is_reported(
-    monkeypatch: pytest.MonkeyPatch, namespace: str, task_id: str, reported: list[Any]
-) -> None:
-    settings, seen = Settings(metrics_namespace=namespace), []
-    hook = FakeHook(keys.staged(Layout(), "2026-11-21", "run", "gate.json"), json.dumps(GATE))
+@dataclass
+class Reported:
+    """What a failed run told, kept and counted; the store holds one gate.json, or is away."""
 
-    @contextlib.contextmanager
-    def connect() -> Iterator[tuple[FakeHook, Settings]]:
-        yield hook, settings
+    alerts: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    counted: list[tuple[str, Any]] = field(default_factory=list)
+    is_told: bool = True
+    is_store_away: bool = False
 
-    monkeypatch.setattr("include.tasks.connected", connect)
-    monkeypatch.setattr("include.metrics.report_failed", lambda name, counts, _: seen.append((name, counts)))
-    report_failure({"dag_run": RUN, "params": {}, "run_id": "run", "ti": SimpleNamespace(task_id=task_id)})
+    def send(self, alert: Alert) -> bool:
+        self.alerts.append(alert.text)
+        return self.is_told
 
-    assert seen == reported
+    def read(self, _hook: object, url: str) -> Any:
+        if self.is_store_away:
+            raise ConnectionError("The store is away")
+        return GATE if url == keys.staged(Layout(), "2026-11-21", "run", "gate.json") else None
+
+    def keep(self, _hook: object, _layout: Layout, day: str, *_: object) -> None:
+        self.read(None, "")
+        self.kept.append(day)
+
+
+@pytest.fixture
+def reported(monkeypatch: pytest.MonkeyPatch) -> Reported:
+    reported = Reported()
+    variables = {"ecommerce_metrics_namespace": "Shop", "ecommerce_max_reject_ratio": "no number"}
+    monkeypatch.setattr("airflow.sdk.Variable.get", lambda name, default=None: variables.get(name, default))
+    monkeypatch.setattr("include.notify.send_alert", reported.send)
+    monkeypatch.setattr("include.tasks.read_json", reported.read)
+    monkeypatch.setattr("include.told.remember_told", reported.keep)
+    monkeypatch.setattr(
+        "include.metrics.report_failed", lambda name, counts, _: reported.counted.append((name, counts))
+    )
+    return reported
+
+
+def fail(cause: Exception, task_id: str = "publish", **params: str) -> dict[str, Any]:
+    """The context of a run that the cause has ended."""
+    error = AirflowFailException(str(cause))
+    error.__cause__ = cause
+    task = SimpleNamespace(task_id=task_id, run_id="run", try_number=1, log_url="http://ui/dags/x")
+    return {"dag_run": RUN, "params": params, "ti": task, "exception": error}
+
+
+CLOSED = GateClosedError("The gate is closed for 2026-11-21.")
+
+
+def test_a_closed_gate_is_told_and_counted_with_its_counts(reported: Reported) -> None:
+    report_failure(fail(CLOSED))
+
+    assert "customers: too many" in reported.alerts[0]
+    assert (reported.kept, reported.counted) == (["2026-11-21"], [("Shop", GATE)])
+
+
+def test_another_failure_has_no_counts_even_if_an_earlier_try_left_some(reported: Reported) -> None:
+    report_failure(fail(RawFileError("orders.csv", "", "broken", "Mend it.")))
+
+    assert "orders.csv: broken. Mend it." in reported.alerts[0]
+    assert (reported.kept, reported.counted) == (["2026-11-21"], [("Shop", None)])
+
+
+def test_a_store_that_is_away_keeps_nothing_from_being_told_and_counted(reported: Reported) -> None:
+    reported.is_store_away = True
+
+    report_failure(fail(CLOSED))
+
+    assert "The gate is closed for 2026-11-21." in reported.alerts[0]
+    assert (reported.kept, reported.counted) == ([], [("Shop", None)])
+
+
+def test_what_nobody_was_told_is_left_to_the_watchdog(reported: Reported) -> None:
+    reported.is_told = False
+
+    report_failure(fail(CLOSED))
+
+    assert (reported.kept, reported.counted) == ([], [("Shop", GATE)])
+
+
+def test_a_day_that_is_no_date_is_told_by_the_run(reported: Reported) -> None:
+    report_failure(fail(SettingError("The param day is 'soon'."), "extract", day="soon"))
+
+    assert reported.alerts[0].startswith("run was not published: a setting is wrong.")
+    assert reported.kept == []
+
+
+def test_a_killed_task_of_which_airflow_knows_little_is_told(reported: Reported) -> None:
+    context = fail(CLOSED, "transform")
+
+    report_failure({"ti": context["ti"]})
+
+    assert "killed before it could say why" in reported.alerts[0]

@@ -1,5 +1,6 @@
 """What holds for every day: the reference says the same, nothing is lost, batches do not matter."""
 
+import gzip
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,29 @@ texts = st.text(
 )
 
 
+#: Text that only quotes can hold: line ends, quotes and commas among the letters.
+odd_texts = st.text(
+    st.characters(codec="utf-8", exclude_characters="\0") | st.sampled_from(',"\r\n'), max_size=6
+)
+odd_numbers = st.sampled_from(["+1", "１", " 1", "-0", "0001", "1" * 19, "\u00b2", "1\n", "="])
+odd_prices = st.sampled_from(
+    ["-0.00", "00.1000", ".5", "5.", "$1", "1e2", "inf", "12345678", "1234567.8", "1\r2"]
+)
+odd_dates = st.sampled_from(
+    [
+        "0001-01-01T00:00:00+00:01",
+        "9999-12-31T23:59:59.999999-0001",
+        "2026-11-21T23:59:60Z",
+        "2026-11-21 10:15Z",
+        "2026-11-21T10:15:30.1+05:30",
+        "2026-11-21T10:15:30Z ",
+        "２０２６-11-21",
+    ]
+)
+
+
 def quote(value: str) -> str:
-    return '"' + value.replace('"', '""') + '"' if any(sign in value for sign in ',"') else value
+    return '"' + value.replace('"', '""') + '"' if any(sign in value for sign in ',"\r\n') else value
 
 
 def lines(*columns: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
@@ -65,12 +87,37 @@ orders = st.lists(
     max_size=30,
 ).filter(any)
 
+#: Signs that chance makes records of, or nothing that is one.
+rubbish = st.text(',"\r\nO1C ', max_size=12)
+odd_orders = st.lists(
+    st.one_of(
+        lines(
+            st.sampled_from(["O1", "O2", "O3", "o\n4", 'O"5', ""]),
+            ids,
+            product_ids,
+            st.one_of(dates, odd_dates),
+            st.one_of(dates, odd_dates),
+            st.one_of(numbers, odd_numbers),
+            st.one_of(prices, odd_prices),
+            odd_texts,
+        ),
+        rubbish,
+    ),
+    min_size=1,
+    max_size=20,
+)
 
-def write_day(folder: Path, day: dict[str, list[str]]) -> dict[str, Any]:
-    contents = {
-        name: "\n".join([",".join(reference.RAW_COLUMNS[name]), *rows]) + "\n" for name, rows in day.items()
+
+def write_day(
+    folder: Path, day: dict[str, list[str]], line_end: str = "\n", *, is_zipped: bool = False
+) -> dict[str, Any]:
+    contents: dict[str, str | bytes] = {
+        name: line_end.join([",".join(reference.RAW_COLUMNS[name]), *rows, ""]) for name, rows in day.items()
     }
-    return write_raw_files(folder, contents)
+    if not is_zipped:
+        return write_raw_files(folder, contents)
+    zipped = {name: gzip.compress(str(text).encode()) for name, text in contents.items()}
+    return write_raw_files(folder, zipped, ".csv.gz")
 
 
 @settings(max_examples=150, deadline=None)
@@ -87,16 +134,38 @@ def test_the_reference_says_the_same(
         raw_dir, out_dir = Path(folder, "raw"), Path(folder, "out")
         sources = write_day(raw_dir, {"customers": customers, "products": products, "orders": orders})
 
-        outcome = Outcome(transform_files(sources, out_dir, batch_bytes), out_dir)
+        assert_reference_agrees(raw_dir, Outcome(transform_files(sources, out_dir, batch_bytes), out_dir))
 
-        expected = reference.transform(raw_dir)
-        for dataset, of_dataset in expected.items():
-            rows = outcome.counts["rows"][dataset]
-            refused = [(sorted(row["reasons"]), row["line_number"]) for row in outcome.quarantined(dataset)]
-            assert outcome.published(dataset) == of_dataset["published"]
-            assert refused == of_dataset["refused"]
-            assert (rows["read"], rows["duplicates"]) == (of_dataset["read"], of_dataset["duplicates"])
-            assert rows["read"] == rows["published"] + rows["quarantined"] + rows["duplicates"]
+
+@settings(max_examples=150, deadline=None)
+@given(
+    orders=odd_orders,
+    customers=st.lists(
+        lines(ids, odd_texts, odd_texts, texts, texts, st.one_of(dates, odd_dates)), max_size=4
+    ),
+    batch_bytes=st.sampled_from([1, 7, 50, 1 << 20]),
+    line_end=st.sampled_from(["\n", "\r\n", "\r"]),
+    is_zipped=st.booleans(),
+)
+def test_the_reference_says_the_same_of_odd_files(
+    orders: list[str], customers: list[str], batch_bytes: int, line_end: str, *, is_zipped: bool
+) -> None:
+    day = {"customers": ["C1,,,,,", *customers], "products": ["P1,,,"], "orders": ["O1,,,,,,,", *orders]}
+    with tempfile.TemporaryDirectory() as folder:
+        raw_dir, out_dir = Path(folder, "raw"), Path(folder, "out")
+        sources = write_day(raw_dir, day, line_end, is_zipped=is_zipped)
+
+        assert_reference_agrees(raw_dir, Outcome(transform_files(sources, out_dir, batch_bytes), out_dir))
+
+
+def assert_reference_agrees(raw_dir: Path, outcome: Outcome) -> None:
+    for dataset, expected in reference.transform(raw_dir).items():
+        rows = outcome.counts["rows"][dataset]
+        refused = [(sorted(row["reasons"]), row["line_number"]) for row in outcome.quarantined(dataset)]
+        assert outcome.published(dataset) == expected["published"]
+        assert refused == expected["refused"]
+        assert (rows["read"], rows["duplicates"]) == (expected["read"], expected["duplicates"])
+        assert rows["read"] == rows["published"] + rows["quarantined"] + rows["duplicates"]
 
 
 @settings(max_examples=30, deadline=None)

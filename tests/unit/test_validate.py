@@ -11,6 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from include.contract import ORDERS, published_orders
+from include.errors import SettingError
+from include.history import Comparison
 from include.quality.findings import NOT_CHECKED
 from include.tables import published_schema
 from include.validate import prepare_libraries
@@ -54,12 +56,13 @@ def make_table(rows: list[Row]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=schema)
 
 
-def check(table: pa.Table, folder: Path, expected_rows: int | None = None) -> "Checked":
+def check(table: pa.Table, folder: Path, expected_rows: int | None = None, **options: Any) -> "Checked":
     from include.quality.checkpoint import run_checkpoint
 
     path = folder / "it's orders.parquet"
     pq.write_table(table, path)
-    return run_checkpoint(path, table.num_rows if expected_rows is None else expected_rows, "day run")
+    rows = table.num_rows if expected_rows is None else expected_rows
+    return run_checkpoint(path, rows, "day run", **options)
 
 
 def change(table: pa.Table, column: str, values: list[Any], kind: pa.DataType | None = None) -> pa.Table:
@@ -259,3 +262,75 @@ def test_suite_follows_the_contract() -> None:
     assert [kwargs["column"] for kwargs in by_type["expect_column_sql_type_to_be"]] == [
         column.name for column in columns
     ]
+
+
+BETWEEN = "expect_column_values_to_be_between(quantity): 1 of 4 rows"
+FORMULA = "expect_column_values_to_equal_formula(total_price): 1 of 4 rows"
+
+
+@pytest.mark.parametrize(
+    ("warn_only", "failed", "warnings"),
+    [
+        pytest.param("", [BETWEEN, FORMULA], [], id="nothing only warns"),
+        pytest.param("expect_column_values_to_be_between", [FORMULA], [BETWEEN], id="a type"),
+        pytest.param(
+            "expect_column_values_to_be_between(quantity)", [FORMULA], [BETWEEN], id="one expectation"
+        ),
+        pytest.param(
+            "expect_column_values_to_be_between(selling_price)", [BETWEEN, FORMULA], [], id="another one"
+        ),
+        pytest.param(
+            " expect_column_pair_values_a_to_be_greater_than_b(delivery_date,order_date) ,"
+            "expect_column_values_to_be_between,expect_column_values_to_equal_formula(total_price)",
+            [],
+            [BETWEEN, FORMULA],
+            id="a list, with a comma inside a name",
+        ),
+    ],
+)
+def test_only_failures_are_failures(
+    warn_only: str, failed: list[str], warnings: list[str], tmp_path: Path
+) -> None:
+    table = change(make_table(make_rows()), "quantity", [0, 3, 4, 5])
+    checked = check(table, tmp_path, warn_only=warn_only)
+    assert (checked.success, checked.failed, checked.warnings) == (not failed, failed, warnings)
+    assert checked.result.success is checked.success
+
+
+def test_unknown_expectation_is_named_with_those_that_there_are(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="names expect_sunshine, which no expectation is called") as error:
+        check(make_table([]), tmp_path, warn_only="expect_sunshine, expect_key_values_to_be_unique")
+    assert "Give one of expect_column_pair_values_a_to_be_greater_than_b, " in str(error.value)
+
+
+COMPARISONS = [
+    Comparison(measure="orders_read", found=12, lowest=450.0, highest=1350.0, told="usual is 450 to 1,350"),
+    Comparison(measure="revenue", found=9.5, lowest=9.5, highest=20.0, told="usual is 9.50 to 20.00"),
+    Comparison(measure="undelivered_ratio", found=None, told="not compared: this day does not have it"),
+]
+
+
+def test_day_is_held_to_what_is_usual(tmp_path: Path) -> None:
+    checked = check(make_table([]), tmp_path, comparisons=COMPARISONS)
+    assert checked.failed == [
+        "expect_measure_to_be_usual(orders_read): found 12, usual is 450 to 1,350",
+    ]
+    assert checked.skipped == [
+        "expect_measure_to_be_usual(undelivered_ratio): not compared: this day does not have it"
+    ]
+
+
+def test_pages_tell_warnings_and_skipped_from_met_and_failed(tmp_path: Path) -> None:
+    from include.docs.results import render_validation
+
+    checked = check(make_table([]), tmp_path, comparisons=COMPARISONS, warn_only="expect_measure_to_be_usual")
+    page = render_validation(checked.result)
+    assert (page.count("fa-exclamation-triangle"), page.count("fa-minus"), page.count("fa-times")) == (
+        1,
+        1,
+        0,
+    )
+    # One more stands for the whole.
+    assert page.count("fa-check-circle") == len(checked.result.results) - 2 + 1
+    assert page.count("hide-succeeded-validation-target-child") == len(checked.result.results) - 1
+    assert "Succeeded" in page

@@ -69,7 +69,7 @@ def test_validation_leaves_its_pages_and_no_personal_data(
     quality = validate_raw_files(hook, tmp_path, "2026-10-01")
     bucket, key = hook.parse_s3_url(quality["docs_key"])
     folder = key.removeprefix(f"{LAYOUT.docs_prefix}/").rpartition("/")[0]
-    assert (quality["success"], quality["expectations"], quality["failed"]) == (True, 30, [])
+    assert (quality["success"], quality["expectations"], quality["failed"]) == (True, 34, [])
     assert sorted(list_docs(hook, "runs/2026-10-01/")) == [
         f"{folder}/{name}" for name in ("index.html", "site.css", "suite.html", "validation.html")
     ]

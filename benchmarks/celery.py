@@ -1,0 +1,75 @@
+"""The real DAG with CeleryExecutor: what a second worker brings."""
+
+import datetime as dt
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.data import Size, prepare_raw_files
+from benchmarks.measure import BenchmarkError, Spread
+from benchmarks.report import Finding, Report
+from benchmarks.scheduler import (
+    FIRST_DAY,
+    LAYOUT,
+    OURS,
+    BenchmarkApi,
+    deliver,
+    run_backfill,
+    run_stack,
+    wait_for_dags,
+)
+from benchmarks.transform import scratch_folder
+from include import keys
+from include.local.cluster import plan_cluster
+from include.local.errors import StackError
+from include.local.state import ADMIN
+
+_WORKERS = (1, 2)
+
+
+def measure_celery(report: Report, console: Console, size: Size, rounds: int, days: int) -> None:
+    """Backfills on one worker and on two that run one task each, in turn, on stacks of their own.
+
+    Where PostgreSQL, Redis or the packages are missing it says so and measures nothing.
+    """
+    try:
+        plan_cluster(max(_WORKERS), 1)
+    except StackError as error:
+        console.print(f"Celery is not measured. {error}", style="yellow", markup=False)
+        return
+    seconds: dict[int, list[float]] = {workers: [] for workers in _WORKERS}
+    for number in range(rounds):
+        for workers, durations in seconds.items():
+            console.print(f"round {number + 1} of {rounds}: {workers} Celery workers", style="dim")
+            durations.append(time_backfill(size, workers, days))
+    show(console, seconds, days, size)
+    report.details["celery"] = seconds
+    ratios = [both / one for one, both in zip(seconds[1], seconds[2], strict=True)]
+    what = f"a backfill of {days} days with CeleryExecutor: two workers against one"
+    report.findings.append(Finding(what, Spread.of(ratios), 0.7))
+
+
+def time_backfill(size: Size, workers: int, days: int) -> float:
+    """Seconds from the request to the end of the last run; one more day goes before it, unmeasured."""
+    first, *others = [FIRST_DAY + dt.timedelta(days=number) for number in range(days + 1)]
+    with scratch_folder() as folder:
+        # Run by root, PostgreSQL is another user, which must get to its folder.
+        folder.chmod(0o755)
+        with run_stack(folder, workers=workers, worker_slots=1) as stack:
+            api = BenchmarkApi(stack.url, ADMIN, stack.password)
+            wait_for_dags(api)
+            deliver(stack, [first, *others], prepare_raw_files(size))
+            api.unpause(OURS)
+            run_backfill(api, OURS, [first])
+            took = run_backfill(api, OURS, others)
+            for day in others:
+                if not stack.hook.check_for_key(keys.manifest(LAYOUT, day.isoformat())):
+                    raise BenchmarkError(f"the backfill did not publish {day}")
+    return took
+
+
+def show(console: Console, seconds: dict[int, list[float]], days: int, size: Size) -> None:
+    table = Table("workers", "seconds", title=f"A backfill of {days} days of {size.orders:,} orders")
+    for workers, durations in seconds.items():
+        table.add_row(str(workers), Spread.of(durations).show())
+    console.print(table)

@@ -1,0 +1,49 @@
+"""The watchdog: looks every hour whether the days that are due have come and are published.
+
+Wiring only: what it does stands in `include/watchdog.py`.
+"""
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import CronTriggerTimetable, dag, task
+
+from include.tasks import connected
+
+
+@dag(
+    dag_id="ecommerce_watchdog",
+    # A few minutes past the hour: what comes right before its deadline has come in time.
+    schedule=CronTriggerTimetable("5 * * * *", timezone="UTC"),
+    start_date=dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
+    catchup=False,
+    max_active_runs=1,
+    # It is quiet until something was delivered, so it may watch from the beginning.
+    is_paused_upon_creation=False,
+    default_args={
+        "owner": "data-engineering",
+        "retries": 2,
+        "retry_delay": dt.timedelta(minutes=5),
+        "execution_timeout": dt.timedelta(minutes=10),
+        "show_return_value_in_logs": False,
+    },
+    doc_md=Path(__file__).with_suffix(".md").read_text(),
+    tags=["ecommerce"],
+)
+def ecommerce_watchdog() -> None:
+    """Tells people of days that are late."""
+    look()
+
+
+@task
+def look(**context: Any) -> dict[str, str]:
+    """Looks at the raw files and manifests of the newest days, and tells people what is new."""
+    from include import watchdog
+
+    with connected() as (hook, settings):
+        ui_url = context["ti"].log_url.partition("/dags/")[0]
+        return watchdog.watch(hook, settings, dt.datetime.now(dt.UTC), ui_url)
+
+
+DAG = ecommerce_watchdog()

@@ -1,0 +1,154 @@
+"""PostgreSQL and Redis as ordinary programs: what Airflow's workers share, on the loopback address only."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from include.local.environment import clean_environment
+from include.local.errors import StackError
+from include.local.ports import LOOPBACK
+from include.local.state import State
+
+#: The database and its one user.
+DATABASE = "airflow"
+#: PostgreSQL refuses to run as root; Debian's package makes this user for it.
+_DATABASE_USER = "postgres"
+#: Where Debian puts PostgreSQL's server programs, which are not on the path.
+_POSTGRES_ROOT = Path("/usr/lib/postgresql")
+_START_SECONDS = 60
+_POLL_SECONDS = 0.1
+
+Server = subprocess.Popen[bytes]
+
+
+def require_servers() -> None:
+    """Check that both servers are installed.
+
+    Raises
+    ------
+    StackError: names what is missing, and how to install it.
+    """
+    wanted = {"PostgreSQL": find_postgres(), "Redis": shutil.which("redis-server")}
+    missing = [name for name, path in wanted.items() if not path]
+    if missing:
+        raise StackError(
+            f"CeleryExecutor needs {' and '.join(missing)} on this machine. "
+            "On Debian and Ubuntu: apt-get install postgresql redis-server."
+        )
+
+
+def find_postgres() -> Path | None:
+    """The folder of PostgreSQL's server programs; of several versions the newest."""
+    folders = [path.parent for path in _POSTGRES_ROOT.glob("*/bin/initdb")]
+    if folders:
+        return max(folders, key=lambda folder: float(folder.parent.name))
+    on_path = shutil.which("initdb")
+    return Path(on_path).resolve().parent if on_path else None
+
+
+def start_database(state: State, password: str, port: int) -> Server:
+    """Start PostgreSQL, with a cluster of its own that the first start makes, and wait until it answers.
+
+    Raises
+    ------
+    StackError: it cannot be started here; says why.
+    """
+    programs = find_postgres() or Path()
+    if not (state.database / "PG_VERSION").exists():
+        _create_cluster(state, programs, password)
+    options = {"listen_addresses": LOOPBACK, "port": port, "unix_socket_directories": ""}
+    settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+    with (state.logs / "database.log").open("wb") as log:
+        server = subprocess.Popen(  # noqa: S603 - the command is ours
+            [programs / "postgres", "-D", state.database, *settings],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            **_as_database_user(state),
+        )
+    _wait_for_database(state, programs, port, server)
+    return server
+
+
+def start_broker(state: State, password: str, port: int) -> Server:
+    """Start Redis. What it has taken survives its restart.
+
+    It reads its settings from standard input: no list of processes shows the password.
+    """
+    state.broker.mkdir(mode=0o700, exist_ok=True)
+    options = {
+        "bind": LOOPBACK,
+        "port": port,
+        "requirepass": password,
+        "dir": f'"{state.broker}"',
+        "appendonly": "yes",
+        "save": '""',
+    }
+    with tempfile.TemporaryFile() as settings, (state.logs / "broker.log").open("wb") as log:
+        settings.write("".join(f"{name} {value}\n" for name, value in options.items()).encode())
+        settings.seek(0)
+        return subprocess.Popen(  # noqa: S603 - the command is ours
+            [shutil.which("redis-server") or "redis-server", "-"],
+            cwd=state.broker,
+            env=clean_environment(),
+            stdin=settings,
+            stdout=log,
+            stderr=log,
+        )
+
+
+def _create_cluster(state: State, programs: Path, password: str) -> None:
+    """Make a cluster with one user and one database; what a start that was cut off left is made anew."""
+    shutil.rmtree(state.database, ignore_errors=True)
+    state.database.mkdir(mode=0o700)
+    if _is_root():
+        _require_entry(state.database)
+        shutil.chown(state.database, _DATABASE_USER, _DATABASE_USER)
+    # Whoever connects gives the password; there is no socket in the file system to connect to.
+    rules = ["--auth-local=reject", "--auth-host=scram-sha-256"]
+    _run(state, [programs / "initdb", "-D", ".", "-U", DATABASE, "-E", "UTF8", "--locale=C.UTF-8", *rules])
+    # In single-user mode no server has to be started and waited for.
+    statements = f"ALTER ROLE {DATABASE} PASSWORD '{password}'\nCREATE DATABASE {DATABASE}\n"
+    _run(state, [programs / "postgres", "--single", "-D", ".", "postgres"], statements)
+
+
+def _require_entry(folder: Path) -> None:
+    for parent in folder.parents:
+        if not parent.stat().st_mode & 0o001:
+            raise StackError(
+                f"PostgreSQL does not run as root, and its user {_DATABASE_USER} may not enter {parent}. "
+                "Run this as an ordinary user, or from a folder that others may enter."
+            )
+
+
+def _run(state: State, command: list[str | Path], text: str = "") -> None:
+    done = subprocess.run(  # noqa: S603 - the command is ours
+        command, input=text, capture_output=True, text=True, check=False, **_as_database_user(state)
+    )
+    if done.returncode:
+        shutil.rmtree(state.database, ignore_errors=True)
+        raise StackError(f"PostgreSQL could not make its database: {(done.stderr or done.stdout).strip()}")
+
+
+def _wait_for_database(state: State, programs: Path, port: int, server: Server) -> None:
+    end = time.monotonic() + _START_SECONDS
+    command = [str(programs / "pg_isready"), "--quiet", f"--host={LOOPBACK}", f"--port={port}"]
+    while subprocess.run(command, check=False).returncode:  # noqa: S603 - the command is ours
+        if server.poll() is not None or time.monotonic() > end:
+            raise StackError(f"PostgreSQL did not start. Its log: {state.logs / 'database.log'}")
+        time.sleep(_POLL_SECONDS)
+
+
+def _as_database_user(state: State) -> dict[str, Any]:
+    """How a program of PostgreSQL is started: in its own folder, and not as root."""
+    place = {"cwd": state.database, "env": clean_environment()}
+    user = {"user": _DATABASE_USER, "group": _DATABASE_USER, "extra_groups": []} if _is_root() else {}
+    return place | user
+
+
+def _is_root() -> bool:
+    return os.geteuid() == 0

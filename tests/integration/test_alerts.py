@@ -1,0 +1,257 @@
+"""Who is told what: real failures on the real scheduler, a real mail server, and moto's SNS."""
+
+import contextlib
+import datetime as dt
+import json
+import queue
+import re
+from collections.abc import Iterator, Mapping
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from html import unescape
+from typing import Any
+
+import boto3
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Sink
+from moto.server import ThreadedMotoServer
+
+from include import keys
+from include.config import CONNECTION_ID
+from include.local.dag_run import DAG_ID, trigger_day
+from include.local.ports import LOOPBACK, find_free_ports
+from include.notify import SMTP_CONNECTION_ID
+from tests.integration.conftest import LAYOUT, Pipeline, make_orders, wait_until
+
+_SECONDS = 60
+WATCHDOG = "ecommerce_watchdog"
+
+
+class Mailbox(Sink):
+    """A mail server that keeps what it is sent."""
+
+    def __init__(self) -> None:
+        self.received: queue.Queue[EmailMessage] = queue.Queue()
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - the library calls it so
+        self.received.put(message_from_bytes(envelope.content, policy=policy.default))
+        return "250 OK"
+
+    def next(self) -> tuple[str, str]:
+        """Subject and text of the next mail, once it is there."""
+        mail = self.received.get(timeout=_SECONDS)
+        part = mail.get_body(("html",))
+        assert part is not None
+        assert mail["To"] == "data@example.com"
+        return mail["Subject"], unescape(re.sub(r"<[^>]+>", "", part.get_content())).strip()
+
+    def is_empty(self) -> bool:
+        return self.received.empty()
+
+
+@contextlib.contextmanager
+def variables(pipeline: Pipeline, values: Mapping[str, str]) -> Iterator[None]:
+    """Variables as an operator sets them, and as they were afterwards."""
+    kept = pipeline.stack.api.read_variables()
+    try:
+        for name, text in values.items():
+            set_variable(pipeline, name, text)
+        yield
+    finally:
+        for name in values:
+            set_variable(pipeline, name, kept[name])
+
+
+def set_variable(pipeline: Pipeline, name: str, text: str) -> None:
+    pipeline.stack.api._request("PATCH", f"/variables/{name}", json={"key": name, "value": text})
+
+
+@pytest.fixture
+def mailbox(pipeline: Pipeline) -> Iterator[Mailbox]:
+    """The mail server, and a pipeline that sends to it."""
+    mailbox, (port,) = Mailbox(), find_free_ports(1)
+    controller = Controller(mailbox, hostname=LOOPBACK, port=port)
+    controller.start()
+    extra = {"from_email": "etl@example.com", "disable_tls": True, "disable_ssl": True, "retry_limit": 0}
+    connection = {
+        "connection_id": SMTP_CONNECTION_ID,
+        "conn_type": "smtp",
+        "host": LOOPBACK,
+        "port": port,
+        "extra": json.dumps(extra),
+    }
+    pipeline.stack.api._request("POST", "/connections", json=connection)
+    try:
+        with variables(pipeline, {"ecommerce_alert_email": "data@example.com"}):
+            yield mailbox
+    finally:
+        pipeline.stack.api._request("DELETE", f"/connections/{SMTP_CONNECTION_ID}")
+        controller.stop()
+
+
+@pytest.fixture
+def moto_url() -> Iterator[str]:
+    (port,) = find_free_ports(1)
+    server = ThreadedMotoServer(LOOPBACK, port, verbose=False)
+    server.start()
+    try:
+        yield f"http://{LOOPBACK}:{port}"
+    finally:
+        server.stop()
+
+
+@contextlib.contextmanager
+def topic_with_queue(pipeline: Pipeline, moto_url: str) -> Iterator[tuple[str, Any, str]]:
+    """A topic that the pipeline's connection reaches, and a queue that subscribes to it."""
+    options = {
+        "endpoint_url": moto_url,
+        "region_name": "us-east-1",
+        "aws_access_key_id": "x",
+        "aws_secret_access_key": "x",
+    }
+    sns, sqs = boto3.client("sns", **options), boto3.client("sqs", **options)
+    topic = sns.create_topic(Name="alerts")["TopicArn"]
+    queue_url = sqs.create_queue(QueueName="alerts")["QueueUrl"]
+    queue_arn = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn["QueueArn"])
+    kept = pipeline.stack.api._request("GET", f"/connections/{CONNECTION_ID}").json()["extra"]
+    try:
+        change_extra(pipeline, json.loads(kept) | {"service_config": {"sns": {"endpoint_url": moto_url}}})
+        yield topic, sqs, queue_url
+    finally:
+        change_extra(pipeline, json.loads(kept))
+
+
+def change_extra(pipeline: Pipeline, extra: dict[str, Any]) -> None:
+    body = {"connection_id": CONNECTION_ID, "conn_type": "aws", "extra": json.dumps(extra)}
+    path = f"/connections/{CONNECTION_ID}"
+    pipeline.stack.api._request("PATCH", path, json=body, params={"update_mask": "extra"})
+
+
+def run_id_of(text: str) -> str:
+    found = re.search(r"of run (\S+)", text)
+    assert found
+    return found[1]
+
+
+def test_a_closed_gate_is_one_mail_with_the_reasons_and_the_way_on(
+    pipeline: Pipeline, day: str, mailbox: Mailbox
+) -> None:
+    pipeline.deliver(day, make_orders(90, faulty=10))
+
+    assert pipeline.run(day)[0] == "failed"
+    subject, text = mailbox.next()
+
+    assert subject == f"ecommerce {day}: not published, the gate is closed"
+    assert "orders: 10 of 100 rows were refused (10.0%, allowed 5.0%): " in text
+    assert "unknown_customer 10" in text
+    url = pipeline.stack.url
+    assert f"Log: {url}/dags/{DAG_ID}/runs/{run_id_of(text)}/tasks/publish?try_number=1" in text
+    assert f"Data Docs: {url}/quality/days/{day}" in text
+    assert '"The gate is closed"' in text
+    assert mailbox.is_empty()
+    assert json.loads(pipeline.get(keys.alerts(LAYOUT, day)))["told"].keys() == {"run_failed"}
+
+
+def test_a_file_that_cannot_be_used_is_published_to_the_topic(
+    pipeline: Pipeline, day: str, moto_url: str
+) -> None:
+    pipeline.deliver(day, "")
+    with (
+        topic_with_queue(pipeline, moto_url) as (topic, sqs, queue_url),
+        variables(pipeline, {"ecommerce_alert_topic_arn": topic}),
+    ):
+        assert pipeline.run(day)[0] == "failed"
+        answer = sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=20, MaxNumberOfMessages=10)
+        (received,) = answer["Messages"]
+
+    message = json.loads(received["Body"])
+    assert message["Subject"] == f"ecommerce {day}: not published, a raw file cannot be used"
+    assert f"{keys.raw(LAYOUT, day, 'orders')}: the file is empty (zero bytes)" in message["Message"]
+    assert "/tasks/transform?try_number=1" in message["Message"]
+
+
+def read_whole_log(pipeline: Pipeline, run_id: str, task_id: str) -> list[dict[str, Any]]:
+    """The log of a first try that failed, once its callbacks have ended: a group is closed after them."""
+    events: list[dict[str, Any]] = []
+
+    def has_ended() -> bool:
+        events[:] = pipeline.stack.api.read_task_log(DAG_ID, run_id, task_id, 1)
+        told = [event["event"] for event in events]
+        return "::group::Post Execute" in told and told[-1] == "::endgroup::"
+
+    wait_until(has_ended, {True}, _SECONDS)
+    return events
+
+
+def test_a_try_that_is_repeated_tells_nobody(pipeline: Pipeline, day: str, mailbox: Mailbox) -> None:
+    pipeline.deliver(day, make_orders(10))
+    with variables(pipeline, {"ecommerce_curated_bucket": "no-such-bucket"}):
+        run_id = trigger_day(pipeline.stack.api, day)
+        wait_until(lambda: pipeline.task_state(run_id, "extract"), {"up_for_retry"}, _SECONDS)
+        read_whole_log(pipeline, run_id, "extract")
+    pipeline.stack.api.fail_run(DAG_ID, run_id)
+
+    assert mailbox.is_empty()
+
+
+def test_a_channel_that_fails_hides_nothing(pipeline: Pipeline, day: str) -> None:
+    pipeline.deliver(day, "")
+    with variables(pipeline, {"ecommerce_alert_email": "data@example.com"}):
+        run_id = trigger_day(pipeline.stack.api, day)
+        state, fault = pipeline.wait(run_id), pipeline.read_fault(run_id)
+        events = read_whole_log(pipeline, run_id, "transform")
+
+    assert state == "failed"
+    assert fault.startswith(f"{keys.raw(LAYOUT, day, 'orders')}: the file is empty")
+    errors = [event["event"] for event in events if event.get("level") == "error"]
+    assert any("was not sent through mail, connection ecommerce_smtp" in error for error in errors)
+    assert any(error.startswith(f"ecommerce {day}: not published") for error in errors)
+
+
+def watch(pipeline: Pipeline) -> str:
+    """One look of the watchdog. Returns how it ended."""
+    api, run_id = pipeline.stack.api, f"test__{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S%f}"
+    api.trigger(WATCHDOG, run_id, {})
+    ended = wait_until(lambda: api.read_run(WATCHDOG, run_id)["state"], {"success", "failed"}, _SECONDS)
+    return str(ended)
+
+
+def test_the_watchdog_tells_once_of_each_trouble_and_gives_the_all_clear(
+    pipeline: Pipeline, mailbox: Mailbox
+) -> None:
+    today = dt.datetime.now(dt.UTC).date()
+    late, stuck = today.isoformat(), (today - dt.timedelta(days=1)).isoformat()
+    pipeline.deliver(stuck, make_orders(20))
+    pipeline.deliver(late, make_orders(30))
+    missing = keys.raw(LAYOUT, late, "products")
+    bucket, key = pipeline.stack.hook.parse_s3_url(missing)
+    pipeline.stack.hook.delete_objects(bucket, key)
+    at_once = {
+        "ecommerce_deadline_hour": "0",
+        "ecommerce_processing_hours": "0",
+        "ecommerce_watchdog_days": "2",
+    }
+    with variables(pipeline, at_once):
+        assert watch(pipeline) == "success"
+        told = dict([mailbox.next(), mailbox.next()])
+        assert watch(pipeline) == "success"
+        assert mailbox.is_empty()
+
+        pipeline.deliver(late, make_orders(30))
+        assert [pipeline.wait(trigger_day(pipeline.stack.api, day)) for day in (stuck, late)] == [
+            "success",
+            "success",
+        ]
+        assert watch(pipeline) == "success"
+        subject, text = mailbox.next()
+        assert watch(pipeline) == "success"
+        assert mailbox.is_empty()
+
+    assert f"{late}: {missing}" in told[f"ecommerce {late}: raw files are missing"]
+    assert (
+        f"{stuck}: not published yet" in told[f"ecommerce {stuck}: not published, though all files are there"]
+    )
+    assert subject == f"ecommerce {stuck}, {late}: all clear"
+    assert [line.rpartition(", ")[2] for line in text.splitlines()] == ["20 orders.", "30 orders."]

@@ -1,0 +1,49 @@
+"""The service `settings` of compose.yaml brings a new Airflow what the DAG needs."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+from include.config import CONNECTION_ID
+from include.local.state import PROJECT
+from tests.integration.conftest import Pipeline
+
+POOL, VARIABLE = "ecommerce_publish", "ecommerce_docs_prefix"
+
+
+def test_what_is_missing_is_created_for_the_store_of_the_file(pipeline: Pipeline) -> None:
+    api, store = pipeline.stack.api, pipeline.stack.settings.store
+    for path in (f"/connections/{CONNECTION_ID}", f"/pools/{POOL}", f"/variables/{VARIABLE}"):
+        api._request("DELETE", path)
+    # Another name of the same address, so that it is not the one of the settings file.
+    store_url = pipeline.stack.endpoint_url.replace("127.0.0.1", "localhost")
+    environment = {
+        "AIRFLOW_URL": pipeline.stack.url,
+        "ADMIN_PASSWORD": pipeline.stack.password,
+        "STORE_URL": store_url,
+        "STORE_ACCESS_KEY": store.login,
+        "STORE_SECRET_KEY": store.password,
+    }
+
+    done = subprocess.run(
+        [sys.executable, "-m", "include.local.compose", "settings"],
+        env=os.environ | environment,
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("connections, Variables and pools, and the store its buckets.\n")
+    connection = read(pipeline, f"/connections/{CONNECTION_ID}")
+    assert json.loads(connection["extra"])["endpoint_url"] == store_url
+    assert connection["login"] == store.login
+    assert read(pipeline, f"/pools/{POOL}")["slots"] == 1
+    assert read(pipeline, f"/variables/{VARIABLE}")["value"] == "docs"
+
+
+def read(pipeline: Pipeline, path: str) -> dict[str, Any]:
+    found: dict[str, Any] = pipeline.stack.api._get(path)
+    return found

@@ -1,0 +1,151 @@
+"""A day beside the same weekday of earlier weeks."""
+
+from typing import Any
+
+import pytest
+
+from include.config import Settings
+from include.history import (
+    MEASURES,
+    Comparison,
+    compare_day,
+    compare_with_history,
+    find_earlier_days,
+    find_range,
+    measure_day,
+)
+
+SATURDAY = "2026-11-21"
+TOLERANCES = {name: float(getattr(Settings(), measure.tolerance)) for name, measure in MEASURES.items()}
+USUAL = {"orders_read": 10_000, "revenue": 50_000.0, "reject_ratio": 0.01, "undelivered_ratio": 0.3}
+
+
+def make_counts(read: int, quarantined: int, total: str, **others: int) -> dict[str, Any]:
+    rows = {"read": read, "published": read - quarantined, "quarantined": quarantined, "duplicates": 0}
+    return {"rows": {"orders": rows}, "total_price": total, **others}
+
+
+def compare(
+    found: dict[str, float], earlier: list[dict[str, float]], min_days: int = 3
+) -> dict[str, Comparison]:
+    compared = compare_day(SATURDAY, found, earlier, TOLERANCES, min_days)
+    return {comparison.measure: comparison for comparison in compared}
+
+
+def find_unusual(found: dict[str, float], earlier: list[dict[str, float]]) -> list[str]:
+    """The measures of the day that are outside of what is usual."""
+    return [
+        name
+        for name, each in compare(found, earlier).items()
+        if each.lowest is not None and not each.lowest <= (each.found or 0) <= (each.highest or 0)
+    ]
+
+
+def test_a_day_is_compared_with_its_own_weekday_and_never_with_itself_or_later_days() -> None:
+    assert find_earlier_days(SATURDAY, 3) == ["2026-11-14", "2026-11-07", "2026-10-31"]
+
+
+def test_the_figures_of_a_day_come_from_its_counts() -> None:
+    assert measure_day(make_counts(200, 20, "12.30", undelivered=45)) == {
+        "orders_read": 200,
+        "revenue": 12.3,
+        "reject_ratio": 0.1,
+        "undelivered_ratio": 0.25,
+    }
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        pytest.param(make_counts(10, 0, "1.00"), id="a manifest of an earlier release"),
+        pytest.param(make_counts(10, 10, "0.00", undelivered=0), id="no order was accepted"),
+    ],
+)
+def test_a_figure_that_a_day_does_not_have_is_left_out(counts: dict[str, Any]) -> None:
+    assert "undelivered_ratio" not in measure_day(counts)
+
+
+@pytest.mark.parametrize(
+    ("change", "unusual"),
+    [
+        pytest.param({}, [], id="as usual"),
+        pytest.param({"orders_read": 5_000}, [], id="half of it is the limit"),
+        pytest.param({"orders_read": 4_999}, ["orders_read"], id="fewer than half"),
+        pytest.param({"orders_read": 15_001}, ["orders_read"], id="too many"),
+        pytest.param({"revenue": 0.0}, ["revenue"], id="no revenue"),
+        pytest.param({"reject_ratio": 0.031}, ["reject_ratio"], id="more refused"),
+        pytest.param({"reject_ratio": 0.0}, [], id="fewer refused is fine"),
+        pytest.param({"undelivered_ratio": 0.51}, ["undelivered_ratio"], id="more under way"),
+        pytest.param({"undelivered_ratio": 0.09}, ["undelivered_ratio"], id="hardly any under way"),
+    ],
+)
+def test_what_is_far_from_the_median_is_unusual(change: dict[str, float], unusual: list[str]) -> None:
+    assert find_unusual({**USUAL, **change}, [USUAL] * 5) == unusual
+
+
+def test_one_odd_day_among_the_earlier_ones_changes_nothing() -> None:
+    odd = {"orders_read": 1_000_000, "revenue": 1e9, "reject_ratio": 0.9, "undelivered_ratio": 1.0}
+
+    assert compare(USUAL, [USUAL] * 4 + [odd])["orders_read"].highest == 15_000
+    assert find_unusual(USUAL, [USUAL] * 4 + [odd]) == []
+
+
+def test_with_too_few_earlier_days_nothing_is_compared_and_it_says_so() -> None:
+    compared = compare({**USUAL, "orders_read": 1}, [USUAL] * 2)
+
+    assert {each.lowest for each in compared.values()} == {None}
+    assert compared["orders_read"].told == "not compared: it takes 3, and 2 earlier Saturdays is all there is"
+
+
+def test_a_measure_that_only_some_days_have_counts_those() -> None:
+    old = {name: figure for name, figure in USUAL.items() if name != "undelivered_ratio"}
+
+    compared = compare(USUAL, [old, old, USUAL])
+
+    assert compared["orders_read"].lowest == 5_000
+    assert compared["undelivered_ratio"].told.startswith("not compared: it takes 3, and 1 earlier Saturday")
+
+
+def test_a_median_of_zero_is_nothing_to_compare_an_amount_with() -> None:
+    free = {**USUAL, "revenue": 0.0, "undelivered_ratio": 0.0, "reject_ratio": 0.0}
+
+    compared = compare({**USUAL, "revenue": 9.99}, [free] * 3)
+
+    assert compared["revenue"].told == "not compared: the median of 3 earlier Saturdays is 0"
+    assert (compared["reject_ratio"].lowest, compared["reject_ratio"].highest) == (0.0, 0.02)
+
+
+@pytest.mark.parametrize("orders", [1, 2, 5, 10, 30])
+def test_a_small_shop_is_not_warned_of_chance(orders: int) -> None:
+    lowest, highest = find_range("orders_read", orders, 0.5, orders)
+
+    assert lowest <= max(orders - 2 * orders**0.5, 0)
+    assert highest >= orders + 2 * orders**0.5
+
+
+def test_one_refused_order_of_a_few_is_chance_and_of_many_the_tolerance_counts() -> None:
+    assert find_range("reject_ratio", 0.0, 0.02, orders=5)[1] >= 1 / 5
+    assert find_range("reject_ratio", 0.0, 0.02, orders=1_000_000)[1] == 0.02
+
+
+def test_a_comparison_says_what_is_usual() -> None:
+    assert compare(USUAL, [USUAL] * 3)["reject_ratio"].told == (
+        "usual is 0.0% to 3.0% (median of 3 earlier Saturdays: 1.0%)"
+    )
+
+
+def test_only_the_manifests_of_the_weeks_before_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def read_json(_: object, url: str) -> dict[str, Any] | None:
+        asked.append(url)
+        return make_counts(100, 1, "5.00", undelivered=30) if url.endswith("2026-11-14.json") else None
+
+    monkeypatch.setattr("include.history.read_json", read_json)
+    settings = Settings(history_weeks=4, history_min_days=1)
+    counts: Any = make_counts(100, 1, "5.00", undelivered=30)
+    compared = compare_with_history(None, settings, SATURDAY, counts)  # type: ignore[arg-type]  # not used
+
+    days = ("2026-11-14", "2026-11-07", "2026-10-31", "2026-10-24")
+    assert sorted(asked) == sorted(f"s3://ecommerce-curated/manifests/dt={day}.json" for day in days)
+    assert {each.lowest is None for each in compared} == {False}

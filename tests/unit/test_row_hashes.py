@@ -1,0 +1,57 @@
+"""The hash of an id is the same however it was found, and belongs to its row."""
+
+import io
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.engine.batches import hash_ids, hashes_of_rows, parse_block
+from include.engine.csv_blocks import Cut, read_blocks
+from include.engine.raw_file import Header
+from include.engine.text_hash import has_exact_hash, hash_text
+from include.engine.text_words import TextWords
+
+ids = st.one_of(
+    st.text(st.characters(codec="utf-8", exclude_characters='\0\r\n,"'), max_size=20), st.just("x" * 70)
+)
+
+
+@pytest.mark.parametrize("columns", [("id", "b"), ("b", "id")], ids=["id first", "id second"])
+@given(
+    rows=st.lists(
+        st.one_of(ids, st.sampled_from(["", '"quoted"', '"two\nlines"', "too,many", 'open"quote']))
+    ),
+    line_end=st.sampled_from(["\n", "\r\n", "\r"]),
+)
+def test_rows_have_the_hashes_of_their_ids(columns: tuple[str, ...], rows: list[str], line_end: str) -> None:
+    lines = [f"{row},b" if columns[0] == "id" else f"b,{row}" for row in rows]
+    data = "".join(line + line_end for line in lines).encode()
+    header = Header(columns, 0)
+
+    for block in read_blocks(io.BytesIO(data), "s3://raw/x.csv", len(columns), 1 << 20):
+        batch = parse_block(block, header, columns)
+        hashes = hashes_of_rows(batch, Cut.of(block), hash_ids(block, header, "id"), "id")
+
+        np.testing.assert_array_equal(hashes, hash_text(batch.rows["id"]))
+
+
+def test_ids_that_stand_first_are_hashed_without_parsing() -> None:
+    words = TextWords.of_first_fields(b"O-1,a\nO-20000000000001,b\n,c\n")
+
+    assert words
+    assert words.lengths.tolist() == [3, 16, 0]
+
+
+def test_a_long_first_field_is_left_to_the_parser() -> None:
+    assert TextWords.of_first_fields(b"x" * 100 + b",a\n") is None
+
+
+@given(texts=st.lists(st.text(st.characters(codec="ascii", exclude_characters="\0")), unique=True))
+def test_exact_hashes_belong_to_one_text(texts: list[str]) -> None:
+    array = pa.array(texts, pa.string())
+    exact = hash_text(array)[has_exact_hash(array).to_numpy(zero_copy_only=False)]
+
+    assert len(np.unique(exact)) == len(exact)

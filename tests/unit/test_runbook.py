@@ -1,0 +1,148 @@
+"""The runbook shows each message as it really arrives, and has what the messages refer to."""
+
+import datetime as dt
+import re
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout
+from botocore.exceptions import EndpointConnectionError
+
+from include import keys
+from include.config import Settings
+from include.contract import DATASETS
+from include.engine.raw_file import RawSource, read_header
+from include.errors import GateClosedError, PipelineError, RawFileError, SettingError
+from include.keys import Layout
+from include.manifest import Counts, Gate, Quality
+from include.notify import Alert, Failure, describe_failure
+from include.publish import find_gate_faults
+from include.watchdog import DayState, describe_healed, gather_news
+
+PROJECT = Path(__file__).parents[2]
+RUNBOOK = (PROJECT / "docs" / "runbook.md").read_text()
+UI = "http://127.0.0.1:8080"
+RUN = "scheduled__2026-11-21T00:00:00+00:00"
+NOON = dt.datetime(2026, 11, 21, 12, 5, tzinfo=dt.UTC)
+QUALITY: Quality = {"success": True, "expectations": 30, "failed": [], "docs_key": ""}
+COUNTS: Counts = {
+    "rows": {"orders": {"read": 5000, "published": 4258, "quarantined": 742, "duplicates": 0}},
+    "reasons": {"orders": {"quantity_not_positive": 702, "unknown_customer": 40, "malformed_row": 0}},
+    "total_price": "0.00",
+    "drift": {},
+}
+
+
+def fail(task_id: str, error: Exception, try_number: int = 1, gate: Gate | None = None) -> Alert:
+    """The message for a run of the day that the error ended, raised as `connected` raises it."""
+    raised: Exception = error
+    if isinstance(error, PipelineError):
+        raised = AirflowFailException(str(error))
+        raised.__cause__ = error
+    url = f"{UI}/dags/ecommerce_etl/runs/{quote(RUN)}/tasks/{task_id}?try_number={try_number}"
+    return describe_failure(
+        Failure(
+            day="2026-11-21",
+            run_id=RUN,
+            task_id=task_id,
+            try_number=try_number,
+            log_url=url,
+            error=raised,
+            gate=gate,
+        )
+    )
+
+
+def close_gate() -> Alert:
+    faults = find_gate_faults(COUNTS, QUALITY, Settings().max_reject_ratio)
+    gate: Gate = {
+        **COUNTS,
+        "day": "2026-11-21",
+        "run_id": RUN,
+        "success": False,
+        "faults": faults,
+        "quality": QUALITY,
+    }
+    return fail("publish", GateClosedError("closed"), gate=gate)
+
+
+def deliver_semicolons(folder: Path) -> Alert:
+    path = folder / "orders.csv"
+    path.write_text(";".join(DATASETS["orders"].required_names) + "\n")
+    source = RawSource(DATASETS["orders"], path, keys.raw(Layout(), "2026-11-21", "orders"))
+    with pytest.raises(RawFileError) as caught:
+        read_header(source)
+    return fail("transform", caught.value)
+
+
+def misspell_setting(monkeypatch: pytest.MonkeyPatch) -> Alert:
+    wrong = {"ecommerce_max_reject_ratio": "five percent"}
+    monkeypatch.setattr("airflow.sdk.Variable.get", lambda name, default=None: wrong.get(name, default))
+    with pytest.raises(SettingError) as caught:
+        Settings.from_variables()
+    return fail("extract", caught.value)
+
+
+def look_at_late_days() -> list[Alert]:
+    def missing(day: str, *datasets: str) -> DayState:
+        return DayState(
+            day=day, told={}, missing=tuple(keys.raw(Layout(), day, dataset) for dataset in datasets)
+        )
+
+    late = [missing("2026-11-20", "orders"), missing("2026-11-21", "customers", "orders")]
+    stuck = DayState(
+        day="2026-11-21", told={}, complete_at=dt.datetime(2026, 11, 21, 3, 12, 40, tzinfo=dt.UTC)
+    )
+    healed = [
+        DayState(day=day, told={}, published_at=NOON.replace(hour=11, minute=minute), published_orders=rows)
+        for day, minute, rows in (("2026-11-20", 40, 9_874), ("2026-11-21", 52, 10_021))
+    ]
+    news = [*gather_news(late, Settings(), NOON, UI), *gather_news([stuck], Settings(), NOON, UI)]
+    return [*(each.alert for each in news), describe_healed(healed)]
+
+
+def test_the_runbook_shows_every_message_as_it_arrives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = EndpointConnectionError(endpoint_url="http://127.0.0.1:8333/ecommerce-curated")
+    sent = [
+        close_gate(),
+        deliver_semicolons(tmp_path),
+        fail("wait_for_raw_files", AirflowSensorTimeout("Trigger timeout")),
+        misspell_setting(monkeypatch),
+        fail("validate", away, try_number=4),
+        *look_at_late_days(),
+    ]
+
+    shown = re.findall(r"^```\n(ecommerce .+?)\n```$", RUNBOOK, re.MULTILINE | re.DOTALL)
+
+    assert shown == [f"{alert.subject}\n\n{alert.text}" for alert in sent]
+
+
+def test_each_message_stands_below_the_heading_that_it_names() -> None:
+    sections = re.split(r"^### ", RUNBOOK, flags=re.MULTILINE)[1:]
+    referring = {
+        section.splitlines()[0]: re.findall(r'^More: docs/runbook\.md, "(.+)"$', section, re.MULTILINE)
+        for section in sections
+    }
+
+    found = {heading: names for heading, names in referring.items() if names}
+    assert found == {heading: [heading] for heading in found}
+    assert len(found) == 7
+
+
+def test_every_picture_is_there_and_small() -> None:
+    pictures = [PROJECT / "docs" / path for path in re.findall(r"\]\((images/[^)]+)\)", RUNBOOK)]
+
+    assert pictures
+    assert [path.name for path in pictures if not 0 < path.stat().st_size < 120_000] == []
+
+
+def test_every_link_of_the_runbook_leads_to_a_heading() -> None:
+    headings = {
+        re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^#+ (.+)$", RUNBOOK, re.MULTILINE)
+    }
+
+    assert set(re.findall(r"\]\(#([^)]+)\)", RUNBOOK)) <= headings
