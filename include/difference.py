@@ -3,7 +3,6 @@
 import json
 import logging
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from include import keys
@@ -18,6 +17,7 @@ from include.manifest import (
     compare_inputs,
 )
 from include.objects import ObjectState, download_file, is_missing, read_object
+from include.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -73,8 +73,8 @@ def _known_correction(manifest: Manifest) -> Correction | None:
 def _compare_published(hook: "S3Hook", published: Output, staged_key: str) -> ChangedRows | None:
     from botocore.exceptions import ClientError
 
-    with TemporaryDirectory(prefix="ecommerce-correction-") as folder:
-        before, after = Path(folder, "before.parquet"), Path(folder, "after.parquet")
+    with scratch_folder("correction") as folder:
+        before, after = folder / "before.parquet", folder / "after.parquet"
         try:
             # By version: an earlier try of this run may have replaced the object already.
             download_file(hook, published["key"], before, version_id=published["version_id"])
@@ -84,7 +84,7 @@ def _compare_published(hook: "S3Hook", published: Output, staged_key: str) -> Ch
             log.warning("%s, as published before, is gone: what changed in it is not known", published["key"])
             return None
         download_file(hook, staged_key, after)
-        return compare_orders(before, after, Path(folder))
+        return compare_orders(before, after, folder)
 
 
 def compare_orders(before: Path, after: Path, scratch: Path) -> ChangedRows:

@@ -2,8 +2,6 @@
 
 import logging
 from collections.abc import Mapping
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from include import keys
@@ -12,6 +10,7 @@ from include.errors import RawFileChangedError
 from include.late import pin_late_rows
 from include.manifest import REPAIRS, Extracted, PartlyUsed, RawFile
 from include.objects import copy_object, download_file, head_object, read_object, upload_file
+from include.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -84,8 +83,8 @@ def _apply_repair(hook: "S3Hook", dataset: Dataset, raw: RawFile, repair: "Repai
             raw["key"],
         )
         return 0
-    with TemporaryDirectory(prefix="ecommerce-repair-") as folder:
-        delivered, patched = Path(folder, "delivered"), Path(folder, "patched")
+    with scratch_folder("repair") as folder:
+        delivered, patched = folder / "delivered", folder / "patched"
         download_file(hook, raw["snapshot_key"], delivered)
         patch_file(RawSource(dataset, delivered, raw["key"]), repair, patched)
         upload_file(hook, patched, raw["snapshot_key"])

@@ -7,8 +7,6 @@ day uses it too. The customers and products published for the day stay what its 
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from include import keys
@@ -16,6 +14,7 @@ from include.contract import CUSTOMERS, DATASETS, ORDERS, PRODUCTS, UNKNOWN_CUST
 from include.lookback import days_after, read_manifests
 from include.manifest import LATE, Manifest, Output, PartlyUsed, RawFile
 from include.objects import RemoteFile, download_file, find_object, head_object, upload_file
+from include.scratch import scratch_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -153,8 +152,8 @@ def _write(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with TemporaryDirectory(prefix="ecommerce-late-") as folder:
-        path = Path(folder, "late.parquet")
+    with scratch_folder("late") as folder:
+        path = folder / "late.parquet"
         if known:
             download_file(hook, known["key"], path, version_id=known["version_id"])
             rows = [pq.read_table(path), *rows]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from include.config import CONNECTION_ID, read_text_setting
-from include.errors import GateClosedError, PipelineError, RawFileError, SettingError
+from include.errors import GateClosedError, PipelineError, RawFileError, RepairError, SettingError
 from include.manifest import Gate
 
 log = logging.getLogger(__name__)
@@ -80,6 +80,11 @@ RAW_FILE_UNUSABLE = Trouble(
     section="A raw file cannot be used",
     remedy="Have the file delivered again, then clear the run from extract on.",
 )
+REPAIR_UNUSABLE = Trouble(
+    what="a file of repaired rows cannot be used",
+    section="Repair refused rows",
+    remedy="Correct the file or delete it, then clear the run from extract on.",
+)
 FILES_NEVER_CAME = Trouble(
     what="its raw files did not come",
     section="Raw files did not come",
@@ -92,7 +97,13 @@ SETTING_WRONG = Trouble(
     remedy="Correct it, then clear the task with what follows.",
 )
 #: By what the pipeline raised.
-TROUBLES = {GateClosedError: GATE_CLOSED, RawFileError: RAW_FILE_UNUSABLE, SettingError: SETTING_WRONG}
+#: A repair that cannot be used is an unusable raw file too, so it stands before it.
+TROUBLES = {
+    GateClosedError: GATE_CLOSED,
+    RepairError: REPAIR_UNUSABLE,
+    RawFileError: RAW_FILE_UNUSABLE,
+    SettingError: SETTING_WRONG,
+}
 
 
 def name_trouble(failure: Failure) -> Trouble:

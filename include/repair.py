@@ -96,9 +96,9 @@ def _read_rows(
             raise RepairError(source, place, "the wrong number of fields", "Quote values that hold commas.")
         line = fields[LINE_NUMBER]
         if not re.fullmatch(r"[1-9]\d{0,17}", line) or line == "1":
-            raise RepairError(
-                source, place, f"{LINE_NUMBER} is {line!r}, which is no line of a row", "Keep it as exported."
-            )
+            # The value is not shown: in a shifted row it may be anything.
+            problem = f"{LINE_NUMBER} is no line of a row"
+            raise RepairError(source, place, problem, "Keep it as exported.")
         if int(line) in rows:
             raise RepairError(source, place, f"line {line} is repaired twice", "Keep one of the two.")
         rows[int(line)] = {name: fields[name] for name in dataset.column_names if fields.get(name)}

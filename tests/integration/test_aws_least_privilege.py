@@ -18,11 +18,13 @@ from include.aws import policies
 from include.aws.validate_templates import example_place
 from include.cleanup import clean_up
 from include.config import Settings
-from include.contract import DATASETS
+from include.contract import CUSTOMERS, DATASETS, ORDERS, UNKNOWN_CUSTOMER
+from include.corrections import look
 from include.docs.store import Store
 from include.extract import extract
 from include.generate import generate
 from include.keys import Layout
+from include.local.repairs import export_quarantine
 from include.local.settings_file import Connection
 from include.local.storage import create_buckets, find_raw_files, upload_raw_files
 from include.manifest import Manifest
@@ -35,7 +37,7 @@ from tests.integration.own_store import OwnStore, run_own_store
 
 LAYOUT = Layout()
 PLACE = example_place()
-DAY = "2026-11-21"
+DAY, NEXT_DAY = "2026-11-21", "2026-11-22"
 FOREIGN = "payroll"
 #: Which IAM action S3 asks for when a client calls an operation, and on whose name.
 ACTIONS = {
@@ -88,15 +90,42 @@ def worked(own_store: OwnStore, identities: dict[str, Connection], tmp_path_fact
     assert not any(hook.check_for_key(keys.raw(LAYOUT, DAY, dataset)) for dataset in DATASETS)
     _deliver(own_store.hook(identities["producer"]), tmp_path_factory.mktemp("raw"))
     assert all(hook.check_for_key(keys.raw(LAYOUT, DAY, dataset)) for dataset in DATASETS)
+    first = _run_day(hook, DAY, "run 1")
+    _repair_a_row_and_deliver_a_late_customer(own_store, first)
+    _run_day(hook, NEXT_DAY, "run 1")
+    assert [change.inputs for change in look(hook, Settings(), NEXT_DAY).changes] == [
+        {"late_customers": "added", "repairs_orders": "added"}
+    ]
+    now, settings = dt.datetime.now(dt.UTC), Settings()
+    remember_told(hook, LAYOUT, DAY, RUN_FAILED, now)
+    manifest = _run_day(hook, DAY, "run 2")
+    clean_up(hook, settings, lambda _: False, now + dt.timedelta(days=settings.keep_days + 1))
+    return Worked(manifest, used)
+
+
+def _run_day(hook: Any, day: str, run_id: str) -> Manifest:
     settings = Settings()
-    extracted = extract(hook, settings, DAY, "run 1")
+    extracted = extract(hook, settings, day, run_id)
     transformed = transform(hook, settings, extracted)
     quality = validate(hook, settings, extracted, transformed)
-    started_at = dt.datetime.now(dt.UTC)
-    remember_told(hook, LAYOUT, DAY, RUN_FAILED, started_at)
-    manifest = publish(hook, settings, extracted, transformed, quality, started_at)
-    clean_up(hook, settings, lambda _: False, started_at + dt.timedelta(days=settings.keep_days + 1))
-    return Worked(manifest, used)
+    return publish(hook, settings, extracted, transformed, quality, dt.datetime.now(dt.UTC))
+
+
+def _repair_a_row_and_deliver_a_late_customer(own_store: OwnStore, manifest: Manifest) -> None:
+    """By other hands than the pipeline's."""
+    s3, hook = own_store.client("s3"), own_store.hook()
+    refused = export_quarantine(hook, LAYOUT, DAY, ORDERS)
+    repaired = {name: refused[0][name] for name in ("line_number", "raw_etag")} | {"order_id": "repaired"}
+    repair = ",".join(repaired) + "\n" + ",".join(map(str, repaired.values())) + "\n"
+    s3.put_object(Bucket=CURATED, Key=f"repairs/dt={DAY}/orders.csv", Body=repair.encode())
+    unknown = next(row["customer_id"] for row in refused if row["reasons"] == UNKNOWN_CUSTOMER)
+    for dataset in DATASETS:
+        body = s3.get_object(Bucket=RAW, Key=f"{DAY}/{dataset}.csv")["Body"].read()
+        if dataset == CUSTOMERS.name:
+            columns = body.partition(b"\n")[0].decode().strip().split(",")
+            row = [unknown if name == CUSTOMERS.key else "" for name in columns]
+            body += ",".join(row).encode() + b"\n"
+        s3.put_object(Bucket=RAW, Key=f"{NEXT_DAY}/{dataset}.csv", Body=body)
 
 
 def _deliver(hook: Any, folder: Path) -> None:
@@ -115,7 +144,8 @@ def _recorder(used: set[tuple[str, str]]) -> Callable[..., None]:
             used.update(("s3:DeleteObjectVersion", name) for name in names)
         else:
             name = "/".join(filter(None, (params["Bucket"], params.get("Key"))))
-            used.add((ACTIONS[model.name], name))
+            action = "s3:GetObjectVersion" if params.get("VersionId") else ACTIONS[model.name]
+            used.add((action, name))
             # Whether an object is missing may be told only to those who may list.
             used.add(("s3:ListBucket", params["Bucket"])) if model.name == "HeadObject" else None
 
@@ -153,7 +183,7 @@ def test_the_reader_shows_the_site_and_the_watchdog_sees_the_manifest(
     assert site.read_manifests(DAY, DAY)[DAY]["total_price"] == worked.manifest["total_price"]
     assert site.find_first_day() == DAY
     assert has_manifest(watchdog, LAYOUT, DAY)
-    assert not has_manifest(watchdog, LAYOUT, "2026-11-22")
+    assert not has_manifest(watchdog, LAYOUT, "2026-11-23")
 
 
 def test_the_worker_watches_over_days_that_are_there_and_days_that_are_not(
@@ -236,6 +266,10 @@ REFUSED: dict[str, tuple[str, Callable[[Any], Any]]] = {
     ),
     "worker changes the life cycle": ("worker", lambda s3: s3.delete_bucket_lifecycle(Bucket=CURATED)),
     "worker deletes a bucket": ("worker", lambda s3: s3.delete_bucket(Bucket=QUALITY)),
+    "worker repairs rows by itself": (
+        "worker",
+        lambda s3: s3.put_object(Bucket=CURATED, Key=f"repairs/dt={DAY}/orders.csv", Body=b"x"),
+    ),
     "producer reads a delivery": ("producer", lambda s3: s3.get_object(Bucket=RAW, Key=DELIVERED)),
     "producer deletes a delivery": ("producer", lambda s3: s3.delete_object(Bucket=RAW, Key=DELIVERED)),
     "producer lists deliveries": ("producer", lambda s3: s3.list_objects_v2(Bucket=RAW)),

@@ -7,6 +7,7 @@ import io
 import json
 from collections import Counter
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -16,6 +17,7 @@ from include import corrections, keys
 from include.config import Settings
 from include.contract import DATASETS, ORDERS
 from include.corrections import RUN_PREFIX, Look
+from include.local.__main__ import main
 from include.local.dag_run import CORRECTIONS_DAG_ID, trigger_day
 from include.local.errors import LocalError
 from include.local.repairs import export_quarantine
@@ -260,7 +262,11 @@ def put_repair(pipeline: Pipeline, day: str, rows: list[dict[str, Any]]) -> None
     pipeline.put(keys.repair(LAYOUT, day, "orders"), text.getvalue().encode())
 
 
-def test_repaired_rows_are_published_and_the_raw_file_stays(pipeline: Pipeline, days: list[str]) -> None:
+def test_repaired_rows_are_published_and_the_raw_file_stays(
+    pipeline: Pipeline, days: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("include.local.repairs._join_stack", lambda: pipeline.stack)
+    file = tmp_path / "orders.csv"
     day = days[0]
     delivered = (
         make_orders(100) + "F1,C1,P1,x,3.00,2026-11-21,,open\nF2,C1\nF3,C9,P1,0,4.00,2026-11-21,,open\n"
@@ -268,15 +274,16 @@ def test_repaired_rows_are_published_and_the_raw_file_stays(pipeline: Pipeline, 
     pipeline.deliver(day, delivered)
     assert pipeline.run(day) == ("success", "")
 
-    rows = export(pipeline, day)
+    assert main(["quarantine", day, str(file)]) == 0
+    rows = list(csv.DictReader(file.open(newline="")))
     assert [(row["line_number"], row["reasons"], row["raw_line"]) for row in rows] == [
-        (102, "quantity_invalid", None),
-        (103, "malformed_row", "F2,C1"),
-        (104, "quantity_not_positive unknown_customer", None),
+        ("102", "quantity_invalid", ""),
+        ("103", "malformed_row", "F2,C1"),
+        ("104", "quantity_not_positive unknown_customer", ""),
     ]
-    rows[0] |= {"quantity": "2"}
-    rows[2] |= {"quantity": "1"}
-    put_repair(pipeline, day, rows)
+    corrected = file.read_text().replace(",x,3.00", ",2,3.00").replace(",0,4.00", ",1,4.00")
+    file.write_text(corrected)
+    assert main(["repair", day, str(file)]) == 0
     assert look_and_wait(pipeline, day) == [(day, "success")]
     first = read_manifest(pipeline, day)
     again = export(pipeline, day)
@@ -303,6 +310,7 @@ def test_repaired_rows_are_published_and_the_raw_file_stays(pipeline: Pipeline, 
     assert replaced["inputs"]["repairs_orders"]["rows"] == 0
     assert replaced["rows"]["orders"]["published"] == 10
     assert look(pipeline, day) == {}
+    assert main(["repair", day, str(file)]) == 1
 
 
 def test_a_repair_opens_a_closed_gate(pipeline: Pipeline, days: list[str]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.contract import ORDERS
@@ -48,6 +48,7 @@ def test_rows_are_compared_by_their_id(
     assert (found["added"], found["removed"], found["altered"]) == changed
 
 
+@settings(deadline=None, max_examples=30)
 @given(
     before=st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 3)),
     after=st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 3)),

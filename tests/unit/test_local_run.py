@@ -191,3 +191,14 @@ def test_a_mistake_gives_one_line_and_exit_code_1(
     assert said.startswith("error: ")
     assert message in said
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["quarantine", "repair"])
+def test_refused_rows_are_asked_of_a_running_stack(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("include.local.stack.Stack.find_running", lambda _: None)
+
+    assert main([command, "2026-11-21", "rows.csv"]) == 1
+
+    assert capsys.readouterr().err == "error: Nothing is running. `make up` starts the stack.\n"

@@ -9,7 +9,14 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout
 from botocore.exceptions import EndpointConnectionError
 
 from include import notify
-from include.errors import GateClosedError, PipelineError, RawFileChangedError, RawFileError, SettingError
+from include.errors import (
+    GateClosedError,
+    PipelineError,
+    RawFileChangedError,
+    RawFileError,
+    RepairError,
+    SettingError,
+)
 from include.manifest import Gate
 from include.notify import Alert, Failure, describe_failure, make_html, make_subject, send_alert
 
@@ -77,6 +84,12 @@ CASES: dict[str, tuple[BaseException | None, str, str, str]] = {
         "transform",
         "a raw file cannot be used",
         "s3://raw/orders.csv (line 7): NUL bytes. Deliver it again.",
+    ),
+    "repair": (
+        fail_on_purpose(RepairError("s3://curated/repairs/x.csv", "line 2", "twice", "Keep one.")),
+        "extract",
+        "a file of repaired rows cannot be used",
+        "s3://curated/repairs/x.csv (line 2): twice. Keep one.",
     ),
     "setting": (fail_on_purpose(SettingError("Variable x")), "extract", "a setting is wrong", "Variable x"),
     "no files": (

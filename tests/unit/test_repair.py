@@ -4,7 +4,7 @@ import gzip
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.contract import CUSTOMERS, ORDERS
@@ -55,15 +55,11 @@ def test_a_repaired_row_takes_the_place_of_its_line(
     assert found.decode() == HEADER + patched
 
 
-def test_the_same_repair_gives_the_same_compressed_bytes(tmp_path: Path) -> None:
-    files = []
-    for name in ("first", "second"):
-        folder = tmp_path / name
-        folder.mkdir()
-        patch(folder, (HEADER + "x,,\n").encode(), {2: ANN}, ".csv.gz")
-        files.append((folder / "patched").read_bytes())
+def test_a_compressed_file_does_not_say_when_it_was_patched(tmp_path: Path) -> None:
+    patch(tmp_path, (HEADER + "x,,\n").encode(), {2: ANN}, ".csv.gz")
 
-    assert files[0] == files[1]
+    time_and_flags = (tmp_path / "patched").read_bytes()[3:8]
+    assert time_and_flags == bytes(5)
 
 
 def test_every_other_byte_stays_across_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,6 +75,7 @@ def test_every_other_byte_stays_across_pieces(tmp_path: Path, monkeypatch: pytes
 FIELD = st.text(st.sampled_from('a",\n\r é'), max_size=6)
 
 
+@settings(deadline=None)
 @given(
     raw=st.text(st.sampled_from('ab",\n\r'), max_size=60),
     choice=st.integers(0, 99),
@@ -156,8 +153,8 @@ UNREADABLE = {
     ),
     "too few fields": ("line_number,raw_etag,order_id\n2,e\n", "line 2", "the wrong number of fields"),
     "too many fields": ("line_number,raw_etag,order_id\n2,e,O1,x\n", "line 2", "the wrong number of fields"),
-    "no number": ("line_number,raw_etag\n2.0,e\n", "line 2", "line_number is '2.0', which is no line of"),
-    "the header's line": ("line_number,raw_etag\n1,e\n", "line 2", "line_number is '1', which is no"),
+    "no number": ("line_number,raw_etag\n2.0,e\n", "line 2", "line_number is no line of a row"),
+    "the header's line": ("line_number,raw_etag\n1,e\n", "line 2", "line_number is no line of a row"),
     "the same line twice": ("line_number,raw_etag\n2,e\n2,e\n", "line 3", "line 2 is repaired twice"),
     "two versions": ("line_number,raw_etag\n2,e\n3,f\n", "", "raw_etag must be the same"),
     "no rows": ("line_number,raw_etag\n", "", "raw_etag must be the same"),
