@@ -5,6 +5,8 @@ PipelineError
 ├── RawFileError           a raw file that cannot be read as the contract says
 ├── RawFileChangedError    a raw file was replaced while it was being pinned; trying again helps
 ├── SnapshotGoneError      a cleared run whose snapshot was cleaned up; it has to extract again
+├── OlderDeliveryError     a run that was held up, and a later delivery is published already
+├── PublishConflictError   another run published the day at the same moment; trying again helps
 ├── RowsLostError          the counts of a stage do not add up; nothing may be published
 └── GateClosedError        the day failed its quality gate
 """
@@ -39,6 +41,14 @@ class RawFileChangedError(PipelineError):
 
 class SnapshotGoneError(PipelineError):
     """The snapshot that a run wants to work on is not there any more."""
+
+
+class OlderDeliveryError(PipelineError):
+    """A later delivery of the day is published already."""
+
+
+class PublishConflictError(PipelineError):
+    """Another run published the day at the same moment."""
 
 
 class RowsLostError(PipelineError):

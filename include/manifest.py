@@ -7,19 +7,21 @@ import hashlib
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import include
 
 
 class RawFile(TypedDict):
-    """A raw file as a run pinned it."""
+    """A raw file as a run pinned it. `written_at` is when it was delivered, by the store's clock."""
 
     key: str
     snapshot_key: str
     etag: str
     version_id: str | None
     bytes: int
+    # Manifests of the first release lack it.
+    written_at: NotRequired[str]
 
 
 class RowCounts(TypedDict):
@@ -52,6 +54,7 @@ class Output(TypedDict):
     version_id: str | None
     bytes: int
     rows: int
+    written_at: NotRequired[str]
 
 
 class Extracted(TypedDict):

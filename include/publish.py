@@ -2,11 +2,12 @@
 
 import datetime as dt
 import logging
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from include import keys
 from include.contract import DATASETS
-from include.errors import GateClosedError, RowsLostError
+from include.errors import GateClosedError, PublishConflictError, RowsLostError
 from include.manifest import (
     Counts,
     Extracted,
@@ -17,7 +18,8 @@ from include.manifest import (
     Transformed,
     code_version,
 )
-from include.objects import copy_object, write_json
+from include.objects import ObjectChangedError, replace_json, replace_object, write_json
+from include.publication import Published, read_published, refuse_older_delivery, settle
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -37,10 +39,13 @@ def publish(
 ) -> Manifest:
     """Publish a day that passes the gate; a day published before is replaced.
 
-    Each table is replaced in one step. The manifest comes last: what it names is there.
+    Each table is replaced in one step. The manifest comes last: what it names is there. However this ends,
+    the published keys hold what the manifest names.
 
     Raises
     ------
+    OlderDeliveryError: a later delivery of the day is published already.
+    PublishConflictError: another run published the day at the same moment; trying again helps.
     GateClosedError: too many rows were refused, or the checkpoint failed; `gate.json` says so in S3.
     RowsLostError: the counts of the transform do not add up.
     """
@@ -49,7 +54,28 @@ def publish(
     faults = find_gate_faults(counts, quality, settings.max_reject_ratio)
     if faults:
         _close_gate(hook, settings, extracted, transformed, quality, faults)
-    outputs = _publish_tables(hook, settings.layout, extracted["day"], transformed)
+    try:
+        published = read_published(hook, settings.layout, extracted["day"])
+        refuse_older_delivery(published, extracted)
+        return _replace_day(hook, settings.layout, published, extracted, transformed, quality, started_at)
+    except ObjectChangedError as error:
+        raise PublishConflictError(
+            f"Another run published {extracted['day']} at the same moment ({error}). The next try sees it."
+        ) from error
+    finally:
+        settle(hook, settings.layout, extracted["day"])
+
+
+def _replace_day(
+    hook: "S3Hook",
+    layout: keys.Layout,
+    published: Published,
+    extracted: Extracted,
+    transformed: Transformed,
+    quality: Quality,
+    started_at: dt.datetime,
+) -> Manifest:
+    outputs = _publish_tables(hook, layout, extracted["day"], transformed, published.etags)
     manifest: Manifest = {
         "day": extracted["day"],
         "run_id": extracted["run_id"],
@@ -57,11 +83,11 @@ def publish(
         "started_at": format_instant(started_at),
         "published_at": format_instant(dt.datetime.now(dt.UTC)),
         "inputs": extracted["inputs"],
-        **counts,
+        **transformed["counts"],
         "quality": quality,
         "outputs": outputs,
     }
-    write_json(hook, manifest, keys.manifest(settings.layout, extracted["day"]))
+    replace_json(hook, manifest, keys.manifest(layout, extracted["day"]), published.manifest_etag)
     return manifest
 
 
@@ -121,16 +147,25 @@ def _close_gate(
 
 
 def _publish_tables(
-    hook: "S3Hook", layout: keys.Layout, day: str, transformed: Transformed
+    hook: "S3Hook",
+    layout: keys.Layout,
+    day: str,
+    transformed: Transformed,
+    etags: Mapping[str, str | None],
 ) -> dict[str, Output]:
-    """Copy the staged tables and quarantines to their published keys."""
+    """Copy the staged tables and quarantines over the published ones, which have these ETags."""
     staged, rows = transformed["staged"], transformed["counts"]["rows"]
+
+    def replace(name: str, url: str, row_count: int) -> Output:
+        return {**replace_object(hook, staged[name], url, etags[url]), "rows": row_count}
+
     outputs: dict[str, Output] = {}
     for dataset in DATASETS:
-        table = copy_object(hook, staged[f"{dataset}.parquet"], keys.published(layout, day, dataset))
-        outputs[dataset] = {**table, "rows": rows[dataset]["published"]}
-        refused = copy_object(
-            hook, staged[f"quarantine/{dataset}.parquet"], keys.quarantine(layout, day, dataset)
+        outputs[dataset] = replace(
+            f"{dataset}.parquet", keys.published(layout, day, dataset), rows[dataset]["published"]
         )
-        outputs[f"quarantine/{dataset}"] = {**refused, "rows": rows[dataset]["quarantined"]}
+        refused = f"quarantine/{dataset}"
+        outputs[refused] = replace(
+            f"{refused}.parquet", keys.quarantine(layout, day, dataset), rows[dataset]["quarantined"]
+        )
     return outputs

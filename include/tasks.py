@@ -9,7 +9,7 @@ from include import keys
 from include.config import CONNECTION_ID, Settings
 from include.contract import DATASETS
 from include.day import Run, day_of
-from include.errors import PipelineError, RawFileChangedError
+from include.errors import PipelineError, PublishConflictError, RawFileChangedError
 from include.manifest import Counts
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def connected() -> "Iterator[tuple[S3Hook, Settings]]":
 
     try:
         yield S3Hook(aws_conn_id=CONNECTION_ID), Settings.from_variables()
-    except RawFileChangedError:
+    except (RawFileChangedError, PublishConflictError):
         raise
     except PipelineError as error:
         raise AirflowFailException(str(error)) from error

@@ -77,7 +77,8 @@ def worker_data(layout: Layout, place: Place) -> Policy:
             ["s3:GetObjectVersion", "s3:DeleteObject", "s3:DeleteObjectVersion"],
             *map(place.object_arn, (snapshots(layout), staged(layout))),
         ),
-        allow("Publish", READ_AND_WRITE, *map(place.object_arn, vouched)),
+        # The version that a manifest names is put back where a run that lost replaced it.
+        allow("Publish", [*READ_AND_WRITE, "s3:GetObjectVersion"], *map(place.object_arn, vouched)),
         allow("WriteDocs", READ_AND_WRITE, place.object_arn(keys.docs(layout, "*"))),
     )
 
