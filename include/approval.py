@@ -14,8 +14,8 @@ from typing_extensions import override
 
 from include.config import Settings
 from include.errors import SettingError, StaleFormError
-from include.manifest import Approval, Counts, Quality
-from include.publish import find_gate_faults, format_instant
+from include.gate import find_gate_faults
+from include.manifest import Approval, Counts, Quality, format_instant
 from include.tasks import failing_for_good
 
 if TYPE_CHECKING:

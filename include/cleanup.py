@@ -6,6 +6,7 @@ Nothing outside the two prefixes of `keys.working` is ever touched.
 """
 
 import datetime as dt
+import json
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from include.objects import (
     abort_uploads,
     delete_versions,
     list_versions,
-    read_json,
+    read_object,
     read_run_id,
 )
 
@@ -94,8 +95,8 @@ def _find_run_ids(hook: "S3Hook", run: RunFolders) -> Iterator[str]:
 
 def _remove(hook: "S3Hook", layout: "Layout", run: RunFolders) -> list[str]:
     """Staged objects go first: the snapshots carry the run's id, should this be cut off."""
-    manifest = read_json(hook, keys.manifest(layout, run.day)) or {}
-    is_published = keys.safe(manifest.get("run_id", "")) == run.folder
+    found = read_object(hook, keys.manifest(layout, run.day))
+    is_published = found is not None and keys.safe(json.loads(found[1])["run_id"]) == run.folder
     snapshots, staged = keys.working(layout)
     leftovers = [(staged, run.staged), (snapshots, [] if is_published else run.snapshots)]
     removed = []

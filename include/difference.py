@@ -1,11 +1,9 @@
 """How a publication differs from the one that it replaces: recorded in the manifest as its `correction`."""
 
-import json
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from include import keys
 from include.manifest import (
     ChangedRows,
     Correction,
@@ -16,7 +14,8 @@ from include.manifest import (
     Transformed,
     compare_inputs,
 )
-from include.objects import ObjectState, download_file, is_missing, read_object
+from include.objects import download_file, is_missing
+from include.publication import Published
 from include.scratch import scratch_folder
 
 if TYPE_CHECKING:
@@ -30,34 +29,33 @@ _THREADS = 2
 
 
 def find_correction(
-    hook: "S3Hook", layout: keys.Layout, extracted: Extracted, transformed: Transformed, started_at: str
+    hook: "S3Hook", published: Published, extracted: Extracted, transformed: Transformed, started_at: str
 ) -> Correction | None:
     """How the staged day differs from the published one; None when the day was never published.
 
     To be asked before anything of the day is replaced.
     """
-    found = read_object(hook, keys.manifest(layout, extracted["day"]))
-    if found is None:
+    previous = published.manifest
+    if previous is None:
         return None
-    state, previous = found[0], json.loads(found[1])
     if (previous["run_id"], previous["started_at"]) == (extracted["run_id"], started_at):
         # A second try of a task that had written its manifest already.
         return _known_correction(previous)
     orders = _compare_published(hook, previous["outputs"]["orders"], transformed["staged"]["orders.parquet"])
-    return describe_correction(previous, state, extracted, transformed["counts"], orders)
+    return describe_correction(previous, published.manifest_version, extracted, transformed["counts"], orders)
 
 
 def describe_correction(
     previous: Manifest,
-    state: ObjectState,
+    version: str | None,
     extracted: Extracted,
     counts: Counts,
     orders: ChangedRows | None,
 ) -> Correction:
-    """`state` is that of the previous manifest."""
+    """`version` is that of the previous manifest."""
     return {
         "run_id": previous["run_id"],
-        "manifest_version": state["version_id"],
+        "manifest_version": version,
         "published_at": previous["published_at"],
         "inputs": compare_inputs(previous["inputs"], extracted["inputs"]),
         "orders": orders,

@@ -6,6 +6,8 @@ PipelineError
 │   └── RepairError        a file of repaired rows that cannot take the place of raw ones
 ├── RawFileChangedError    a raw file was replaced while it was being pinned; trying again helps
 ├── SnapshotGoneError      a cleared run whose snapshot was cleaned up; it has to extract again
+├── OlderDeliveryError     a run that was held up, and a later delivery is published already
+├── PublishConflictError   another run published the day at the same moment; trying again helps
 ├── RowsLostError          the counts of a stage do not add up; nothing may be published
 ├── GateClosedError        the day failed its quality gate
 ├── StaleFormError         a red gate cannot be put to a person again in this run
@@ -46,6 +48,14 @@ class RawFileChangedError(PipelineError):
 
 class SnapshotGoneError(PipelineError):
     """The snapshot that a run wants to work on is not there any more."""
+
+
+class OlderDeliveryError(PipelineError):
+    """A later delivery of the day is published already."""
+
+
+class PublishConflictError(PipelineError):
+    """Another run published the day at the same moment."""
 
 
 class RowsLostError(PipelineError):

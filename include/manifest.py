@@ -3,6 +3,7 @@
 Plain dictionaries, since they go through XCom and JSON; the names are a contract with whoever reads them.
 """
 
+import datetime as dt
 import hashlib
 from collections.abc import Mapping
 from decimal import Decimal
@@ -17,13 +18,15 @@ REPAIRS, LATE = "repairs_", "late_"
 
 
 class RawFile(TypedDict):
-    """A raw file as a run pinned it."""
+    """A raw file as a run pinned it. `written_at` is when it was delivered, by the store's clock."""
 
     key: str
     snapshot_key: str
     etag: str
     version_id: str | None
     bytes: int
+    # Manifests of the first release lack it.
+    written_at: NotRequired[str]
 
 
 class PartlyUsed(RawFile):
@@ -67,6 +70,7 @@ class Output(TypedDict):
     version_id: str | None
     bytes: int
     rows: int
+    written_at: NotRequired[str]
 
 
 class Extracted(TypedDict):
@@ -184,6 +188,11 @@ def compare_inputs(
         elif before[name]["etag"] != after[name]["etag"]:
             changes[name] = "replaced"
     return changes
+
+
+def format_instant(instant: dt.datetime) -> str:
+    """UTC, ISO 8601, with a Z."""
+    return instant.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def format_money(amount: Decimal) -> str:

@@ -5,9 +5,10 @@ import io
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, TypeVar
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -20,6 +21,8 @@ Found = TypeVar("Found")
 #: S3 copies objects of up to 5 GiB in one request; larger ones go in parts.
 _LARGEST_SINGLE_COPY_BYTES = 5 * 1024**3
 _MOST_DELETED_AT_ONCE = 1000
+#: The object is not there, is written by somebody else at this moment, or has another ETag.
+_CONDITION_FAILED = (404, 409, 412)
 
 
 #: The metadata that says which run an object belongs to.
@@ -36,13 +39,21 @@ class ObjectVersion:
     is_delete_marker: bool
 
 
+class ObjectChangedError(Exception):
+    """An object was to be replaced as it was, and is another one by now."""
+
+
 class ObjectState(TypedDict):
-    """What S3 says of an object. `version_id` is None in a bucket without versioning."""
+    """What S3 says of an object. `version_id` is None in a bucket without versioning.
+
+    `written_at` is in UTC, ISO 8601 with a Z, by the store's own clock.
+    """
 
     key: str
     etag: str
     version_id: str | None
     bytes: int
+    written_at: NotRequired[str]
 
 
 def head_object(hook: "S3Hook", url: str) -> ObjectState:
@@ -53,6 +64,7 @@ def head_object(hook: "S3Hook", url: str) -> ObjectState:
         "etag": head["ETag"].strip('"'),
         "version_id": head.get("VersionId"),
         "bytes": head["ContentLength"],
+        "written_at": _format_instant(head["LastModified"]),
     }
 
 
@@ -110,6 +122,63 @@ def copy_object(
     state = head_object(hook, target)
     log.info("Copied %s to %s (%s bytes)", source, target, f"{state['bytes']:,}")
     return state
+
+
+def replace_object(
+    hook: "S3Hook", source: str, target: str, etag: str | None, *, version_id: str | None = None
+) -> ObjectState:
+    """Copy on the server, if the target still has that ETag, or for None, if it is not there.
+
+    The answer tells of exactly the version that was made, whatever others do at the same moment.
+
+    Raises
+    ------
+    ObjectChangedError: the target is another one by now.
+    """
+    origin = _location(hook, source) | ({"VersionId": version_id} if version_id else {})
+    size: int = hook.get_conn().head_object(**origin)["ContentLength"]
+    if size > _LARGEST_SINGLE_COPY_BYTES:
+        # In parts there is no condition; whoever publishes looks at the end whether all is in order.
+        return copy_object(hook, source, target)
+    with _conditional(target):
+        answer = hook.get_conn().copy_object(
+            **_location(hook, target), CopySource=origin, **_make_condition(etag)
+        )
+    log.info("Copied %s to %s (%s bytes)", source, target, f"{size:,}")
+    return {
+        "key": target,
+        "etag": answer["CopyObjectResult"]["ETag"].strip('"'),
+        "version_id": answer.get("VersionId"),
+        "bytes": size,
+        "written_at": _format_instant(answer["CopyObjectResult"]["LastModified"]),
+    }
+
+
+def replace_json(hook: "S3Hook", document: Mapping[str, Any], url: str, etag: str | None) -> None:
+    """Store a document, if the object still has that ETag, or for None, if it is not there.
+
+    Raises
+    ------
+    ObjectChangedError: the object is another one by now.
+    """
+    with _conditional(url):
+        _put_json(hook, document, url, **_make_condition(etag))
+
+
+@contextmanager
+def _conditional(url: str) -> Iterator[None]:
+    from botocore.exceptions import ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] in _CONDITION_FAILED:
+            raise ObjectChangedError(f"{url} is another one by now") from error
+        raise
+
+
+def _make_condition(etag: str | None) -> dict[str, str]:
+    return {"IfMatch": f'"{etag}"'} if etag else {"IfNoneMatch": "*"}
 
 
 def download_file(hook: "S3Hook", url: str, path: Path, *, version_id: str | None = None) -> None:
@@ -174,8 +243,12 @@ def read_json(hook: "S3Hook", url: str) -> dict[str, Any] | None:
 
 def write_json(hook: "S3Hook", document: Mapping[str, Any], url: str) -> None:
     """Store a document as readable JSON."""
+    _put_json(hook, document, url)
+
+
+def _put_json(hook: "S3Hook", document: Mapping[str, Any], url: str, **condition: str) -> None:
     body = json.dumps(document, indent=2, ensure_ascii=False).encode()
-    hook.get_conn().put_object(**_location(hook, url), Body=body, ContentType="application/json")
+    hook.get_conn().put_object(**_location(hook, url), Body=body, ContentType="application/json", **condition)
     log.info("Wrote %s", url)
 
 
@@ -230,6 +303,10 @@ def abort_uploads(hook: "S3Hook", prefix: str, before: dt.datetime) -> None:
                 log.info(
                     "Ended the upload of s3://%s/%s, begun %s", bucket, upload["Key"], upload["Initiated"]
                 )
+
+
+def _format_instant(instant: dt.datetime) -> str:
+    return instant.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _location(hook: "S3Hook", url: str) -> dict[str, str]:

@@ -10,7 +10,13 @@ from include import keys
 from include.config import CONNECTION_ID, Settings, read_layout, read_text_setting
 from include.contract import DATASETS
 from include.day import Run, day_of
-from include.errors import GateClosedError, PipelineError, RawFileChangedError, SettingError
+from include.errors import (
+    GateClosedError,
+    PipelineError,
+    PublishConflictError,
+    RawFileChangedError,
+    SettingError,
+)
 from include.manifest import Gate
 from include.objects import read_json
 
@@ -48,7 +54,7 @@ def failing_for_good() -> Iterator[None]:
 
     try:
         yield
-    except RawFileChangedError:
+    except (RawFileChangedError, PublishConflictError):
         raise
     except PipelineError as error:
         raise AirflowFailException(str(error)) from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from include import keys
-from include.contract import DATASETS, ORDERS
+from include.contract import DATASETS
 from include.keys import Layout
 
 Statement = dict[str, Any]
@@ -78,16 +78,12 @@ def worker_data(layout: Layout, place: Place) -> Policy:
             ["s3:GetObjectVersion", "s3:DeleteObject", "s3:DeleteObjectVersion"],
             *map(place.object_arn, (snapshots(layout), staged(layout))),
         ),
-        allow("Publish", READ_AND_WRITE, *map(place.object_arn, vouched)),
+        # The version that a manifest names is put back where a run that lost replaced it; what a correction
+        # changes is counted against the versions that the earlier manifest names.
+        allow("Publish", [*READ_AND_WRITE, "s3:GetObjectVersion"], *map(place.object_arn, vouched)),
         allow("RememberAlerts", READ_AND_WRITE, place.object_arn(keys.alerts(layout, DAY))),
         allow("ReadRepairs", ["s3:GetObject"], *map(place.object_arn, repairs)),
-        allow("KeepLateRows", READ_AND_WRITE, place.object_arn(late(layout))),
-        # What a correction changes is counted against the versions that the earlier manifest names.
-        allow(
-            "ReadVersions",
-            ["s3:GetObjectVersion"],
-            *map(place.object_arn, (published_at(layout, ORDERS.name), late(layout))),
-        ),
+        allow("KeepLateRows", [*READ_AND_WRITE, "s3:GetObjectVersion"], place.object_arn(late(layout))),
         allow("WriteDocs", READ_AND_WRITE, place.object_arn(keys.docs(layout, "*"))),
     )
 

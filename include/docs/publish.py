@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from include import keys
 from include.docs.pages import STYLE, render_results, render_run, style_sheet
 from include.docs.summary import CONTENT_TYPES, RunSummary, report_page, run_folder, summary_page
-from include.publish import find_gate_faults
+from include.gate import find_gate_faults
 from include.quality.findings import Outcome, describe, find_config, find_outcome
 from include.quality.severity import name_expectation
 

@@ -9,8 +9,9 @@ from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 
 from include.approval import GateApproval, describe_closed_gate, record_answer
 from include.errors import GateClosedError
+from include.gate import describe_decision, is_accepted
 from include.manifest import Approval, Counts
-from include.publish import describe_decision, is_accepted, publish
+from include.publish import publish
 from tests.unit.test_gate import COUNTS, GREEN
 
 RED_COUNTS: Counts = {

@@ -76,16 +76,21 @@ def test_a_policy_names_neither_all_actions_nor_all_buckets() -> None:
             assert narrowed or statement["Sid"] == "FindLogGroup", name
 
 
-def test_only_the_glue_job_may_delete_and_only_what_is_staged() -> None:
+def test_only_what_runs_work_on_may_be_deleted() -> None:
     allowed = {
         (name, resource)
         for name, document in all_policies(Layout(), Place(partition="aws")).items()
         for statement in document["Statement"]
-        if "s3:DeleteObject" in statement["Action"]
+        if any(action.startswith("s3:Delete") for action in statement["Action"])
         for resource in statement["Resource"]
     }
 
-    assert allowed == {("GlueJobPolicy", "arn:aws:s3:::ecommerce-curated/staged/*")}
+    assert allowed == {
+        ("GlueJobPolicy", "arn:aws:s3:::ecommerce-curated/staged/*"),
+        # The clean-up of dead runs.
+        ("WorkerDataPolicy", "arn:aws:s3:::ecommerce-curated/snapshots/*"),
+        ("WorkerDataPolicy", "arn:aws:s3:::ecommerce-curated/staged/*"),
+    }
 
 
 def test_every_statement_says_what_it_is_for() -> None:

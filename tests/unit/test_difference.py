@@ -100,7 +100,7 @@ def test_the_manifest_says_what_was_replaced_and_what_became_of_it() -> None:
 
     correction = describe_correction(
         MANIFEST,
-        {"key": "s3://b/m", "etag": "e", "version_id": "v7", "bytes": 1},
+        "v7",
         extracted,
         counts,
         {"added": 1, "removed": 0, "altered": 2},

@@ -5,8 +5,9 @@ import copy
 import pytest
 
 from include.errors import RowsLostError
+from include.gate import find_gate_faults
 from include.manifest import Counts, Quality, format_money
-from include.publish import check_nothing_lost, find_gate_faults
+from include.publish import check_nothing_lost
 
 COUNTS: Counts = {
     "rows": {

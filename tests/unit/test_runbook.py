@@ -14,10 +14,10 @@ from include.config import Settings
 from include.contract import DATASETS
 from include.engine.raw_file import RawSource, read_header
 from include.errors import GateClosedError, PipelineError, RawFileError, SettingError
+from include.gate import find_gate_faults
 from include.keys import Layout
 from include.manifest import Counts, Gate, Quality
 from include.notify import Alert, Failure, describe_failure
-from include.publish import find_gate_faults
 from include.watchdog import DayState, describe_healed, gather_news
 
 PROJECT = Path(__file__).parents[2]
