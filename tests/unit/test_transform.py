@@ -240,3 +240,19 @@ def test_default_files_of_these_tests_are_clean(transform_day: Transform) -> Non
     rows = transform_day(f"{ORDERS_HEADER}{GOOD}\n", CUSTOMERS, PRODUCTS).counts["rows"]
 
     assert [rows[name]["quarantined"] for name in rows] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("batch_bytes", [1, 1 << 20], ids=["a row a batch", "one batch"])
+def test_published_orders_that_are_not_delivered_are_counted(
+    transform_day: Transform, batch_bytes: int
+) -> None:
+    rows = [
+        "O1,C1,P1,1,1.00,2026-11-20,2026-11-21,\n",
+        "O2,C1,P1,1,1.00,2026-11-20,,\n",
+        "O3,C1,P1,1,1.00,2026-11-20,,\n",
+        "O4,nobody,P1,1,1.00,2026-11-20,,\n",
+    ]
+
+    outcome = transform_day(ORDERS_HEADER + "".join(rows), batch_bytes=batch_bytes)
+
+    assert outcome.counts["undelivered"] == 2
