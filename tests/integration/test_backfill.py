@@ -4,6 +4,7 @@ import datetime as dt
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import psutil
@@ -94,11 +95,15 @@ def read_runs(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
 def test_days_without_files_wait_without_a_worker_and_go_on_when_they_come(backfilled: Pipeline) -> None:
     runs = read_runs(backfilled)
     for day in LATE_DAYS:
-        assert backfilled.task_state(runs[day]["dag_run_id"], "wait_for_raw_files") == "deferred"
+        wait_until(partial(read_wait, backfilled, runs[day]["dag_run_id"]), {"deferred"}, 60)
         backfilled.deliver(day, make_orders(count_orders(day), faulty=1))
 
     for day in LATE_DAYS:
         assert backfilled.wait(runs[day]["dag_run_id"]) == "success"
+
+
+def read_wait(pipeline: Pipeline, run_id: str) -> str | None:
+    return pipeline.task_state(run_id, "wait_for_raw_files")
 
 
 def test_every_other_day_ends_well_and_the_red_one_red(backfilled: Pipeline) -> None:
