@@ -12,7 +12,7 @@ INSTALL := VIRTUAL_ENV=.venv $(PYTHON) -m uv pip install --quiet --constraint re
 # Variables given to make are in the environment of every recipe: so a folder may have any name.
 export DAY RAW
 
-.PHONY: help run up down status test test-browser check check-security bench lock clean
+.PHONY: help run up down status test test-browser test-spark check check-security bench lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo 'make status               say whether they run, and where'
 	@echo 'make test                 run all tests'
 	@echo 'make test-browser         test the data-quality site in Chromium, logged in to a real Airflow'
+	@echo 'make test-spark           run the transform on a real Spark, beside the one on one machine'
 	@echo 'make check                check format, lint and types'
 	@echo 'make check-security       check dependencies, code, secrets, templates and image'
 	@echo 'make bench                compare the speed with the peers; BENCH="--size small" only tries it'
@@ -41,6 +42,10 @@ test: $(DEVELOPING)
 # Needs Chromium: the Debian package `chromium`.
 test-browser: $(DEVELOPING)
 	@BROWSER_REQUIRED=1 $(PYTHON) -m pytest tests/browser
+
+# Needs Java 17: the Debian package `openjdk-17-jre-headless`.
+test-spark: $(DEVELOPING)
+	@$(PYTHON) -m pytest tests/spark
 
 check: $(DEVELOPING)
 	$(PYTHON) -m ruff format --check .
@@ -73,7 +78,7 @@ $(INSTALLED): requirements.lock requirements.txt requirements-local.txt
 	@$(INSTALL) --requirement requirements-local.txt
 	@touch $@
 
-$(DEVELOPING): $(INSTALLED) requirements-dev.txt
+$(DEVELOPING): $(INSTALLED) requirements-dev.txt requirements-spark.txt
 	@$(INSTALL) --requirement requirements-dev.txt
 	@touch $@
 

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: The columns of the published orders whose sums are reported.
+SUMMED = ("total_price",)
 _DAY_MICROSECONDS = 24 * 60 * 60 * 1_000_000
 
 
@@ -145,7 +147,7 @@ def transform_files(sources: Mapping[str, RawSource], out_dir: Path, batch_bytes
     with tempfile.TemporaryDirectory(dir=out_dir, prefix=".unfinished-") as folder:
         reports = _process_day(sources, Path(folder), batch_bytes)
         _move_files(Path(folder), out_dir)
-    return _count(reports)
+    return count_rows(reports)
 
 
 def _process_day(sources: Mapping[str, RawSource], out_dir: Path, batch_bytes: int) -> dict[str, FileReport]:
@@ -161,7 +163,7 @@ def _process_day(sources: Mapping[str, RawSource], out_dir: Path, batch_bytes: i
         partial(transform_orders, customers=customers, products=products),
         out_dir,
         batch_bytes,
-        summed=("total_price",),
+        summed=SUMMED,
     )
     return reports
 
@@ -173,7 +175,8 @@ def _move_files(source: Path, target: Path) -> None:
         path.replace(destination)
 
 
-def _count(reports: Mapping[str, FileReport]) -> Counts:
+def count_rows(reports: Mapping[str, FileReport]) -> Counts:
+    """What became of the rows of a day, from the reports of its files."""
     return {
         "rows": {name: report.rows for name, report in reports.items()},
         "reasons": {name: report.reasons for name, report in reports.items()},

@@ -3,7 +3,7 @@
 Reading, judging and writing overlap on a few threads; a handful of batches is in memory at any time.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.contract import MALFORMED_ROW, duplicate_reason, reasons
+from include.contract import MALFORMED_ROW, Dataset, duplicate_reason, reasons
 from include.engine.batches import Batch, parse_block, parse_key, read_file_blocks
 from include.engine.csv_blocks import Block
 from include.engine.duplicates import RepeatFinder, find_repeated
@@ -47,6 +47,27 @@ class FileReport:
     rows: RowCounts
     reasons: dict[str, int]
     sums: dict[str, Decimal]
+
+    @classmethod
+    def of(cls, header: Header, dataset: Dataset, summed: Iterable[str] = ()) -> "FileReport":
+        """Nothing counted yet."""
+        return cls(
+            unknown_columns=header.unknown_columns(dataset),
+            rows=RowCounts(read=0, published=0, quarantined=0, duplicates=0),
+            reasons=dict.fromkeys(reasons(dataset), 0),
+            sums=dict.fromkeys(summed, Decimal(0)),
+        )
+
+    def add(self, split: "SplitBatch") -> None:
+        """Count the rows of a batch."""
+        self.rows["read"] += split.read
+        self.rows["published"] += len(split.published)
+        self.rows["quarantined"] += len(split.quarantined)
+        self.rows["duplicates"] += split.duplicates
+        for reason, count in split.reasons.items():
+            self.reasons[reason] += count
+        for name in self.sums:
+            self.sums[name] += pc.sum(split.published[name]).as_py() or 0
 
 
 @dataclass(frozen=True)
@@ -87,12 +108,7 @@ def process_file(
     RowsLostError: the rows written are not the rows read.
     """
     dataset, header = source.dataset, read_header(source)
-    report = FileReport(
-        unknown_columns=header.unknown_columns(dataset),
-        rows=RowCounts(read=0, published=0, quarantined=0, duplicates=0),
-        reasons=dict.fromkeys(reasons(dataset), 0),
-        sums=dict.fromkeys(summed, Decimal(0)),
-    )
+    report = FileReport.of(header, dataset, summed)
     with (
         ThreadPoolExecutor(WORKERS) as pool,
         TableWriter(out_dir / f"{dataset.name}.parquet", published_schema(dataset)) as published,
@@ -105,12 +121,14 @@ def process_file(
         compared = (
             ComparedBatch(batch, *finder.find(batch.rows, dataset.key, hashes)) for batch, hashes in batches
         )
-        for split in map_in_order(pool, lambda batch: _split(batch, judge, source), compared):
+        for split in map_in_order(
+            pool, lambda batch: split_batch(batch, judge, dataset, source.source_key), compared
+        ):
             published.write(split.published)
             refused.write(split.quarantined)
-            _add(report, split)
+            report.add(split)
     report.rows["published"], report.rows["quarantined"] = published.rows_written, refused.rows_written
-    _check_nothing_lost(report.rows, source)
+    check_nothing_lost(report.rows, source.source_key)
     return report
 
 
@@ -133,9 +151,11 @@ def _read_batches(
     return map_in_order(pool, parse, read_file_blocks(source, header, batch_bytes))
 
 
-def _split(compared: ComparedBatch, judge: Callable[[pd.DataFrame], Judged], source: RawSource) -> SplitBatch:
+def split_batch(
+    compared: ComparedBatch, judge: Callable[[pd.DataFrame], Judged], dataset: Dataset, source_key: str
+) -> SplitBatch:
     """Publish the rows without a fault; give the others their reasons, and their text as delivered."""
-    dataset, batch = source.dataset, compared.batch
+    batch = compared.batch
     judged = judge(to_frame(batch.rows))
     is_distinct = ~compared.is_same_row
     faults = {**judged.faults, duplicate_reason(dataset): compared.is_same_id}
@@ -144,7 +164,7 @@ def _split(compared: ComparedBatch, judge: Callable[[pd.DataFrame], Judged], sou
     rows = _to_table(judged.rows, published_schema(dataset))
     return SplitBatch(
         published=rows.filter(pa.array(is_distinct & ~is_refused)),
-        quarantined=_quarantine(batch, np.flatnonzero(is_refused), faults, source),
+        quarantined=_quarantine(batch, np.flatnonzero(is_refused), faults, dataset, source_key),
         reasons={reason: int(flags.sum()) for reason, flags in faults.items()}
         | {MALFORMED_ROW: len(batch.malformed)},
         read=len(batch.rows) + len(batch.malformed),
@@ -162,38 +182,34 @@ def _to_table(rows: pd.DataFrame, schema: pa.Schema) -> pa.Table:
 
 
 def _quarantine(
-    batch: Batch, refused: npt.NDArray[np.int64], faults: Mapping[str, Flags], source: RawSource
+    batch: Batch,
+    refused: npt.NDArray[np.int64],
+    faults: Mapping[str, Flags],
+    dataset: Dataset,
+    source_key: str,
 ) -> pa.Table:
-    schema = quarantine_schema(source.dataset)
+    schema = quarantine_schema(dataset)
     rows = pa.Table.from_batches([batch.rows.take(pa.array(refused))])
-    names = np.array([reason for reason in reasons(source.dataset) if reason in faults])
+    names = np.array([reason for reason in reasons(dataset) if reason in faults])
     of_rows = [names[row].tolist() for row in np.column_stack([faults[name][refused] for name in names])]
     malformed = batch.malformed
     provenance = {
         "reasons": [*of_rows, *([MALFORMED_ROW] for _ in malformed)],
-        "source_key": [source.source_key] * (len(refused) + len(malformed)),
+        "source_key": [source_key] * (len(refused) + len(malformed)),
         "line_number": [*batch.line_numbers[refused].tolist(), *(line.number for line in malformed)],
         "raw_line": [*([None] * len(refused)), *(line.text for line in malformed)],
     }
     as_delivered = [
         pa.concat_arrays([*rows[name].chunks, pa.nulls(len(malformed), pa.string())])
-        for name in source.dataset.column_names
+        for name in dataset.column_names
     ]
     columns = [pa.array(values, schema.field(name).type) for name, values in provenance.items()]
     return pa.Table.from_arrays([*as_delivered, *columns], schema=schema).sort_by("line_number")
 
 
-def _add(report: FileReport, split: SplitBatch) -> None:
-    report.rows["read"] += split.read
-    report.rows["duplicates"] += split.duplicates
-    for reason, count in split.reasons.items():
-        report.reasons[reason] += count
-    for name in report.sums:
-        report.sums[name] += pc.sum(split.published[name]).as_py() or 0
-
-
-def _check_nothing_lost(rows: RowCounts, source: RawSource) -> None:
+def check_nothing_lost(rows: RowCounts, source_key: str) -> None:
+    """Raises an error unless every row that was read was published, refused or dropped."""
     if rows["read"] == 0:
-        raise RawFileError(source.source_key, "", "there are no rows below the header", "Deliver it again.")
+        raise RawFileError(source_key, "", "there are no rows below the header", "Deliver it again.")
     if rows["read"] != rows["published"] + rows["quarantined"] + rows["duplicates"]:
-        raise RowsLostError(f"{source.source_key}: the rows do not add up: {rows}. Nothing was published.")
+        raise RowsLostError(f"{source_key}: the rows do not add up: {rows}. Nothing was published.")

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedIOBase
 from pathlib import Path
+from typing import Any
 
 from isal import igzip, igzip_lib
 
@@ -65,16 +66,27 @@ def open_raw(source: RawSource) -> Iterator[BufferedIOBase]:
     RawFileError: the file is empty or not what its name says; or, on reading, its compression is broken.
     """
     _check_beginning(source)
-    if not source.source_key.endswith(".gz"):
-        with source.path.open("rb") as stream:
-            yield stream
+    with source.path.open("rb") as file, decompress(file, source.source_key) as stream:
+        yield stream
+
+
+@contextmanager
+def decompress(file: Any, source_key: str) -> Iterator[BufferedIOBase]:
+    """The bytes of a stream, decompressed where the name ends in `.gz`.
+
+    Raises
+    ------
+    RawFileError: on reading, the compression is broken.
+    """
+    if not source_key.endswith(".gz"):
+        yield file
         return
     try:
-        with igzip.open(source.path) as stream:  # type: ignore[no-untyped-call]  # it ships no types
+        with igzip.open(file) as stream:  # type: ignore[no-untyped-call]  # it ships no types
             yield stream
     except (EOFError, gzip.BadGzipFile, igzip_lib.IsalError) as error:  # type: ignore[misc]  # nor its errors
         raise RawFileError(
-            source.source_key, "", f"the gzip data is broken ({error})", "Compress and deliver it again."
+            source_key, "", f"the gzip data is broken ({error})", "Compress and deliver it again."
         ) from error
 
 

@@ -1,0 +1,120 @@
+"""Spark and the engine on one machine make the same of the same files, row by row."""
+
+import datetime as dt
+import itertools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from include import keys
+from include.config import Settings
+from include.contract import DATASETS
+from include.extract import extract
+from include.generate import generate
+from include.local.storage import upload_raw_files
+from include.manifest import Extracted, Transformed
+from include.objects import download_file
+from include.spark.transform_day import Sizes, transform_day
+from include.transform import transform
+from tests.integration.own_store import OwnStore
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+SETTINGS = Settings()
+LAYOUT = SETTINGS.layout
+ORDERS = 400_000
+#: What makes records hard to find and rows hard to tell apart; spread over the whole file.
+ODD_LINES = (
+    'M{n},C-000001,P-00001,2026-11-21T10:00:00Z,,2,9.99,"two\nlines, ""quoted"""',
+    'M{n},C-000001,P-00001,2026-11-21T10:00:00Z,,2,9.99,"ended\r\nby CRLF\n\n\nand blank lines"\r',
+    'M{n},C-000001,P-00001,2026-11-21T10:00:00Z,,2,9.99,"never closed',
+    'M{n},"C-000001"x,P-00001,2026-11-21T10:00:00Z,,2,9.99,text behind a quote',
+    "M{n},C-000001",
+    "",
+    ",C-000001,P-00001,2026-11-21T10:00:00Z,,2,9.99,an id that is missing",
+    ",C-000001,P-00001,2026-11-21T10:00:00Z,,2,9.99,an id that is missing {n}",
+    "SAME,C-000001,P-00001,2026-11-21T10:00:00Z,,2,9.99,the same row far away",
+    "SAME-ID,C-000001,P-00001,2026-11-21T10:00:00Z,,2,9.99,the same id far away {n}",
+    "ÄÖ{n},C-000001,P-00001,2026-11-21 10:00:00+02:00,2026-11-25,2,9.99,名前\r",
+)
+
+
+@pytest.fixture(scope="module")
+def raw_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A dirty day, with odd lines in between."""
+    folder = tmp_path_factory.mktemp("raw")
+    generate(dt.date(2026, 11, 21), folder, orders=ORDERS, customers=20_000, products=2_000)
+    orders = folder / "orders.csv"
+    lines = orders.read_text().splitlines(keepends=True)
+    odd = (ODD_LINES[n % len(ODD_LINES)].format(n=n) + "\n" for n in itertools.count())
+    spread = (line if number % 97 else line + next(odd) for number, line in enumerate(lines))
+    orders.write_text("".join(spread) + ODD_LINES[0].format(n="last"), newline="")
+    return {name: folder / f"{name}.csv" for name in DATASETS}
+
+
+_days = (f"2026-05-{number:02}" for number in itertools.count(1))
+
+
+@pytest.fixture
+def day() -> str:
+    """A day that no other test uses."""
+    return next(_days)
+
+
+def deliver(store: OwnStore, day: str, files: Mapping[str, Path], settings: Settings = SETTINGS) -> Extracted:
+    upload_raw_files(store.hook(), settings.layout, day, dict(files))
+    return extract(store.hook(), settings, day, "run 1")
+
+
+def run_spark(session: "SparkSession", extracted: Extracted, **sizes: Any) -> Transformed:
+    staged = keys.staged(LAYOUT, extracted["day"], "spark", "")
+    return transform_day(session, extracted, staged, Sizes(batch_bytes=1 << 20, **sizes))
+
+
+def read_tables(store: OwnStore, transformed: Transformed, folder: Path) -> Iterator[tuple[str, Any]]:
+    for name, url in sorted(transformed["staged"].items()):
+        download_file(store.hook(), url, folder / name)
+        yield name, pq.read_table(folder / name)
+
+
+def assert_same(store: OwnStore, extracted: Extracted, found: Transformed, folder: Path) -> None:
+    expected = transform(store.hook(), SETTINGS, extracted)
+    assert found["counts"] == expected["counts"]
+    assert found["staged"].keys() == expected["staged"].keys()
+    tables = zip(
+        read_tables(store, found, folder / "found"),
+        read_tables(store, expected, folder / "expected"),
+        strict=True,
+    )
+    for (name, table), (_, expected_table) in tables:
+        assert table.schema == expected_table.schema, name
+        assert table.equals(expected_table), name
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        pytest.param({"range_bytes": 4 << 20}, id="dimensions in memory"),
+        pytest.param({"range_bytes": 1_234_567, "lookup_bytes": 0}, id="dimensions joined"),
+    ],
+)
+def test_spark_and_one_machine_write_the_same_rows(
+    session: "SparkSession",
+    store: OwnStore,
+    raw_files: dict[str, Path],
+    day: str,
+    tmp_path: Path,
+    sizes: dict[str, int],
+) -> None:
+    extracted = deliver(store, day, raw_files)
+
+    found = run_spark(session, extracted, **sizes)
+
+    assert_same(store, extracted, found, tmp_path)
+    rows = found["counts"]["rows"]["orders"]
+    assert rows["published"] > ORDERS * 0.9
+    assert min(rows["quarantined"], rows["duplicates"]) > 500
