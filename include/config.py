@@ -21,6 +21,10 @@ class Settings:
     max_reject_ratio: float = 0.05
     batch_bytes: int = 6 * 1024 * 1024
     metrics_namespace: str = ""
+    engine: str = "pandas"
+    glue_job: str = "ecommerce-transform"
+    glue_min_bytes: int = 20_000_000_000
+    catalog_database: str = ""
 
     @classmethod
     def from_variables(cls) -> "Settings":

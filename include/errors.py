@@ -4,6 +4,7 @@ PipelineError
 ├── SettingError           a Variable or parameter that cannot be used
 ├── RawFileError           a raw file that cannot be read as the contract says
 ├── RawFileChangedError    a raw file was replaced while it was being pinned; trying again helps
+├── CatalogError           the Glue table cannot hold what the contract publishes
 ├── RowsLostError          the counts of a stage do not add up; nothing may be published
 └── GateClosedError        the day failed its quality gate
 """
@@ -34,6 +35,10 @@ class RawFileError(PipelineError):
 
 class RawFileChangedError(PipelineError):
     """A raw file was replaced between being looked at and being copied."""
+
+
+class CatalogError(PipelineError):
+    """The table in the Glue Data Catalog cannot hold what the contract publishes; nothing was published."""
 
 
 class RowsLostError(PipelineError):

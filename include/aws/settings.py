@@ -16,6 +16,8 @@ def make_environment(deployment: Deployment) -> dict[str, str]:
         "quality_bucket": layout.quality_bucket,
         "docs_prefix": layout.docs_prefix,
         "metrics_namespace": deployment.metrics_namespace,
+        "glue_job": f"{deployment.name}-transform",
+        "catalog_database": deployment.catalog_database,
     }
     connection = {"conn_type": "aws", "extra": {"region_name": deployment.region}}
     return {

@@ -63,6 +63,10 @@ class Deployment:
         return f"{self.name}/pipeline"
 
     @property
+    def catalog_database(self) -> str:
+        return f"{self.name}_curated"
+
+    @property
     def buckets(self) -> list[str]:
         layout = self.layout
         return [layout.raw_bucket, layout.curated_bucket, layout.quality_bucket, self.artifact_bucket]
