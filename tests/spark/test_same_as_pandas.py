@@ -1,5 +1,6 @@
 """Spark and the engine on one machine make the same of the same files, row by row."""
 
+import dataclasses
 import datetime as dt
 import itertools
 from collections.abc import Iterator, Mapping
@@ -12,13 +13,17 @@ import pytest
 from include import keys
 from include.config import Settings
 from include.contract import DATASETS
+from include.errors import PipelineError
 from include.extract import extract
 from include.generate import generate
 from include.local.storage import upload_raw_files
 from include.manifest import Extracted, Transformed
 from include.objects import download_file
+from include.spark import job
 from include.spark.transform_day import Sizes, transform_day
 from include.transform import transform
+from include.transform_operator import make_arguments, read_result
+from tests.integration.conftest import CUSTOMERS, PRODUCTS, make_orders
 from tests.integration.own_store import OwnStore
 
 if TYPE_CHECKING:
@@ -118,3 +123,38 @@ def test_spark_and_one_machine_write_the_same_rows(
     rows = found["counts"]["rows"]["orders"]
     assert rows["published"] > ORDERS * 0.9
     assert min(rows["quarantined"], rows["duplicates"]) > 500
+
+
+def write_small_day(folder: Path, orders: str) -> dict[str, Path]:
+    paths = {name: folder / f"{name}.csv" for name in DATASETS}
+    for name, text in {"customers": CUSTOMERS, "products": PRODUCTS, "orders": orders}.items():
+        paths[name].write_text(text, encoding="latin-1")
+    return paths
+
+
+def test_the_job_leaves_what_the_task_hands_on(
+    session: "SparkSession", store: OwnStore, day: str, tmp_path: Path
+) -> None:
+    zipped = dataclasses.replace(LAYOUT, raw_key_template="zipped/{day}/{dataset}.csv.gz")
+    settings = dataclasses.replace(SETTINGS, layout=zipped)
+    extracted = deliver(store, day, write_small_day(tmp_path, make_orders(1_000, 7)), settings)
+
+    job.main([word for pair in make_arguments(settings, extracted).items() for word in pair])
+
+    found = read_result(store.hook(), settings, extracted)
+    assert found["counts"]["rows"]["orders"]["published"] == 1_000
+    assert_same(store, {**extracted, "run_id": "on one machine"}, found, tmp_path)
+
+
+def test_what_is_wrong_with_a_file_reaches_the_task_and_nothing_is_staged(
+    session: "SparkSession", store: OwnStore, day: str, tmp_path: Path
+) -> None:
+    orders = make_orders(1_000) + "O,C1,P1,1,1,2026-11-21,,caf\xe9\n"
+    extracted = deliver(store, day, write_small_day(tmp_path, orders))
+
+    job.main([word for pair in make_arguments(SETTINGS, extracted).items() for word in pair])
+
+    with pytest.raises(PipelineError, match=r"orders\.csv \(line 1002\): not UTF-8 text \(byte 0xe9\)"):
+        read_result(store.hook(), SETTINGS, extracted)
+    staged = store.client("s3").list_objects_v2(Bucket=LAYOUT.curated_bucket, Prefix=f"staged/{day}/")
+    assert [found["Key"].rpartition("/")[2] for found in staged["Contents"]] == ["transformed.json"]
