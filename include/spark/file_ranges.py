@@ -194,12 +194,10 @@ def _make_cutter(file: RemoteFile, part: FileRange) -> BlockCutter:
 
 
 def _read_chunks(file: RemoteFile, part: FileRange) -> Iterator[bytes]:
-    if part.start >= part.stop:
-        return
-    if not file.is_compressed:
+    if file.is_compressed:
+        with decompress(open_object(Store(), file.url), file.source_key) as stream:
+            stream.read(file.header.bytes)
+            yield from iter(lambda: stream.read(file.batch_bytes), b"")
+    elif part.start < part.stop:
         body = open_object(Store(), file.url, part.start, part.stop)
         yield from iter(lambda: body.read(file.batch_bytes), b"")
-        return
-    with decompress(open_object(Store(), file.url), file.source_key) as stream:
-        stream.read(file.header.bytes)
-        yield from iter(lambda: stream.read(file.batch_bytes), b"")

@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def make_parser() -> argparse.ArgumentParser:
     """Glue adds arguments of its own, which are left alone."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--extracted", required=True, help="what the extract task handed on, as JSON")
     parser.add_argument("--staged", required=True, help="the URL below which outputs go, with a slash")
     parser.add_argument("--result", required=True, help="the URL of the JSON that says how it went")

@@ -1,5 +1,6 @@
 """A file cut into ranges holds the records that it holds in one piece, wherever it is cut."""
 
+import gzip
 import io
 import re
 from collections.abc import Callable
@@ -75,6 +76,18 @@ def test_ranges_hold_what_the_file_holds(store: OwnStore, text: str, range_bytes
     assert found == read(whole, file)
     assert parts[0].start == len(HEADER)
     assert len(parts) >= min(len(text) // range_bytes, 2)
+
+
+@pytest.mark.parametrize("rows", [1, 5_000])
+def test_a_compressed_file_is_one_range_however_small(store: OwnStore, rows: int) -> None:
+    text = "P1,a name\n" * rows
+    url = put(store, "ranges.csv.gz", gzip.compress(HEADER + text.encode()))
+    file = open_remote_file(PRODUCTS, url, "s3://raw/products.csv.gz", 100)
+
+    parts = split(file, 10)
+
+    assert len(parts) == 1
+    assert len(read(list(read_range(file, parts[0])), file)[0]) == rows
 
 
 @pytest.mark.parametrize(
