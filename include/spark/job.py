@@ -25,7 +25,6 @@ def main(arguments: list[str] | None = None) -> None:
     """Transform a day. What is wrong with its files is left as the result, so that Airflow can say it."""
     from pyspark.sql import SparkSession
 
-    logging.basicConfig(level=logging.INFO)
     options = make_parser().parse_known_args(arguments)[0]
     builder = SparkSession.builder
     for name, value in SPARK_CONFIG.items():
@@ -51,4 +50,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO)
+    # It logs every call between Python and Java.
+    logging.getLogger("py4j").setLevel(logging.WARNING)
     main(sys.argv[1:])
