@@ -104,7 +104,7 @@ def assert_same(store: OwnStore, extracted: Extracted, found: Transformed, folde
     "sizes",
     [
         pytest.param({"range_bytes": 4 << 20}, id="dimensions in memory"),
-        pytest.param({"range_bytes": 1_234_567, "lookup_bytes": 0}, id="dimensions joined"),
+        pytest.param({"range_bytes": 5_432_109, "lookup_bytes": 0}, id="dimensions joined"),
     ],
 )
 def test_spark_and_one_machine_write_the_same_rows(
