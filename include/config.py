@@ -46,28 +46,41 @@ class Settings:
 
     @classmethod
     def from_variables(cls) -> "Settings":
-        """Read every setting from its Variable; one that is not set keeps its default.
+        """Each setting as its Variable says, its default where that is not set.
+
+        A Variable is read when its setting is first asked for: a task needs few of them, and each costs a
+        request. So a wrong one fails only what needs it.
 
         Raises
         ------
-        SettingError: a Variable cannot be read as the type of its setting.
+        SettingError: on asking, when the Variable cannot be read as the type of its setting.
         """
-        return cls(layout=read_layout(), **_read_all(cls(), leave_out="layout"))
+        return _SettingsOfVariables(layout=_LayoutOfVariables())
 
 
-def read_layout() -> Layout:
-    """The layout's own settings: all text, so that they can be read while another Variable is wrong."""
-    return Layout(**_read_all(Layout()))
+#: The settings that are Variables.
+_NAMES = {setting.name for kind in (Settings, Layout) for setting in dataclasses.fields(kind)} - {"layout"}
 
 
-def read_text_setting(name: str) -> str:
-    """One setting that is text; can be read while another Variable is wrong."""
-    return str(_read(name, str(getattr(Settings(), name))))
+class _ReadFromVariables:
+    """Answers for the settings of a dataclass with what their Variables say, each read once."""
+
+    def __getattribute__(self, name: str) -> Any:
+        default = super().__getattribute__(name)
+        if name not in _NAMES:
+            return default
+        known: dict[str, Any] = self.__dict__.setdefault("_known", {})
+        if name not in known:
+            known[name] = _read(name, default)
+        return known[name]
 
 
-def _read_all(defaults: "Settings | Layout", leave_out: str = "") -> dict[str, Any]:
-    names = [setting.name for setting in dataclasses.fields(defaults) if setting.name != leave_out]
-    return {name: _read(name, getattr(defaults, name)) for name in names}
+class _LayoutOfVariables(_ReadFromVariables, Layout):
+    pass
+
+
+class _SettingsOfVariables(_ReadFromVariables, Settings):
+    pass
 
 
 def _read(name: str, default: str | float) -> str | float:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from include.config import CONNECTION_ID, read_text_setting
+from include.config import CONNECTION_ID, Settings
 from include.errors import GateClosedError, PipelineError, RawFileError, RepairError, SettingError
 from include.manifest import Gate
 
@@ -192,9 +192,10 @@ def send_alert(alert: Alert) -> bool:
 def find_channels() -> dict[str, Callable[[Alert], None]]:
     """The channels that the settings name, each with what sends through it."""
     channels: dict[str, Callable[[Alert], None]] = {}
-    if topic := read_text_setting("alert_topic_arn"):
+    settings = Settings.from_variables()
+    if topic := settings.alert_topic_arn:
         channels[f"the topic {topic}"] = partial(publish_to_topic, topic)
-    if addresses := read_text_setting("alert_email"):
+    if addresses := settings.alert_email:
         channels[f"mail, connection {SMTP_CONNECTION_ID}"] = partial(send_mail, addresses)
     return channels
 

@@ -123,6 +123,16 @@ def patch_file(raw: RawSource, repair: Repair, target: Path) -> None:
             is_patched = any(number <= line <= following for line in lines)
             patched.write(_patch(piece, number, lines, repair) if is_patched else piece)
             number = following
+    _check_rows_stand_alone(RawSource(raw.dataset, target, raw.source_key), header, repair)
+
+
+def _check_rows_stand_alone(patched: RawSource, header: Header, repair: Repair) -> None:
+    """An open quote on a malformed line may find its end in a repaired row, and make one row of both."""
+    try:
+        _find_ends(patched, header, repair)
+    except RepairError as error:
+        problem = "an open quote on an earlier line of the raw file takes in a repaired row"
+        raise RepairError(repair.source, "", problem, "Repair that line as well.") from error
 
 
 def _find_ends(raw: RawSource, header: Header, repair: Repair) -> dict[int, int]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from include import keys
-from include.config import CONNECTION_ID, Settings, read_layout, read_text_setting
+from include.config import CONNECTION_ID, Settings
 from include.contract import DATASETS
 from include.day import Run, day_of
 from include.errors import (
@@ -76,12 +76,12 @@ def report_failure(context: Mapping[str, Any]) -> None:
     from include.metrics import report_failed
     from include.notify import describe_failure, send_alert
 
-    hook, layout = S3Hook(aws_conn_id=CONNECTION_ID), read_layout()
+    hook, settings = S3Hook(aws_conn_id=CONNECTION_ID), Settings.from_variables()
     day = _find_day(context)
-    failure = _read_failure(hook, layout, day, context)
+    failure = _read_failure(hook, settings.layout, day, context)
     if send_alert(describe_failure(failure)) and day:
-        _remember(hook, layout, day)
-    report_failed(read_text_setting("metrics_namespace"), failure.gate, context["ti"])
+        _remember(hook, settings.layout, day)
+    report_failed(settings.metrics_namespace, failure.gate, context["ti"])
 
 
 def _find_day(context: Mapping[str, Any]) -> str | None:

@@ -211,7 +211,7 @@ def test_a_rejection_is_told_and_kept_without_naming_anybody(monkeypatch: pytest
     from include.config import Settings
 
     written: list[dict[str, Any]] = []
-    monkeypatch.setattr("include.publish.write_json", lambda _, document, __: written.append(document))
+    monkeypatch.setattr("include.gate.write_json", lambda _, document, __: written.append(document))
     extracted: Any = {"day": "2026-11-21", "run_id": "run", "inputs": {}}
     transformed: Any = {"counts": RED_COUNTS, "staged": {}}
     now = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)

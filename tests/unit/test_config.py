@@ -1,5 +1,7 @@
 """Settings come from Airflow Variables; what is not set keeps its default."""
 
+from dataclasses import asdict
+
 import pytest
 
 from include.config import Settings
@@ -16,7 +18,7 @@ def set_variables(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) ->
 def test_nothing_set_gives_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     set_variables(monkeypatch, {})
 
-    assert Settings.from_variables() == Settings()
+    assert asdict(Settings.from_variables()) == asdict(Settings())
 
 
 def test_variables_take_the_place_of_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,16 +32,28 @@ def test_variables_take_the_place_of_defaults(monkeypatch: pytest.MonkeyPatch) -
         },
     )
 
-    assert Settings.from_variables() == Settings(
-        layout=Layout(raw_bucket="drop"), max_reject_ratio=0.2, batch_bytes=1024
+    assert asdict(Settings.from_variables()) == asdict(
+        Settings(layout=Layout(raw_bucket="drop"), max_reject_ratio=0.2, batch_bytes=1024)
     )
+
+
+def test_only_what_is_asked_for_is_read_and_that_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("airflow.sdk.Variable.get", lambda name, default=None: asked.append(name) or default)
+
+    settings = Settings.from_variables()
+    for _ in range(2):
+        assert settings.layout.raw_bucket == "ecommerce-raw"
+        assert settings.batch_bytes == 6 * 1024 * 1024
+
+    assert asked == ["ecommerce_raw_bucket", "ecommerce_batch_bytes"]
 
 
 def test_a_variable_of_the_wrong_type_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     set_variables(monkeypatch, {"ecommerce_max_reject_ratio": "five percent"})
 
     with pytest.raises(SettingError, match="ecommerce_max_reject_ratio is 'five percent', which is no float"):
-        Settings.from_variables()
+        _ = Settings.from_variables().max_reject_ratio
 
 
 @pytest.mark.parametrize(("text", "is_on"), {"True": True, " 1": True, "f": False, "FALSE": False}.items())
@@ -55,4 +69,4 @@ def test_a_flag_that_is_neither_on_nor_off_is_named(monkeypatch: pytest.MonkeyPa
     set_variables(monkeypatch, {"ecommerce_gate_approval": "maybe"})
 
     with pytest.raises(SettingError, match="ecommerce_gate_approval is 'maybe', which is no bool"):
-        Settings.from_variables()
+        _ = Settings.from_variables().gate_approval

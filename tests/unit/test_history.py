@@ -1,6 +1,7 @@
 """A day beside the same weekday of earlier weeks."""
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -141,10 +142,10 @@ def test_only_the_manifests_of_the_weeks_before_are_read(monkeypatch: pytest.Mon
         asked.append(url)
         return make_counts(100, 1, "5.00", undelivered=30) if url.endswith("2026-11-14.json") else None
 
-    monkeypatch.setattr("include.history.read_json", read_json)
+    monkeypatch.setattr("include.lookback.read_json", read_json)
     settings = Settings(history_weeks=4, history_min_days=1)
     counts: Any = make_counts(100, 1, "5.00", undelivered=30)
-    compared = compare_with_history(None, settings, SATURDAY, counts)  # type: ignore[arg-type]  # not used
+    compared = compare_with_history(Mock(), settings, SATURDAY, counts)
 
     days = ("2026-11-14", "2026-11-07", "2026-10-31", "2026-10-24")
     assert sorted(asked) == sorted(f"s3://ecommerce-curated/manifests/dt={day}.json" for day in days)

@@ -25,7 +25,7 @@ CASES: dict[str, tuple[bytes, str]] = {
     ),
     "no header at all": (
         ROW.encode() * 2,
-        "selling_price. None of the 8 columns is known: is the header missing?",
+        "selling_price. Line 1 names none of them: is it the header?",
     ),
     "duplicate column": (ORDERS.replace(b"status", b"quantity"), "(line 1): duplicate column: quantity"),
     "semicolons": (

@@ -91,7 +91,13 @@ def test_only_the_repaired_row_changes_whatever_the_file_holds(
         return
     line = sorted(before)[choice % len(before)]
 
-    after = read_lines(folder, patch(folder, body, {line: {"customer_id": "NEW", "city": city}}))
+    try:
+        patched = patch(folder, body, {line: {"customer_id": "NEW", "city": city}})
+    except RepairError as error:
+        if "an open quote on an earlier line" in str(error) and '"' in raw:
+            return
+        raise
+    after = read_lines(folder, patched)
 
     assert after == before | {line: ("NEW", "", city)}
 
@@ -117,6 +123,11 @@ REFUSED: dict[str, tuple[str, dict[int, dict[str, str]], str]] = {
         "x,,\n",
         {2: {"customer_id": "C1", "name": "a\nb"}},
         "the row for line 2 has more line breaks than the raw one",
+    ),
+    "an open quote before it": (
+        '"\na\n',
+        {3: {"customer_id": "C1", "city": ",,a"}},
+        "an open quote on an earlier line of the raw file takes in a repaired row",
     ),
     "a column that the raw file lacks": (
         "x,,\n",
