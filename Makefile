@@ -14,7 +14,7 @@ INSTALL := VIRTUAL_ENV=.venv $(PYTHON) -m uv pip install --quiet --constraint re
 # Variables given to make are in the environment of every recipe: so a folder may have any name.
 export DAY RAW EXECUTOR WORKERS
 
-.PHONY: help run up down status test test-browser test-celery check check-security bench lock clean
+.PHONY: help run up down status test test-browser test-celery test-spark check check-security bench lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -27,6 +27,7 @@ help:
 	@echo 'make test                 run all tests'
 	@echo 'make test-browser         test the data-quality site in Chromium, logged in to a real Airflow'
 	@echo 'make test-celery          test the DAG on two Celery workers, one of which is killed'
+	@echo 'make test-spark           run the transform on a real Spark, beside the one on one machine'
 	@echo 'make check                check format, lint and types'
 	@echo 'make check-security       check dependencies, code, secrets, templates and image'
 	@echo 'make bench                compare the speed with the peers; BENCH="--size small" only tries it'
@@ -51,6 +52,10 @@ test-browser: $(DEVELOPING)
 # Needs PostgreSQL and Redis: the Debian packages `postgresql` and `redis-server`.
 test-celery: $(DEVELOPING)
 	@$(PYTHON) -m pytest tests/celery
+
+# Needs Java 17: the Debian package `openjdk-17-jre-headless`.
+test-spark: $(DEVELOPING)
+	@$(PYTHON) -m pytest tests/spark
 
 check: $(DEVELOPING)
 	$(PYTHON) -m ruff format --check .
@@ -87,7 +92,7 @@ $(CLUSTERED): $(INSTALLED) requirements-celery.txt
 	@$(INSTALL) --requirement requirements-celery.txt
 	@touch $@
 
-$(DEVELOPING): $(INSTALLED) requirements-dev.txt requirements-celery.txt
+$(DEVELOPING): $(INSTALLED) requirements-dev.txt requirements-celery.txt requirements-spark.txt
 	@$(INSTALL) --requirement requirements-dev.txt
 	@touch $@
 

@@ -13,6 +13,7 @@ from benchmarks import transform, validation
 from benchmarks.data import FOLDER, Size
 from benchmarks.measure import BenchmarkError
 from benchmarks.report import Report, show_findings, write_json
+from benchmarks.spark import measure_spark
 from include.errors import PipelineError
 
 
@@ -23,6 +24,7 @@ class Scale:
     contest: Size
     growth: list[Size]
     rounds: int
+    spark: Size
     day: Size
     backfill_days: int
     backfill_rounds: int
@@ -36,6 +38,7 @@ SCALES = {
         contest=Size(20_000, 2_000, 500),
         growth=[Size(20_000, 2_000, 500), Size(60_000, 2_000, 500)],
         rounds=1,
+        spark=Size(20_000, 2_000, 500),
         day=Size(1_000, 1_000, 100),
         backfill_days=2,
         backfill_rounds=1,
@@ -47,6 +50,7 @@ SCALES = {
         contest=Size(10_000_000, 1_000_000, 100_000),
         growth=[Size(orders, 1_000_000, 100_000) for orders in (1_000_000, 10_000_000, 30_000_000)],
         rounds=5,
+        spark=Size(10_000_000, 1_000_000, 100_000),
         day=Size(10_000, 5_000, 500),
         backfill_days=30,
         backfill_rounds=3,
@@ -65,6 +69,7 @@ def list_parts(scale: Scale, rounds: int) -> dict[str, Callable[[Report, Console
         "memory": partial(transform.measure_memory_growth, sizes=scale.growth),
         "compressed": partial(transform.measure_compressed_input, size=scale.contest, rounds=rounds),
         "validation": partial(validation.measure_validation, size=scale.contest, rounds=rounds),
+        "spark": partial(measure_spark, size=scale.spark, rounds=min(rounds, 3)),
         "airflow": partial(measure_airflow, scale=scale, rounds=rounds),
         "celery": partial(measure_celery, scale=scale, rounds=min(rounds, scale.backfill_rounds)),
     }

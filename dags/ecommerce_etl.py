@@ -13,6 +13,7 @@ from airflow.sdk import Asset, CronTriggerTimetable, Param, dag, task
 
 from include.approval import GateApproval
 from include.tasks import connected, raw_keys, report_failure
+from include.transform_operator import TransformOperator
 
 PUBLISHED_ORDERS = Asset("ecommerce_orders")
 
@@ -60,7 +61,12 @@ def ecommerce_etl() -> None:
         doc_md="Waits until all three raw files of the day exist. Deferred: it holds no worker.",
     )
     extracted = extract()
-    transformed = transform(extracted)
+    transformed = TransformOperator(
+        task_id="transform",
+        extracted=extracted,
+        pool="ecommerce_transform",
+        doc_md="Cleans, joins and computes; refused rows go to quarantine with their reasons.",
+    ).output
     quality = validate(extracted, transformed)
     approve = GateApproval(
         task_id="approve",
@@ -85,15 +91,6 @@ def extract(**context: Any) -> dict[str, Any]:
 
 
 @task(pool="ecommerce_transform")
-def transform(extracted: Any) -> dict[str, Any]:
-    """Cleans, joins and computes; refused rows go to quarantine with their reasons."""
-    from include import transform as stage
-
-    with connected() as (hook, settings):
-        return dict(stage.transform(hook, settings, extracted))
-
-
-@task(pool="ecommerce_transform")
 def validate(extracted: Any, transformed: Any) -> dict[str, Any]:
     """Runs the Great Expectations checkpoint on the staged orders and stores its pages."""
     from include import validate as stage
@@ -105,13 +102,16 @@ def validate(extracted: Any, transformed: Any) -> dict[str, Any]:
 @task(pool="ecommerce_publish", outlets=[PUBLISHED_ORDERS])
 def publish(extracted: Any, transformed: Any, quality: Any, approval: Any, **context: Any) -> dict[str, Any]:
     """Opens the gate for a good or an approved day: copies the tables, then writes the manifest."""
+    from include import catalog
     from include import publish as stage
     from include.lineage import report_lineage
     from include.metrics import report_published
 
     with connected() as (hook, settings):
+        catalog.prepare_table(settings)
         started_at = context["dag_run"].start_date
         manifest = stage.publish(hook, settings, extracted, transformed, quality, started_at, approval)
+        catalog.register_day(settings, manifest["day"])
         report_lineage(settings.layout, manifest)
         report_published(settings.metrics_namespace, manifest, context["ti"])
     context["outlet_events"][PUBLISHED_ORDERS].extra = {

@@ -39,6 +39,10 @@ class Settings:
     history_undelivered_tolerance: float = 0.2
     gate_approval: bool = False
     gate_approval_hours: float = 24.0
+    engine: str = "pandas"
+    glue_job: str = "ecommerce-transform"
+    glue_min_bytes: int = 20_000_000_000
+    catalog_database: str = ""
 
     @classmethod
     def from_variables(cls) -> "Settings":

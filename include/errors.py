@@ -8,6 +8,7 @@ PipelineError
 ├── SnapshotGoneError      a cleared run whose snapshot was cleaned up; it has to extract again
 ├── OlderDeliveryError     a run that was held up, and a later delivery is published already
 ├── PublishConflictError   another run published the day at the same moment; trying again helps
+├── CatalogError           the Glue table cannot hold what the contract publishes
 ├── RowsLostError          the counts of a stage do not add up; nothing may be published
 ├── GateClosedError        the day failed its quality gate
 ├── StaleFormError         a red gate cannot be put to a person again in this run
@@ -49,6 +50,11 @@ class RawFileChangedError(PipelineError):
 class SnapshotGoneError(PipelineError):
     """The snapshot that a run wants to work on is not there any more."""
 
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            f"{url} is gone: the clean-up removed what this run worked on. Clear the run from extract on."
+        )
+
 
 class OlderDeliveryError(PipelineError):
     """A later delivery of the day is published already."""
@@ -56,6 +62,10 @@ class OlderDeliveryError(PipelineError):
 
 class PublishConflictError(PipelineError):
     """Another run published the day at the same moment."""
+
+
+class CatalogError(PipelineError):
+    """The table in the Glue Data Catalog cannot hold what the contract publishes; nothing was published."""
 
 
 class RowsLostError(PipelineError):

@@ -5,13 +5,13 @@ import io
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, NotRequired, Protocol, TypedDict, TypeVar
 
 if TYPE_CHECKING:
-    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
     from botocore.exceptions import ClientError
 
 log = logging.getLogger(__name__)
@@ -23,10 +23,19 @@ _LARGEST_SINGLE_COPY_BYTES = 5 * 1024**3
 _MOST_DELETED_AT_ONCE = 1000
 #: The object is not there, is written by somebody else at this moment, or has another ETag.
 _CONDITION_FAILED = (404, 409, 412)
-
-
 #: The metadata that says which run an object belongs to.
 _RUN_ID = "run-id"
+#: A part of an upload, except the last one, has at least so many bytes.
+SMALLEST_PART_BYTES = 5 * 1024**2
+
+
+class Hook(Protocol):
+    """What is used of S3Hook, so that a Spark job, which has no Airflow, can bring its own."""
+
+    def get_conn(self) -> Any: ...
+
+    @staticmethod
+    def parse_s3_url(s3url: str) -> tuple[str, str]: ...
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,7 @@ class ObjectState(TypedDict):
     written_at: NotRequired[str]
 
 
-def head_object(hook: "S3Hook", url: str) -> ObjectState:
+def head_object(hook: Hook, url: str) -> ObjectState:
     """The state of an object that exists."""
     head = hook.get_conn().head_object(**_location(hook, url))
     return {
@@ -68,12 +77,12 @@ def head_object(hook: "S3Hook", url: str) -> ObjectState:
     }
 
 
-def find_object(hook: "S3Hook", url: str) -> ObjectState | None:
+def find_object(hook: Hook, url: str) -> ObjectState | None:
     """The state of an object, or None where there is none."""
     return _unless_missing(lambda: head_object(hook, url))
 
 
-def read_object(hook: "S3Hook", url: str) -> tuple[ObjectState, bytes] | None:
+def read_object(hook: Hook, url: str) -> tuple[ObjectState, bytes] | None:
     """A small object and its state at that moment, or None where there is none."""
 
     def read() -> tuple[ObjectState, bytes]:
@@ -102,7 +111,7 @@ def is_missing(error: "ClientError") -> bool:
 
 
 def copy_object(
-    hook: "S3Hook", source: str, target: str, *, if_etag: str | None = None, run_id: str | None = None
+    hook: Hook, source: str, target: str, *, if_etag: str | None = None, run_id: str | None = None
 ) -> ObjectState:
     """Copy on the server. With `if_etag`, fails unless the source still has that ETag.
 
@@ -125,7 +134,7 @@ def copy_object(
 
 
 def replace_object(
-    hook: "S3Hook", source: str, target: str, etag: str | None, *, version_id: str | None = None
+    hook: Hook, source: str, target: str, etag: str | None, *, version_id: str | None = None
 ) -> ObjectState:
     """Copy on the server, if the target still has that ETag, or for None, if it is not there.
 
@@ -154,7 +163,7 @@ def replace_object(
     }
 
 
-def replace_json(hook: "S3Hook", document: Mapping[str, Any], url: str, etag: str | None) -> None:
+def replace_json(hook: Hook, document: Mapping[str, Any], url: str, etag: str | None) -> None:
     """Store a document, if the object still has that ETag, or for None, if it is not there.
 
     Raises
@@ -181,7 +190,7 @@ def _make_condition(etag: str | None) -> dict[str, str]:
     return {"IfMatch": f'"{etag}"'} if etag else {"IfNoneMatch": "*"}
 
 
-def download_file(hook: "S3Hook", url: str, path: Path, *, version_id: str | None = None) -> None:
+def download_file(hook: Hook, url: str, path: Path, *, version_id: str | None = None) -> None:
     """Fetch an object, or one version of it, into a local file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     hook.get_conn().download_file(
@@ -195,7 +204,7 @@ def download_file(hook: "S3Hook", url: str, path: Path, *, version_id: str | Non
 class RemoteFile(io.RawIOBase):
     """An object as a file that fetches only what is read of it; fails when the object is replaced."""
 
-    def __init__(self, hook: "S3Hook", state: Mapping[str, Any]) -> None:
+    def __init__(self, hook: Hook, state: Mapping[str, Any]) -> None:
         self._client, self._location = hook.get_conn(), _location(hook, state["key"])
         self._etag, self._size, self._position = f'"{state["etag"]}"', int(state["bytes"]), 0
 
@@ -225,7 +234,7 @@ class RemoteFile(io.RawIOBase):
         return count
 
 
-def upload_file(hook: "S3Hook", path: Path, url: str, content_type: str | None = None) -> None:
+def upload_file(hook: Hook, path: Path, url: str, content_type: str | None = None) -> None:
     """Store a local file as one object: a reader sees the old object or the new one, never half."""
     hook.get_conn().upload_file(
         Filename=str(path),
@@ -235,31 +244,31 @@ def upload_file(hook: "S3Hook", path: Path, url: str, content_type: str | None =
     log.info("Wrote %s (%s bytes)", url, f"{path.stat().st_size:,}")
 
 
-def read_json(hook: "S3Hook", url: str) -> dict[str, Any] | None:
+def read_json(hook: Hook, url: str) -> dict[str, Any] | None:
     """The document, or None where there is none."""
     found = read_object(hook, url)
     return json.loads(found[1]) if found else None
 
 
-def write_json(hook: "S3Hook", document: Mapping[str, Any], url: str) -> None:
+def write_json(hook: Hook, document: Mapping[str, Any], url: str) -> None:
     """Store a document as readable JSON."""
     _put_json(hook, document, url)
 
 
-def _put_json(hook: "S3Hook", document: Mapping[str, Any], url: str, **condition: str) -> None:
+def _put_json(hook: Hook, document: Mapping[str, Any], url: str, **condition: str) -> None:
     body = json.dumps(document, indent=2, ensure_ascii=False).encode()
     hook.get_conn().put_object(**_location(hook, url), Body=body, ContentType="application/json", **condition)
     log.info("Wrote %s", url)
 
 
-def read_run_id(hook: "S3Hook", version: ObjectVersion) -> str | None:
+def read_run_id(hook: Hook, version: ObjectVersion) -> str | None:
     """Which run the object says that it belongs to."""
     head = hook.get_conn().head_object(**_location(hook, version.url), VersionId=version.version_id)
     run_id: str | None = head["Metadata"].get(_RUN_ID)
     return run_id
 
 
-def list_versions(hook: "S3Hook", prefix: str) -> Iterator[ObjectVersion]:
+def list_versions(hook: Hook, prefix: str) -> Iterator[ObjectVersion]:
     """Every version of every object below a prefix, and every delete marker."""
     bucket, key_prefix = hook.parse_s3_url(prefix)
     pages = hook.get_conn().get_paginator("list_object_versions")
@@ -274,23 +283,31 @@ def list_versions(hook: "S3Hook", prefix: str) -> Iterator[ObjectVersion]:
                 )
 
 
-def delete_versions(hook: "S3Hook", versions: Sequence[ObjectVersion]) -> None:
+def delete_versions(hook: Hook, versions: Sequence[ObjectVersion]) -> None:
     """Remove versions of one bucket for good."""
+    _delete(
+        hook,
+        [{**_location(hook, version.url), "VersionId": version.version_id} for version in versions],
+    )
+
+
+def delete_objects(hook: Hook, urls: Sequence[str]) -> None:
+    """Remove objects, all of one bucket, whether they exist or not."""
+    _delete(hook, [_location(hook, url) for url in urls])
+
+
+def _delete(hook: Hook, places: Sequence[dict[str, str]]) -> None:
     from botocore.exceptions import ClientError
 
-    for start in range(0, len(versions), _MOST_DELETED_AT_ONCE):
-        batch = [
-            (hook.parse_s3_url(version.url), version.version_id)
-            for version in versions[start : start + _MOST_DELETED_AT_ONCE]
-        ]
-        objects = [{"Key": key, "VersionId": version_id} for (_, key), version_id in batch]
-        (bucket, _), _ = batch[0]
-        answer = hook.get_conn().delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+    for start in range(0, len(places), _MOST_DELETED_AT_ONCE):
+        batch = [dict(place) for place in places[start : start + _MOST_DELETED_AT_ONCE]]
+        (bucket,) = {place.pop("Bucket") for place in batch}
+        answer = hook.get_conn().delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
         for error in answer.get("Errors", []):
             raise ClientError({"Error": error}, "DeleteObjects")
 
 
-def abort_uploads(hook: "S3Hook", prefix: str, before: dt.datetime) -> None:
+def abort_uploads(hook: Hook, prefix: str, before: dt.datetime) -> None:
     """End the uploads in parts below a prefix that were begun earlier and never completed."""
     bucket, key_prefix = hook.parse_s3_url(prefix)
     pages = hook.get_conn().get_paginator("list_multipart_uploads")
@@ -309,6 +326,76 @@ def _format_instant(instant: dt.datetime) -> str:
     return instant.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _location(hook: "S3Hook", url: str) -> dict[str, str]:
+def open_object(hook: Hook, url: str, start: int = 0, stop: int | None = None) -> Any:
+    """A stream of the object's bytes from `start` to before `stop`; at least one byte."""
+    span = {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"} if start or stop else {}
+    return hook.get_conn().get_object(**_location(hook, url), **span)["Body"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """Bytes of an object, or bytes that are at hand."""
+
+    url: str = ""
+    body: bytes = b""
+    start: int
+    stop: int
+
+    @classmethod
+    def of(cls, body: bytes) -> "Segment":
+        return cls(body=body, start=0, stop=len(body))
+
+    @property
+    def bytes(self) -> int:
+        return self.stop - self.start
+
+
+def join_segments(hook: Hook, segments: Sequence[Segment], target: str, pool: ThreadPoolExecutor) -> None:
+    """Store segments behind each other as one object; a reader sees all of it or none.
+
+    What is large enough for a part of its own is copied inside S3.
+    """
+    groups, s3, location = group_segments(segments), hook.get_conn(), _location(hook, target)
+    if len(groups) == 1:
+        s3.put_object(**location, Body=_read_segments(hook, groups[0]))
+        return
+    upload = {**location, "UploadId": s3.create_multipart_upload(**location)["UploadId"]}
+    try:
+        numbers = range(1, len(groups) + 1)
+        parts = list(pool.map(lambda number: _store_part(hook, groups[number - 1], upload, number), numbers))
+        s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+    except BaseException:
+        s3.abort_multipart_upload(**upload)
+        raise
+    log.info("Wrote %s (%s parts)", target, len(groups))
+
+
+def group_segments(segments: Sequence[Segment]) -> list[list[Segment]]:
+    """Segments, in order, in groups that are large enough for a part; the last may be smaller."""
+    groups: list[list[Segment]] = [[]]
+    for segment in segments:
+        if sum(each.bytes for each in groups[-1]) >= SMALLEST_PART_BYTES:
+            groups.append([])
+        groups[-1].append(segment)
+    return groups
+
+
+def _store_part(hook: Hook, group: list[Segment], upload: dict[str, str], number: int) -> dict[str, Any]:
+    s3, part = hook.get_conn(), {**upload, "PartNumber": number}
+    if len(group) == 1 and group[0].url and group[0].bytes >= SMALLEST_PART_BYTES:
+        source, span = _location(hook, group[0].url), f"bytes={group[0].start}-{group[0].stop - 1}"
+        stored = s3.upload_part_copy(**part, CopySource=source, CopySourceRange=span)["CopyPartResult"]
+    else:
+        stored = s3.upload_part(**part, Body=_read_segments(hook, group))
+    return {"PartNumber": number, "ETag": stored["ETag"]}
+
+
+def _read_segments(hook: Hook, group: list[Segment]) -> bytes:
+    return b"".join(
+        open_object(hook, each.url, each.start, each.stop).read() if each.url else each.body for each in group
+    )
+
+
+def _location(hook: Hook, url: str) -> dict[str, str]:
     bucket, key = hook.parse_s3_url(url)
     return {"Bucket": bucket, "Key": key}

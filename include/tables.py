@@ -14,6 +14,14 @@ ARROW_TYPES: dict[Kind, pa.DataType] = {
     Kind.WIDE_DECIMAL: pa.decimal128(38, 4),
     Kind.TIMESTAMP: pa.timestamp("us", tz="UTC"),
 }
+#: The same in the words that Spark, Hive and Athena share.
+SQL_TYPES: dict[Kind, str] = {
+    Kind.TEXT: "string",
+    Kind.WHOLE_NUMBER: "bigint",
+    Kind.DECIMAL: "decimal(18,4)",
+    Kind.WIDE_DECIMAL: "decimal(38,4)",
+    Kind.TIMESTAMP: "timestamp",
+}
 
 
 def published_schema(dataset: Dataset) -> pa.Schema:

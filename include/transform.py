@@ -46,6 +46,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: The columns of the published orders whose sums are reported.
+SUMMED = ("total_price",)
+#: Those whose empty values are counted.
+MISSING = ("delivery_date",)
 _DAY_MICROSECONDS = 24 * 60 * 60 * 1_000_000
 
 
@@ -127,15 +131,20 @@ def transform(hook: "S3Hook", settings: "Settings", extracted: "Extracted") -> "
         late = _download_late_rows(hook, inputs, folder / "late")
         started = time.monotonic()
         counts = transform_files(sources, out_dir, settings.batch_bytes, late)
-        for line in describe_counts(counts):
-            log.info("%s", line)
-        log.info("Transformed in %.1f s, total price %s", time.monotonic() - started, counts["total_price"])
+        report_counts(counts, time.monotonic() - started)
         staged = {}
         for path in sorted(out_dir.rglob("*.parquet")):
             name = path.relative_to(out_dir).as_posix()
             staged[name] = keys.staged(settings.layout, extracted["day"], extracted["run_id"], name)
             upload_file(hook, path, staged[name])
     return {"counts": counts, "staged": staged}
+
+
+def report_counts(counts: Counts, seconds: float) -> None:
+    """Leave in the log what became of the rows of a day."""
+    for line in describe_counts(counts):
+        log.info("%s", line)
+    log.info("Transformed in %.1f s, total price %s", seconds, counts["total_price"])
 
 
 def _fetch_snapshot(hook: "S3Hook", url: str, path: Path) -> None:
@@ -145,9 +154,7 @@ def _fetch_snapshot(hook: "S3Hook", url: str, path: Path) -> None:
         download_file(hook, url, path)
     except ClientError as error:
         if is_missing(error):
-            raise SnapshotGoneError(
-                f"{url} is gone: the clean-up removed what this run worked on. Clear the run from extract on."
-            ) from error
+            raise SnapshotGoneError(url) from error
         raise
 
 
@@ -182,7 +189,7 @@ def transform_files(
     with tempfile.TemporaryDirectory(dir=out_dir, prefix=".unfinished-") as folder:
         reports = _process_day(sources, Path(folder), batch_bytes, late or {})
         _move_files(Path(folder), out_dir)
-    return _count(reports)
+    return count_rows(reports)
 
 
 def _process_day(
@@ -200,8 +207,8 @@ def _process_day(
         partial(transform_orders, customers=customers, products=products),
         out_dir,
         batch_bytes,
-        summed=("total_price",),
-        missing=("delivery_date",),
+        summed=SUMMED,
+        missing=MISSING,
     )
     return reports
 
@@ -213,7 +220,8 @@ def _move_files(source: Path, target: Path) -> None:
         path.replace(destination)
 
 
-def _count(reports: Mapping[str, FileReport]) -> Counts:
+def count_rows(reports: Mapping[str, FileReport]) -> Counts:
+    """What became of the rows of a day, from the reports of its files."""
     return {
         "rows": {name: report.rows for name, report in reports.items()},
         "reasons": {name: report.reasons for name, report in reports.items()},

@@ -11,6 +11,8 @@ from include.aws.stacks import TEMPLATES, Deployment
 from include.errors import PipelineError
 from include.keys import Layout
 
+GLUE_SCRIPT = Path(__file__).parents[1] / "spark" / "job.py"
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command. Returns 0 when it did what was asked, 1 with one line on stderr when it did not."""
@@ -41,7 +43,12 @@ def make_parser() -> argparse.ArgumentParser:
         add_deployment_options(commands.add_parser(name, help=text))
     deploy = commands.choices["deploy"]
     deploy.add_argument(
-        "--glue-script", type=read_script, help="the script of the Glue job; without it, no job"
+        "--glue-script",
+        type=read_script,
+        nargs="?",
+        const=GLUE_SCRIPT,
+        metavar="FILE",
+        help="deploy the Glue job, with the pipeline's own script or another; without it, no job",
     )
     deploy.add_argument("--instance", action="store_true", help="run Airflow on an EC2 instance")
     deploy.add_argument("--yes", action="store_true", help="do not ask")

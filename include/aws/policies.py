@@ -114,17 +114,15 @@ def worker_services(place: Place) -> Policy:
             "RegisterPartitions",
             [
                 "glue:GetTable",
+                "glue:CreateTable",
                 "glue:UpdateTable",
-                "glue:GetPartition",
-                "glue:GetPartitions",
                 "glue:CreatePartition",
-                "glue:BatchCreatePartition",
                 "glue:UpdatePartition",
             ],
             *catalog_arns(place),
         ),
         allow("ListArtifacts", ["s3:ListBucket"], place.bucket_arn(place.artifact_bucket)),
-        allow("ReadRelease", ["s3:GetObject"], *release_arns(place)),
+        allow("ReadRelease", ["s3:GetObject"], *release_arns(place, "releases", "config")),
         allow(
             "WriteTaskLogsToS3",
             ["s3:GetObject", "s3:PutObject"],
@@ -139,7 +137,7 @@ def glue_job(layout: Layout, place: Place) -> Policy:
         allow("ListCurated", ["s3:ListBucket"], place.bucket_arn(layout.curated_bucket)),
         allow("ReadSnapshot", ["s3:GetObject"], *map(place.object_arn, (snapshots(layout), late(layout)))),
         allow("Stage", [*READ_AND_WRITE, "s3:DeleteObject"], place.object_arn(staged(layout))),
-        allow("ReadRelease", ["s3:GetObject"], *release_arns(place)),
+        allow("ReadRelease", ["s3:GetObject"], *release_arns(place, "releases", "glue")),
         allow(
             "WriteLogs",
             ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
@@ -229,8 +227,7 @@ def everything_below(url: str) -> str:
     return url.partition("*")[0] + "*"
 
 
-def release_arns(place: Place) -> list[str]:
-    folders = ("releases", "config")
+def release_arns(place: Place, *folders: str) -> list[str]:
     return [place.object_arn(f"s3://{place.artifact_bucket}/{folder}/*") for folder in folders]
 
 

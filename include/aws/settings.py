@@ -17,6 +17,8 @@ def make_environment(deployment: Deployment) -> dict[str, str]:
         "docs_prefix": layout.docs_prefix,
         "metrics_namespace": deployment.metrics_namespace,
         "alert_topic_arn": deployment.alert_topic_arn,
+        "glue_job": f"{deployment.name}-transform",
+        "catalog_database": deployment.catalog_database,
     }
     if hour := deployment.overrides.get("DeadlineHour"):
         variables["deadline_hour"] = hour

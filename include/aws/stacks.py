@@ -67,6 +67,10 @@ class Deployment:
         return f"arn:{self.partition}:sns:{self.region}:{self.account}:{self.name}-alerts"
 
     @property
+    def catalog_database(self) -> str:
+        return f"{self.name}_curated"
+
+    @property
     def buckets(self) -> list[str]:
         layout = self.layout
         return [layout.raw_bucket, layout.curated_bucket, layout.quality_bucket, self.artifact_bucket]

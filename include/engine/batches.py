@@ -79,7 +79,12 @@ def hash_ids(block: Block, header: Header, key: str) -> Hashes:
         ids = TextWords.of_first_fields(block.data)
         if ids and len(ids.starts) == block.line_count:
             return hash_words(ids)
-    return hash_text(_parse(block, header, (key,)).rows[key])
+    return hash_text(parse_key(block, header, key))
+
+
+def parse_key(block: Block, header: Header, key: str) -> pa.Array:
+    """The ids in a block; a malformed line has none, and a blank line a null."""
+    return _parse(block, header, (key,)).rows[key]
 
 
 def _has_quoted_line_start(data: bytes) -> bool:

@@ -82,24 +82,49 @@ def read_blocks(
     ------
     RawFileError: the text is not UTF-8, holds NUL bytes, or has a line longer than `LONGEST_LINE_BYTES`.
     """
-    rest, is_last, first_line = b"", False, 2
-    while not is_last:
-        chunk = stream.read(block_bytes)
-        is_last = not chunk
-        if is_last and rest and rest[-1:] not in (b"\n", b"\r"):
-            chunk = b"\n"
-        cut = len(chunk) if is_last else _last_line_end(chunk)
-        if cut or is_last:
-            whole_lines = rest + memoryview(chunk)[:cut]
-            check_text(whole_lines, source_key, first_line)
-            block = _make_block(whole_lines, first_line, column_count, is_last=is_last)
-            first_line += block.line_count
-            rest = whole_lines[block.used_bytes :]
-            if block.line_count:
-                yield block
-        rest += chunk[cut:]
-        if len(rest) > LONGEST_LINE_BYTES:
-            raise RawFileError(source_key, f"line {first_line}", "the line does not end", "Is this CSV?")
+    cutter = BlockCutter(source_key, column_count)
+    while chunk := stream.read(block_bytes):
+        if block := cutter.add(chunk):
+            yield block
+    if block := cutter.finish():
+        yield block
+
+
+@dataclass
+class BlockCutter:
+    """Cuts text that comes in pieces, from the start of a record on, into blocks of whole records.
+
+    Parameters
+    ----------
+    line: the line on which `rest` starts.
+    rest: what came already and belongs to the next block.
+    """
+
+    source_key: str
+    column_count: int
+    line: int = 2
+    rest: bytes = b""
+
+    def add(self, chunk: bytes) -> Block | None:
+        """The records that end in the chunk, except those that may go on behind it."""
+        cut = find_last_line_end(chunk)
+        block = self._cut(self.rest + memoryview(chunk)[:cut], is_last=False) if cut else None
+        self.rest += chunk[cut:]
+        if len(self.rest) > LONGEST_LINE_BYTES:
+            raise RawFileError(self.source_key, f"line {self.line}", "the line does not end", "Is this CSV?")
+        return block
+
+    def finish(self) -> Block | None:
+        """The records that are left at the end of the file."""
+        has_line_end = not self.rest or self.rest[-1:] in (b"\n", b"\r")
+        return self._cut(self.rest if has_line_end else self.rest + b"\n", is_last=True)
+
+    def _cut(self, whole_lines: bytes, *, is_last: bool) -> Block | None:
+        check_text(whole_lines, self.source_key, self.line)
+        block = _make_block(whole_lines, self.line, self.column_count, is_last=is_last)
+        self.line += block.line_count
+        self.rest = whole_lines[block.used_bytes :]
+        return block if block.line_count else None
 
 
 def read_again(stream: BufferedIOBase, cuts: Iterable[Cut], column_count: int) -> Iterator[Block]:
@@ -271,7 +296,7 @@ def _have_loose_place(data: bytes) -> bool:
     return not (_MAY_STAND_BESIDE_QUOTE[before].all() and _MAY_STAND_BESIDE_QUOTE[signs[closing + 1]].all())
 
 
-def _last_line_end(data: bytes) -> int:
+def find_last_line_end(data: bytes) -> int:
     r"""Where the last whole line ends; a `\r` at the very end may be half of a `\r\n`."""
     return data.rfind(b"\n") + 1 or data.rfind(b"\r", 0, len(data) - 1) + 1
 

@@ -34,14 +34,18 @@ class Dimension:
     @classmethod
     def read(cls, folder: Path, dataset: Dataset, late: Path | None = None) -> "Dimension":
         """The dimension that the transform wrote into a folder, and behind it rows that arrived late."""
-        taken_over = {column.name: column.in_orders for column in dataset.columns if column.in_orders}
-        rows = pq.read_table(folder / f"{dataset.name}.parquet", columns=[dataset.key, *taken_over])
+        columns = [dataset.key, *list_taken_over(dataset)]
+        return cls.of(pq.read_table(folder / f"{dataset.name}.parquet", columns=columns), dataset, late)
+
+    @classmethod
+    def of(cls, rows: pa.Table, dataset: Dataset, late: Path | None = None) -> "Dimension":
+        """Accepted rows, under the names of the dataset, and behind them rows that arrived late."""
         if late:
             rows = _add_unknown(rows, pq.read_table(late), dataset.key)
         rows = rows.combine_chunks()
         return cls(
             _only_chunk(rows[dataset.key]),
-            {in_orders: _only_chunk(rows[name]) for name, in_orders in taken_over.items()},
+            {in_orders: _only_chunk(rows[name]) for name, in_orders in list_taken_over(dataset).items()},
         )
 
     def find(self, ids: pd.Series) -> Rows:
@@ -72,6 +76,11 @@ class Dimension:
                 for name, values in self._columns.items()
             }
         )
+
+
+def list_taken_over(dataset: Dataset) -> dict[str, str]:
+    """The columns that orders take over, and what they are called there."""
+    return {column.name: column.in_orders for column in dataset.columns if column.in_orders}
 
 
 def _add_unknown(rows: pa.Table, late: pa.Table, key: str) -> pa.Table:

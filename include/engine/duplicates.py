@@ -49,13 +49,13 @@ class RepeatFinder:
 
     repeated: Hashes
     _is_low_part: Flags = field(init=False)
-    _ids: set[str] = field(default_factory=set)
-    _rows: set[bytes] = field(default_factory=set)
+    _seen: "SeenRows" = field(init=False)
 
     def __post_init__(self) -> None:
         # The lowest bits alone, in a table that fits the cache, tell most rows apart from the repeated ones.
         self._is_low_part = np.zeros(_LOW_BITS + 1, bool)
         self._is_low_part[self.repeated & _LOW_BITS] = True
+        self._seen = SeenRows()
 
     def find(self, rows: pa.RecordBatch, key: str, hashes: Hashes) -> tuple[Flags, Flags]:
         """Which rows equal an earlier row in every column, and which others have the id of an earlier row.
@@ -65,15 +65,9 @@ class RepeatFinder:
         is_same_row = np.zeros(len(rows), bool)
         is_same_id = np.zeros(len(rows), bool)
         candidates = self._find_candidates(hashes)
-        texts = [column.take(pa.array(candidates)).to_pylist() for column in rows.columns]
-        ids = texts[rows.schema.get_field_index(key)]
-        for index, id_, row in zip(candidates, ids, zip(*texts, strict=True), strict=True):
-            digest = hashlib.blake2b(repr(row).encode(), digest_size=16).digest()
-            is_same_row[index] = digest in self._rows
-            is_same_id[index] = id_ in self._ids and not is_same_row[index]
-            self._rows.add(digest)
-            if id_ is not None:
-                self._ids.add(id_)
+        is_same_row[candidates], is_same_id[candidates] = self._seen.compare(
+            rows.take(pa.array(candidates)), key
+        )
         return is_same_row, is_same_id
 
     def _find_candidates(self, hashes: Hashes) -> npt.NDArray[np.int64]:
@@ -82,3 +76,26 @@ class RepeatFinder:
         places = np.searchsorted(self.repeated, hashes[rows])
         is_repeated: Flags = self.repeated.take(places, mode="clip") == hashes[rows]
         return rows[is_repeated]
+
+
+@dataclass
+class SeenRows:
+    """Remembers rows as they come, in file order, to tell which repeat one of them."""
+
+    _ids: set[str] = field(default_factory=set)
+    _rows: set[bytes] = field(default_factory=set)
+
+    def compare(self, rows: pa.RecordBatch, key: str) -> tuple[Flags, Flags]:
+        """Which rows equal an earlier row in every column, and which others have the id of an earlier row."""
+        is_same_row = np.zeros(len(rows), bool)
+        is_same_id = np.zeros(len(rows), bool)
+        texts = [column.to_pylist() for column in rows.columns]
+        ids = texts[rows.schema.get_field_index(key)]
+        for index, (id_, row) in enumerate(zip(ids, zip(*texts, strict=True), strict=True)):
+            digest = hashlib.blake2b(repr(row).encode(), digest_size=16).digest()
+            is_same_row[index] = digest in self._rows
+            is_same_id[index] = id_ in self._ids and not is_same_row[index]
+            self._rows.add(digest)
+            if id_ is not None:
+                self._ids.add(id_)
+        return is_same_row, is_same_id

@@ -3,7 +3,7 @@
 Reading, judging and writing overlap on a few threads; a handful of batches is in memory at any time.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Context, Decimal, Inexact
@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.contract import MALFORMED_ROW, duplicate_reason, reasons
+from include.contract import MALFORMED_ROW, Dataset, duplicate_reason, reasons
 from include.engine.batches import (
     Batch,
     hash_ids,
@@ -38,7 +38,7 @@ from include.tables import published_schema, quarantine_schema
 Flags = npt.NDArray[np.bool_]
 
 #: The default context of decimals rounds to 28 digits.
-_EXACT = Context(prec=76, traps=[Inexact])
+EXACT = Context(prec=76, traps=[Inexact])
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,30 @@ class FileReport:
     reasons: dict[str, int]
     sums: dict[str, Decimal]
     missing: dict[str, int]
+
+    @classmethod
+    def of(
+        cls, header: Header, dataset: Dataset, summed: Iterable[str] = (), missing: Iterable[str] = ()
+    ) -> "FileReport":
+        """Nothing counted yet."""
+        return cls(
+            unknown_columns=header.unknown_columns(dataset),
+            rows=RowCounts(read=0, published=0, quarantined=0, duplicates=0),
+            reasons=dict.fromkeys(reasons(dataset), 0),
+            sums=dict.fromkeys(summed, Decimal(0)),
+            missing=dict.fromkeys(missing, 0),
+        )
+
+    def add(self, split: "SplitBatch") -> None:
+        """Count the rows of a batch, but for those published and refused: whoever writes them does."""
+        self.rows["read"] += split.read
+        self.rows["duplicates"] += split.duplicates
+        for reason, count in split.reasons.items():
+            self.reasons[reason] += count
+        for name in self.sums:
+            self.sums[name] = EXACT.add(self.sums[name], _sum_exactly(split.published[name]))
+        for name in self.missing:
+            self.missing[name] += split.published[name].null_count
 
 
 @dataclass(frozen=True)
@@ -100,13 +124,7 @@ def process_file(
     RowsLostError: the rows written are not the rows read.
     """
     dataset, header = source.dataset, read_header(source)
-    report = FileReport(
-        unknown_columns=header.unknown_columns(dataset),
-        rows=RowCounts(read=0, published=0, quarantined=0, duplicates=0),
-        reasons=dict.fromkeys(reasons(dataset), 0),
-        sums=dict.fromkeys(summed, Decimal(0)),
-        missing=dict.fromkeys(missing, 0),
-    )
+    report = FileReport.of(header, dataset, summed, missing)
     with (
         ThreadPoolExecutor(WORKERS) as pool,
         TableWriter(out_dir / f"{dataset.name}.parquet", published_schema(dataset)) as published,
@@ -120,12 +138,14 @@ def process_file(
         compared = (
             ComparedBatch(batch, *finder.find(batch.rows, dataset.key, hashes)) for batch, hashes in batches
         )
-        for split in map_in_order(pool, lambda batch: _split(batch, judge, source), compared):
+        for split in map_in_order(
+            pool, lambda batch: split_batch(batch, judge, dataset, source.source_key), compared
+        ):
             published.write(split.published)
             refused.write(split.quarantined)
-            _add(report, split)
+            report.add(split)
     report.rows["published"], report.rows["quarantined"] = published.rows_written, refused.rows_written
-    _check_nothing_lost(report.rows, source)
+    check_nothing_lost(report.rows, source.source_key)
     return report
 
 
@@ -154,9 +174,11 @@ def _read_batches(
     return map_in_order(pool, lambda item: parse(*item), items)
 
 
-def _split(compared: ComparedBatch, judge: Callable[[pd.DataFrame], Judged], source: RawSource) -> SplitBatch:
+def split_batch(
+    compared: ComparedBatch, judge: Callable[[pd.DataFrame], Judged], dataset: Dataset, source_key: str
+) -> SplitBatch:
     """Publish the rows without a fault; give the others their reasons, and their text as delivered."""
-    dataset, batch = source.dataset, compared.batch
+    batch = compared.batch
     judged = judge(to_frame(batch.rows))
     is_distinct = ~compared.is_same_row
     faults = {**judged.faults, duplicate_reason(dataset): compared.is_same_id}
@@ -164,7 +186,7 @@ def _split(compared: ComparedBatch, judge: Callable[[pd.DataFrame], Judged], sou
     is_refused = np.logical_or.reduce(list(faults.values()))
     return SplitBatch(
         published=_keep(judged.rows, is_distinct & ~is_refused, published_schema(dataset)),
-        quarantined=_quarantine(batch, np.flatnonzero(is_refused), faults, source),
+        quarantined=_quarantine(batch, np.flatnonzero(is_refused), faults, dataset, source_key),
         reasons={reason: int(np.count_nonzero(flags)) for reason, flags in faults.items()}
         | {MALFORMED_ROW: len(batch.malformed)},
         read=len(batch.rows) + len(batch.malformed),
@@ -183,46 +205,40 @@ def _keep(rows: pd.DataFrame, is_kept: Flags, schema: pa.Schema) -> pa.Table:
 
 
 def _quarantine(
-    batch: Batch, refused: npt.NDArray[np.int64], faults: Mapping[str, Flags], source: RawSource
+    batch: Batch,
+    refused: npt.NDArray[np.int64],
+    faults: Mapping[str, Flags],
+    dataset: Dataset,
+    source_key: str,
 ) -> pa.Table:
-    schema = quarantine_schema(source.dataset)
+    schema = quarantine_schema(dataset)
     rows = pa.Table.from_batches([batch.rows.take(pa.array(refused))])
-    names = np.array([reason for reason in reasons(source.dataset) if reason in faults])
+    names = np.array([reason for reason in reasons(dataset) if reason in faults])
     of_rows = [names[row].tolist() for row in np.column_stack([faults[name][refused] for name in names])]
     malformed = batch.malformed
     provenance = {
         "reasons": [*of_rows, *([MALFORMED_ROW] for _ in malformed)],
-        "source_key": [source.source_key] * (len(refused) + len(malformed)),
+        "source_key": [source_key] * (len(refused) + len(malformed)),
         "line_number": [*batch.line_numbers[refused].tolist(), *(line.number for line in malformed)],
         "raw_line": [*([None] * len(refused)), *(line.text for line in malformed)],
     }
     as_delivered = [
         pa.concat_arrays([*rows[name].chunks, pa.nulls(len(malformed), pa.string())])
-        for name in source.dataset.column_names
+        for name in dataset.column_names
     ]
     columns = [pa.array(values, schema.field(name).type) for name, values in provenance.items()]
     return pa.Table.from_arrays([*as_delivered, *columns], schema=schema).sort_by("line_number")
 
 
-def _add(report: FileReport, split: SplitBatch) -> None:
-    report.rows["read"] += split.read
-    report.rows["duplicates"] += split.duplicates
-    for reason, count in split.reasons.items():
-        report.reasons[reason] += count
-    for name in report.sums:
-        report.sums[name] = _EXACT.add(report.sums[name], _sum_exactly(split.published[name]))
-    for name in report.missing:
-        report.missing[name] += split.published[name].null_count
-
-
 def _sum_exactly(amounts: pa.ChunkedArray) -> Decimal:
     """In 256 bits: Arrow's sums in 128 bits wrap around without a word."""
-    total = pc.sum(amounts.cast(pa.decimal256(_EXACT.prec, amounts.type.scale))).as_py()
+    total = pc.sum(amounts.cast(pa.decimal256(EXACT.prec, amounts.type.scale))).as_py()
     return total or Decimal(0)
 
 
-def _check_nothing_lost(rows: RowCounts, source: RawSource) -> None:
+def check_nothing_lost(rows: RowCounts, source_key: str) -> None:
+    """Raises an error unless every row that was read was published, refused or dropped."""
     if rows["read"] == 0:
-        raise RawFileError(source.source_key, "", "there are no rows below the header", "Deliver it again.")
+        raise RawFileError(source_key, "", "there are no rows below the header", "Deliver it again.")
     if rows["read"] != rows["published"] + rows["quarantined"] + rows["duplicates"]:
-        raise RowsLostError(f"{source.source_key}: the rows do not add up: {rows}. Nothing was published.")
+        raise RowsLostError(f"{source_key}: the rows do not add up: {rows}. Nothing was published.")

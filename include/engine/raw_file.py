@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedIOBase
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from isal import igzip, igzip_lib
 
@@ -71,33 +71,46 @@ def open_raw(source: RawSource) -> Iterator[BufferedIOBase]:
     RawFileError: the name says gzip, the content does not; or, on reading, the compression is broken, or it
         inflates to absurdly much.
     """
-    if not source.source_key.endswith(".gz"):
-        with source.path.open("rb") as stream:
-            yield stream
+    if source.source_key.endswith(".gz"):
+        _check_gzip(source)
+    size = source.path.stat().st_size
+    with source.path.open("rb") as file, decompress(file, source.source_key, size) as stream:
+        yield stream
+
+
+@contextmanager
+def decompress(file: Any, source_key: str, size: int) -> Iterator[BufferedIOBase]:
+    """The bytes of a stream, which has `size` of them, decompressed where the name ends in `.gz`.
+
+    Raises
+    ------
+    RawFileError: on reading, the compression is broken, or it inflates to absurdly much.
+    """
+    if not source_key.endswith(".gz"):
+        yield file
         return
-    _check_gzip(source)
     try:
-        with igzip.open(source.path) as stream:  # type: ignore[no-untyped-call]  # it ships no types
-            yield _BoundedStream(stream, source)
+        with igzip.open(file) as stream:  # type: ignore[no-untyped-call]  # it ships no types
+            yield _BoundedStream(stream, source_key, size)
     except (EOFError, gzip.BadGzipFile, igzip_lib.IsalError) as error:  # type: ignore[misc]  # nor its errors
         raise RawFileError(
-            source.source_key, "", f"the gzip data is broken ({error})", "Compress and deliver it again."
+            source_key, "", f"the gzip data is broken ({error})", "Compress and deliver it again."
         ) from error
 
 
 class _BoundedStream(BufferedIOBase):
     """Inflated bytes, as long as there are not absurdly many of them."""
 
-    def __init__(self, stream: BufferedIOBase, source: RawSource) -> None:
-        self._stream, self._source = stream, source
-        self._bytes_left = max(_HARMLESS_BYTES, _LARGEST_GZIP_RATIO * source.path.stat().st_size)
+    def __init__(self, stream: BufferedIOBase, source_key: str, size: int) -> None:
+        self._stream, self._source_key = stream, source_key
+        self._bytes_left = max(_HARMLESS_BYTES, _LARGEST_GZIP_RATIO * size)
 
     def read(self, size: int | None = -1) -> bytes:
         data = self._stream.read(size)
         self._bytes_left -= len(data)
         if self._bytes_left < 0:
             raise RawFileError(
-                self._source.source_key,
+                self._source_key,
                 "",
                 f"it inflates to more than {_LARGEST_GZIP_RATIO} times its size, which no orders do",
                 "Look at what it repeats; a good file can be delivered without compression.",

@@ -207,6 +207,8 @@ def test_the_glue_job_reads_a_snapshot_and_stages(
     s3.get_object(Bucket=bucket, Key=snapshot)
     s3.put_object(Bucket=bucket, Key=f"staged/{DAY}/run-1/part.parquet", Body=b"x")
     s3.delete_object(Bucket=bucket, Key=f"staged/{DAY}/run-1/part.parquet")
+    own_store.client("s3").put_object(Bucket=PLACE.artifact_bucket, Key="glue/job.py", Body=b"x")
+    s3.get_object(Bucket=PLACE.artifact_bucket, Key="glue/job.py")
 
 
 RAW, CURATED, QUALITY, ARTIFACTS = (

@@ -5,11 +5,12 @@ itself runs on the real store.
 """
 
 import base64
+import dataclasses
 import datetime as dt
 import json
 import logging
 import operator
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,11 @@ from unittest.mock import MagicMock
 
 import boto3
 import pytest
+from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 from moto import mock_aws
 
-from include import keys
+from include import catalog, keys
 from include.aws import watchdog
 from include.aws.cloudformation import read_template
 from include.aws.deploy import Extras, deploy
@@ -28,14 +31,16 @@ from include.aws.settings import make_environment
 from include.aws.stacks import STACKS, Deployment
 from include.aws.teardown import teardown
 from include.config import CONNECTION_ID, Settings
-from include.errors import GateClosedError
+from include.contract import published_orders
+from include.errors import CatalogError, GateClosedError
 from include.extract import extract
 from include.keys import Layout
 from include.local.storage import create_buckets
-from include.manifest import Quality
+from include.manifest import Extracted, Quality
 from include.metrics import report_failed, report_published
 from include.publish import publish
 from include.transform import transform
+from include.transform_operator import RESULT, TransformOperator
 from tests.integration.conftest import CUSTOMERS, PRODUCTS, make_orders
 from tests.integration.own_store import OwnStore, run_own_store
 from tests.moto_cloudformation import BUCKET_POLICIES, teach_all
@@ -236,23 +241,47 @@ def test_an_alert_reaches_whoever_subscribes(deployed: Account) -> None:
     assert ("email", "data@example.com") in {(each["Protocol"], each["Endpoint"]) for each in subscriptions}
 
 
-def test_the_glue_job_is_started_and_watched(deployed: Account) -> None:
-    from airflow.providers.amazon.aws.operators.glue import GlueJobOperator
+EXTRACTED: Extracted = {
+    "day": "2026-11-21",
+    "run_id": "run 1",
+    "inputs": {
+        name: {
+            "key": f"s3://raw/{name}.csv",
+            "snapshot_key": f"s3://curated/{name}.csv",
+            "etag": "1",
+            "version_id": None,
+            "bytes": 10**9,
+        }
+        for name in ("customers", "products", "orders")
+    },
+}
 
-    job = GlueJobOperator(
-        task_id="transform_on_glue",
-        job_name="shop-transform",
-        aws_conn_id=CONNECTION_ID,
-        region_name=REGION,
-        wait_for_completion=False,
-        script_args={"--day": "2026-11-21"},
-    )
 
-    run_id = job.execute({"ti": MagicMock(), "task": job})
+def start_glue_job(settings: Settings) -> dict[str, Any]:
+    """Run the transform task until it defers. Returns what its trigger waits for."""
+    transform_task = TransformOperator(task_id="transform", extracted=EXTRACTED, region_name=REGION)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Settings, "from_variables", lambda: settings)
+        with pytest.raises(TaskDeferred) as deferred:
+            transform_task.execute({"ti": MagicMock(try_number=1), "task": transform_task})
+    assert deferred.value.method_name == "execute_complete"
+    return dict(deferred.value.trigger.serialize()[1])
+
+
+def test_a_large_day_is_transformed_by_the_glue_job_and_waited_for_deferred(deployed: Account) -> None:
+    settings = Settings(engine="auto", glue_min_bytes=3 * 10**9, glue_job="shop-transform")
+
+    waited_for = start_glue_job(settings)
 
     glue = deployed.client("glue")
-    run = glue.get_job_run(JobName="shop-transform", RunId=run_id)["JobRun"]
-    assert run["JobRunState"] in {"STARTING", "RUNNING", "SUCCEEDED"}
+    run = glue.get_job_run(JobName="shop-transform", RunId=waited_for["run_id"])["JobRun"]
+    assert waited_for["job_name"] == "shop-transform"
+    assert json.loads(run["Arguments"]["--extracted"]) == EXTRACTED
+    staged = "s3://ecommerce-curated/staged/2026-11-21/run-1/"
+    assert (run["Arguments"]["--staged"], run["Arguments"]["--result"]) == (
+        staged,
+        f"{staged}transformed.json",
+    )
     definition = glue.get_job(JobName="shop-transform")["Job"]
     assert definition["Role"] == deployed.client("iam").get_role(RoleName="shop-glue")["Role"]["Arn"]
     release = definition["DefaultArguments"]["--extra-py-files"]
@@ -260,20 +289,112 @@ def test_the_glue_job_is_started_and_watched(deployed: Account) -> None:
     assert deployed.client("s3").head_object(Bucket=bucket, Key=key)["ContentLength"] > 1000
 
 
-def test_a_published_day_is_registered_in_the_catalog(deployed: Account) -> None:
-    from airflow.providers.amazon.aws.hooks.glue_catalog import GlueCatalogHook
+def test_what_the_glue_job_leaves_is_handed_on(deployed: Account) -> None:
+    settings = Settings(layout=deployed.deployment.layout)
+    transformed = {"counts": {"rows": {}}, "staged": {"orders.parquet": "s3://curated/orders.parquet"}}
 
-    catalog = GlueCatalogHook(aws_conn_id=CONNECTION_ID, region_name=REGION)
-    database = "shop_curated"
-    location = catalog.get_table_location(database, "orders")
+    assert finish_glue_job(deployed, settings, transformed) == transformed
 
-    assert location == f"s3://{deployed.deployment.layout.curated_bucket}/orders/"
-    catalog.create_partition(
-        database,
-        "orders",
-        {"Values": ["2026-11-21"], "StorageDescriptor": {"Location": f"{location}dt=2026-11-21/"}},
+
+def test_what_the_glue_job_finds_wrong_with_a_file_fails_the_task_at_once(deployed: Account) -> None:
+    settings = Settings(layout=deployed.deployment.layout)
+
+    with pytest.raises(AirflowFailException, match=r"orders\.csv: the file is empty"):
+        finish_glue_job(deployed, settings, {"error": "orders.csv: the file is empty"})
+
+
+def finish_glue_job(account: Account, settings: Settings, result: dict[str, Any]) -> Any:
+    """Go on after the trigger, with a result that the job left."""
+    transform_task = TransformOperator(task_id="transform", extracted=EXTRACTED, region_name=REGION)
+    bucket, key = S3Hook.parse_s3_url(keys.staged(settings.layout, "2026-11-21", "run 1", RESULT))
+    account.client("s3").put_object(Bucket=bucket, Key=key, Body=json.dumps(result))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Settings, "from_variables", lambda: settings)
+        return transform_task.execute_complete({}, {"status": "success", "run_id": "jr_1"})
+
+
+def read_catalog(account: Account) -> tuple[list[str], dict[str, str]]:
+    """The columns of the table of orders, and where each of its days lies."""
+    glue, where = account.client("glue"), {"DatabaseName": "shop_curated"}
+    columns = glue.get_table(**where, Name="orders")["Table"]["StorageDescriptor"]["Columns"]
+    days = glue.get_partitions(**where, TableName="orders")["Partitions"]
+    return [column["Name"] for column in columns], {
+        day["Values"][0]: day["StorageDescriptor"]["Location"] for day in days
+    }
+
+
+CONTRACT_COLUMNS = [column.name for column in published_orders()]
+
+
+@pytest.fixture
+def catalog_settings(deployed: Account) -> Settings:
+    return Settings(layout=deployed.deployment.layout, catalog_database="shop_curated")
+
+
+def test_published_days_are_registered_in_the_catalog_however_often(
+    deployed: Account, catalog_settings: Settings
+) -> None:
+    for day in ("2026-11-21", "2026-11-22", "2026-11-21"):
+        catalog.prepare_table(catalog_settings)
+        catalog.register_day(catalog_settings, day)
+
+    place = f"s3://{deployed.deployment.layout.curated_bucket}/orders"
+    assert read_catalog(deployed) == (
+        CONTRACT_COLUMNS,
+        {day: f"{place}/dt={day}/" for day in ("2026-11-21", "2026-11-22")},
     )
-    assert catalog.get_partitions(database, "orders") == {("2026-11-21",)}
+
+
+def change_columns(account: Account, change: Callable[[list[dict[str, str]]], list[dict[str, str]]]) -> None:
+    """As an earlier contract would have left the table."""
+    glue = account.client("glue")
+    table = glue.get_table(DatabaseName="shop_curated", Name="orders")["Table"]
+    storage = {**table["StorageDescriptor"], "Columns": change(table["StorageDescriptor"]["Columns"])}
+    whole = {name: table[name] for name in ("Name", "TableType", "Parameters", "PartitionKeys")}
+    glue.update_table(DatabaseName="shop_curated", TableInput={**whole, "StorageDescriptor": storage})
+
+
+def test_a_new_column_is_added_behind_those_that_are_there(
+    deployed: Account, catalog_settings: Settings
+) -> None:
+    catalog.prepare_table(catalog_settings)
+    catalog.register_day(catalog_settings, "2026-11-21")
+    change_columns(deployed, lambda columns: [{"Name": "dropped", "Type": "string"}, *columns[1:]])
+
+    catalog.prepare_table(catalog_settings)
+
+    columns, days = read_catalog(deployed)
+    assert columns == ["dropped", *CONTRACT_COLUMNS[1:], CONTRACT_COLUMNS[0]]
+    assert list(days) == ["2026-11-21"]
+
+
+def test_a_column_of_another_type_is_an_error_that_names_it(
+    deployed: Account, catalog_settings: Settings
+) -> None:
+    catalog.prepare_table(catalog_settings)
+    change_columns(
+        deployed,
+        lambda columns: [
+            {**each, "Type": "string"} if each["Name"] == "quantity" else each for each in columns
+        ],
+    )
+
+    with pytest.raises(CatalogError, match="quantity is string there and bigint in the contract"):
+        catalog.prepare_table(catalog_settings)
+
+
+def test_a_database_that_is_not_there_is_named(deployed: Account, catalog_settings: Settings) -> None:
+    settings = dataclasses.replace(catalog_settings, catalog_database="nowhere")
+
+    with pytest.raises(CatalogError, match="There is no database nowhere"):
+        catalog.prepare_table(settings)
+
+
+def test_without_a_database_nothing_is_asked_of_aws(deployed: Account) -> None:
+    catalog.prepare_table(Settings())
+    catalog.register_day(Settings(), "2026-11-21")
+
+    assert deployed.client("glue").get_tables(DatabaseName="shop_curated")["TableList"] == []
 
 
 def test_task_logs_arrive_in_their_group(

@@ -12,20 +12,10 @@ from include.aws.errors import AwsError
 from include.aws.policies import Place
 from include.aws.stacks import STACKS, TEMPLATES, Deployment
 from include.aws.validate_templates import all_policies, validate
-from include.contract import published_orders
 from include.keys import Layout
 from include.metrics import METRICS
-from include.tables import ARROW_TYPES
 
 DEPLOYMENT = Deployment(name="ecommerce", account="123456789012", region="us-east-1")
-#: Arrow types as the Glue catalog calls them.
-GLUE_TYPES = {
-    "string": "string",
-    "int64": "bigint",
-    "timestamp[us, tz=UTC]": "timestamp",
-    "decimal128(18, 4)": "decimal(18,4)",
-    "decimal128(38, 4)": "decimal(38,4)",
-}
 #: Measured by the watchdog, and by AWS itself.
 OTHER_METRICS = {"DeadlineMissed", "NewestDayAgeHours", "Errors"}
 
@@ -130,13 +120,14 @@ def test_raw_deliveries_never_expire_and_the_rest_does_as_the_keys_say() -> None
     assert "NoncurrentVersionExpiration" in rules["CuratedStore"]["old-versions"]
 
 
-def test_the_glue_table_has_the_columns_of_the_contract() -> None:
-    (table,) = resources("data", "AWS::Glue::Table").values()
-    columns = table["TableInput"]["StorageDescriptor"]["Columns"]
+def test_the_glue_job_gets_the_versions_that_are_tested() -> None:
+    (job,) = resources("glue", "AWS::Glue::Job").values()
+    pinned = (TEMPLATES.parents[2] / "requirements.txt").read_text().splitlines()
 
-    assert [(column["Name"], column["Type"]) for column in columns] == [
-        (column.name, GLUE_TYPES[str(ARROW_TYPES[column.kind])]) for column in published_orders()
-    ]
+    modules = job["DefaultArguments"]["--additional-python-modules"].split(",")
+
+    assert {module.partition("==")[0] for module in modules} == {"isal", "pandas", "pyarrow"}
+    assert set(modules) <= set(pinned)
 
 
 def test_every_alarm_watches_a_metric_that_is_sent() -> None:

@@ -1,0 +1,92 @@
+"""The transform on Spark, on one core and on two, beside the engine of one machine on the same day."""
+
+import json
+import subprocess
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.data import Size, prepare_raw_files
+from benchmarks.measure import BenchmarkError, Spread, run_module
+from benchmarks.report import Report
+from benchmarks.transform import OURS, plain_counts, run_contestant, scratch_folder
+from include.local.ports import find_free_ports
+from include.local.settings_file import Connection, read_settings
+from include.local.state import State
+from include.local.store import choose_ports, remove_sockets, start_store
+
+CORES = (1, 2)
+_START_SECONDS = 60
+
+
+def measure_spark(report: Report, console: Console, size: Size, rounds: int) -> None:
+    """The same day by Spark from and to a real store, and by our own engine from and to local disk.
+
+    Raises
+    ------
+    BenchmarkError: they count differently.
+    """
+    raw_dir = prepare_raw_files(size)
+    seconds: dict[str, list[float]] = defaultdict(list)
+    for number in range(rounds):
+        console.print(f"Spark: round {number + 1} of {rounds}", style="dim")
+        with scratch_folder() as folder:
+            measurement, counts = run_contestant(OURS, raw_dir, folder / OURS)
+            seconds["one machine's engine"].append(measurement.wall_seconds)
+            with run_store(folder / "store") as store:
+                for cores in CORES:
+                    taken, found = run_spark_day(cores, store, raw_dir)
+                    seconds[f"Spark, {cores} core{'s' if cores > 1 else ''}"].append(taken)
+                    if plain_counts(found) != plain_counts(counts):
+                        raise BenchmarkError(f"Spark counts\n{found}\nand we count\n{counts}")
+    show_seconds(console, size, {name: Spread.of(each) for name, each in seconds.items()})
+    report.details["spark"] = {"orders": size.orders, "seconds": seconds}
+
+
+def run_spark_day(cores: int, store: Connection, raw_dir: Path) -> tuple[float, dict[str, object]]:
+    """Seconds of the transform alone, without the start of Spark, and what it counted."""
+    _, output = run_module("benchmarks.spark_day", cores, store.extra["endpoint_url"], raw_dir)
+    result = json.loads(output.splitlines()[-1])
+    return result["seconds"], result["counts"]
+
+
+def show_seconds(console: Console, size: Size, seconds: dict[str, Spread]) -> None:
+    table = Table("", "seconds", "orders a second", title=f"Transform on Spark, {size.orders:,} orders")
+    for name, each in seconds.items():
+        table.add_row(name, each.show(), f"{size.orders / each.median:,.0f}")
+    console.print(table)
+
+
+@contextmanager
+def run_store(folder: Path) -> Iterator[Connection]:
+    """The real store alone, on free ports."""
+    state = State(folder)
+    state.create()
+    (port,) = find_free_ports(1)
+    ports, connection = choose_ports(state), read_settings(s3_port=port).store
+    process = start_store(state, connection, port, ports)
+    try:
+        wait_for_store(connection.extra["endpoint_url"], process)
+        yield connection
+    finally:
+        process.terminate()
+        process.wait(timeout=_START_SECONDS)
+        remove_sockets(ports, port)
+
+
+def wait_for_store(url: str, process: "subprocess.Popen[bytes]") -> None:
+    end = time.monotonic() + _START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            httpx.get(url, trust_env=False, timeout=2)
+        except httpx.TransportError:
+            time.sleep(0.1)
+        else:
+            return
+    raise BenchmarkError("the store does not answer")

@@ -1,0 +1,140 @@
+"""How tasks look up customers and products: all of them in memory, or those that a range names.
+
+A small dimension is read whole by each worker process, once. A large one never is: Spark joins the ids that
+each range names with it, and each task gets the rows of its own range.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from include.contract import DATASETS, Dataset
+from include.engine.batches import parse_key
+from include.engine.dimension import Dimension, list_taken_over
+from include.objects import download_file
+from include.spark.file_ranges import RemoteFile, read_range
+from include.spark.frames import RANGE, Batches, list_ranges, make_range_frame
+from include.spark.store import Store
+from include.tables import SQL_TYPES, published_schema
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from include.spark.file_ranges import FileRange
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """A published dimension.
+
+    Parameters
+    ----------
+    url: all of it, as one Parquet object.
+    pieces: the same, as several.
+    late: rows that arrived on a later day, as one Parquet object; few, so that every task has all of them.
+    is_joined: too large for the memory of a worker.
+    """
+
+    name: str
+    url: str
+    pieces: tuple[str, ...]
+    late: str | None
+    is_joined: bool
+
+    @property
+    def dataset(self) -> Dataset:
+        return DATASETS[self.name]
+
+    @property
+    def column(self) -> str:
+        """The column of a range's row that holds the rows that the range names."""
+        return f"_{self.name}"
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The id, and the columns that orders take over."""
+        whole = published_schema(self.dataset)
+        return pa.schema([whole.field(name) for name in (self.dataset.key, *list_taken_over(self.dataset))])
+
+    @property
+    def sql_schema(self) -> str:
+        kinds = {column.name: SQL_TYPES[column.kind] for column in self.dataset.columns}
+        return ", ".join(f"{name} {kinds[name]}" for name in self.schema.names)
+
+
+def find_dimension(lookup: Lookup, row: pa.RecordBatch) -> Dimension:
+    """The dimension that a task needs for its range, whose row holds what was joined."""
+    if not lookup.is_joined:
+        return _read_dimension(lookup)
+    rows = pa.Table.from_struct_array(row[lookup.column].flatten()).cast(lookup.schema)
+    # In an order that does not depend on how the rows came, so that a second try writes the same bytes.
+    rows = rows.sort_by(lookup.dataset.key)
+    with _download(lookup.late) as late:
+        return Dimension.of(rows, lookup.dataset, late)
+
+
+@cache
+def _read_dimension(lookup: Lookup) -> Dimension:
+    """A whole dimension; kept for the next tasks of this process."""
+    with _download(lookup.url) as rows, _download(lookup.late) as late:
+        return Dimension.of(pq.read_table(rows, columns=lookup.schema.names), lookup.dataset, late)
+
+
+@contextmanager
+def _download(url: str | None) -> Iterator[Path | None]:
+    """A local copy of an object, as long as it is needed; None where none is meant."""
+    if url is None:
+        yield None
+        return
+    with TemporaryDirectory(prefix="lookup-") as folder:
+        download_file(Store(), url, Path(folder, "rows.parquet"))
+        yield Path(folder, "rows.parquet")
+
+
+def join_dimension(
+    session: "SparkSession", file: RemoteFile, parts: "list[FileRange]", lookup: Lookup
+) -> "DataFrame":
+    """For each range, the rows of the dimension that its orders name."""
+    from pyspark.sql import functions
+
+    key = lookup.dataset.key
+    named = make_range_frame(session, parts).mapInArrow(
+        _find_named_ids(file, key), f"{RANGE} int, {key} string"
+    )
+    rows = _read_pieces(session, lookup).join(named, key)
+    columns = functions.struct(*lookup.schema.names)
+    return rows.groupBy(RANGE).agg(functions.collect_list(columns).alias(lookup.column))
+
+
+def _find_named_ids(file: RemoteFile, key: str) -> "Batches":
+    def find_named_ids(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for part, _ in list_ranges(batches):
+            found = [pc.unique(parse_key(block, file.header, key)) for block in read_range(file, part)]
+            ids = pc.unique(pa.chunked_array(found, pa.string())).drop_null()
+            yield pa.RecordBatch.from_pydict({RANGE: pa.array([part.index] * len(ids), pa.int32()), key: ids})
+
+    return find_named_ids
+
+
+def _read_pieces(session: "SparkSession", lookup: Lookup) -> "DataFrame":
+    rows = session.sparkContext.parallelize([(url,) for url in lookup.pieces], len(lookup.pieces))
+    return session.createDataFrame(rows, "url string").mapInArrow(_read_rows(lookup), lookup.sql_schema)
+
+
+def _read_rows(lookup: Lookup) -> "Batches":
+    def read_rows(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for url in batch["url"].to_pylist():
+                with _download(url) as piece:
+                    table = pq.read_table(piece, columns=lookup.schema.names)
+                yield from table.to_batches()
+
+    return read_rows

@@ -1,0 +1,250 @@
+"""The transform of a day on Spark: the functions of `include.transform`, one range of a file at a time.
+
+Each task leaves its rows as a piece, a Parquet file in S3; the driver joins the pieces in file order. So the
+stage hands on what the one on a single machine hands on: one object for each table and quarantine.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from include.contract import DATASETS, ORDERS, Dataset
+from include.engine.batches import parse_block
+from include.engine.parquet import TableWriter
+from include.engine.process import EXACT, ComparedBatch, FileReport, Judged, check_nothing_lost, split_batch
+from include.manifest import LATE, Extracted, Transformed
+from include.objects import delete_objects, head_object, upload_file
+from include.spark.file_ranges import FileRange, RemoteFile, open_remote_file, read_range, split_file
+from include.spark.frames import (
+    RANGE,
+    SAME_IDS,
+    SAME_ROWS,
+    Batches,
+    add_to_ranges,
+    list_ranges,
+    make_range_frame,
+)
+from include.spark.join_parquet import Piece, join_pieces, read_footer
+from include.spark.lookups import Lookup, find_dimension, join_dimension
+from include.spark.repeats import find_repeats
+from include.spark.store import Store
+from include.tables import published_schema, quarantine_schema
+from include.transform import (
+    MISSING,
+    SUMMED,
+    count_rows,
+    report_counts,
+    transform_dimension,
+    transform_orders,
+)
+
+if TYPE_CHECKING:
+    from pyspark.sql import Row, SparkSession
+
+log = logging.getLogger(__name__)
+
+#: Requests to S3 at the same time while pieces are joined.
+_CONNECTIONS = 10
+_PIECE_TYPES = {"url": pa.string(), "bytes": pa.int64(), "footer": pa.binary()}
+RESULT_TYPES = pa.schema(
+    {RANGE: pa.int32(), "report": pa.string()}
+    | {f"{piece}_{name}": each for piece in ("table", "refused") for name, each in _PIECE_TYPES.items()}
+)
+RESULT_SCHEMA = (
+    f"{RANGE} int, report string, table_url string, table_bytes long, table_footer binary, "
+    "refused_url string, refused_bytes long, refused_footer binary"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """How much is worked on at a time.
+
+    Parameters
+    ----------
+    batch_bytes: of a raw file at once in a task.
+    range_bytes: of a raw file in one task.
+    lookup_bytes: a dimension whose Parquet file is larger is joined, not held in memory.
+    """
+
+    batch_bytes: int
+    range_bytes: int = 32 * 1024 * 1024
+    lookup_bytes: int = 128 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Processed:
+    """One file's rows: counted, and the pieces of its table and its quarantine, in file order."""
+
+    report: FileReport
+    table: list[Piece]
+    refused: list[Piece]
+
+
+def transform_day(session: "SparkSession", extracted: Extracted, staged: str, sizes: Sizes) -> Transformed:
+    """Transform a run's snapshot into its staged tables and quarantines, below the URL `staged`.
+
+    Raises
+    ------
+    RawFileError: a file as a whole cannot be used; nothing was staged.
+    SnapshotGoneError: the run is so old that its snapshot was cleaned up.
+    """
+    started = time.monotonic()
+    inputs = extracted["inputs"]
+    files = [
+        open_remote_file(dataset, inputs[name]["snapshot_key"], inputs[name]["key"], sizes.batch_bytes)
+        for name, dataset in DATASETS.items()
+    ]
+    # Finds every fault of a file as a whole before anything is written.
+    ranges = {file.dataset: split_file(session.sparkContext, file, sizes.range_bytes) for file in files}
+    done: dict[str, Processed] = {}
+    lookups: list[Lookup] = []
+    with ThreadPoolExecutor(_CONNECTIONS) as pool:
+        for file in files:
+            dataset = file.dataset
+            processed = _process(session, file, ranges[dataset], staged, lookups)
+            done[dataset.name] = processed
+            join_pieces(Store(), processed.table, _table_url(staged, dataset), pool)
+            join_pieces(Store(), processed.refused, _quarantine_url(staged, dataset), pool)
+            if dataset is not ORDERS:
+                late = inputs[LATE + dataset.name]["snapshot_key"] if LATE + dataset.name in inputs else None
+                lookups.append(_open_lookup(processed, dataset, staged, late, sizes))
+    delete_objects(Store(), [piece.url for each in done.values() for piece in (*each.table, *each.refused)])
+    counts = count_rows({name: processed.report for name, processed in done.items()})
+    report_counts(counts, time.monotonic() - started)
+    return {"counts": counts, "staged": dict(_name_outputs(staged))}
+
+
+def _process(
+    session: "SparkSession", file: RemoteFile, parts: list[FileRange], staged: str, lookups: list[Lookup]
+) -> Processed:
+    """Write the pieces of one file, and count its rows."""
+    lookups = lookups if file.dataset is ORDERS else []
+    joined = [join_dimension(session, file, parts, lookup) for lookup in lookups if lookup.is_joined]
+    ranges = add_to_ranges(
+        make_range_frame(session, parts), parts, find_repeats(session, file, parts), *joined
+    )
+    results = ranges.mapInArrow(_write_pieces(file, staged, lookups), RESULT_SCHEMA).collect()
+    results.sort(key=lambda result: result[RANGE])
+    report = _add_reports(file, (json.loads(result["report"]) for result in results))
+    check_nothing_lost(report.rows, file.source_key)
+    table, refused = ([_make_piece(result, name) for result in results] for name in ("table", "refused"))
+    return Processed(report, table, refused)
+
+
+def _make_piece(result: "Row", name: str) -> Piece:
+    return Piece(result[f"{name}_url"], bytes(result[f"{name}_footer"]), result[f"{name}_bytes"])
+
+
+def _write_pieces(file: RemoteFile, staged: str, lookups: list[Lookup]) -> Batches:
+    def write_pieces(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for part, row in list_ranges(batches):
+            with TemporaryDirectory(prefix="pieces-") as folder:
+                table, refused = Path(folder, "table"), Path(folder, "refused")
+                report = _split_range(file, part, row, lookups, table, refused)
+                result = {RANGE: part.index, "report": json.dumps(report)}
+                for name, path in (("table", table), ("refused", refused)):
+                    url = f"{staged}pieces/{file.dataset.name}/{part.index:05}.{name}.parquet"
+                    upload_file(Store(), path, url)
+                    result |= {
+                        f"{name}_url": url,
+                        f"{name}_bytes": path.stat().st_size,
+                        f"{name}_footer": read_footer(path),
+                    }
+            yield pa.RecordBatch.from_pylist([result], RESULT_TYPES)
+
+    return write_pieces
+
+
+def _split_range(
+    file: RemoteFile,
+    part: FileRange,
+    row: pa.RecordBatch,
+    lookups: list[Lookup],
+    table_path: Path,
+    refused_path: Path,
+) -> dict[str, Any]:
+    """Judge the rows of a range. Returns what was counted, as JSON can hold it."""
+    dataset, judge = file.dataset, _make_judge(file.dataset, row, lookups)
+    report = _start_report(file)
+    same_rows, same_ids = (
+        row[name].flatten().to_numpy(zero_copy_only=False) for name in (SAME_ROWS, SAME_IDS)
+    )
+    with (
+        TableWriter(table_path, published_schema(dataset)) as table,
+        TableWriter(refused_path, quarantine_schema(dataset)) as refused,
+    ):
+        for block in read_range(file, part):
+            batch = parse_block(block, file.header, dataset.column_names)
+            lines = batch.line_numbers
+            compared = ComparedBatch(batch, np.isin(lines, same_rows), np.isin(lines, same_ids))
+            split = split_batch(compared, judge, dataset, file.source_key)
+            table.write(split.published)
+            refused.write(split.quarantined)
+            report.add(split)
+    report.rows["published"], report.rows["quarantined"] = table.rows_written, refused.rows_written
+    sums = {name: str(amount) for name, amount in report.sums.items()}
+    return {"rows": report.rows, "reasons": report.reasons, "sums": sums, "missing": report.missing}
+
+
+def _make_judge(
+    dataset: Dataset, row: pa.RecordBatch, lookups: list[Lookup]
+) -> Callable[[pd.DataFrame], Judged]:
+    if dataset is not ORDERS:
+        return partial(transform_dimension, dataset=dataset)
+    found = {lookup.name: find_dimension(lookup, row) for lookup in lookups}
+    return partial(transform_orders, customers=found["customers"], products=found["products"])
+
+
+def _add_reports(file: RemoteFile, parts: Iterable[dict[str, Any]]) -> FileReport:
+    report = _start_report(file)
+    for part in parts:
+        for name, count in part["rows"].items():
+            report.rows[name] += count  # type: ignore[literal-required]  # of one and the same record
+        for reason, count in part["reasons"].items():
+            report.reasons[reason] += count
+        for name, amount in part["sums"].items():
+            report.sums[name] = EXACT.add(report.sums[name], Decimal(amount))
+        for name, count in part["missing"].items():
+            report.missing[name] += count
+    return report
+
+
+def _start_report(file: RemoteFile) -> FileReport:
+    summed, missing = (SUMMED, MISSING) if file.dataset is ORDERS else ((), ())
+    return FileReport.of(file.header, file.dataset, summed, missing)
+
+
+def _open_lookup(
+    processed: Processed, dataset: Dataset, staged: str, late: str | None, sizes: Sizes
+) -> Lookup:
+    url = _table_url(staged, dataset)
+    is_joined = head_object(Store(), url)["bytes"] > sizes.lookup_bytes
+    pieces = tuple(piece.url for piece in processed.table)
+    return Lookup(dataset.name, url, pieces, late, is_joined)
+
+
+def _name_outputs(staged: str) -> Iterator[tuple[str, str]]:
+    for dataset in DATASETS.values():
+        for url in (_table_url(staged, dataset), _quarantine_url(staged, dataset)):
+            yield url.removeprefix(staged), url
+
+
+def _table_url(staged: str, dataset: Dataset) -> str:
+    return f"{staged}{dataset.name}.parquet"
+
+
+def _quarantine_url(staged: str, dataset: Dataset) -> str:
+    return f"{staged}quarantine/{dataset.name}.parquet"

@@ -1,0 +1,18 @@
+"""How bytes are grouped for an upload in parts."""
+
+from include.objects import SMALLEST_PART_BYTES, Segment, group_segments
+
+
+def test_parts_of_an_upload_are_large_enough_but_for_the_last() -> None:
+    sizes = [1, 2 * SMALLEST_PART_BYTES, 5, SMALLEST_PART_BYTES - 1, 3, SMALLEST_PART_BYTES, 7]
+    segments = [Segment(url=f"s3://c/{number}", start=4, stop=4 + size) for number, size in enumerate(sizes)]
+
+    groups = group_segments(segments)
+
+    assert [segment for group in groups for segment in group] == segments
+    assert [[segment.bytes for segment in group] for group in groups] == [
+        sizes[:2],
+        sizes[2:4],
+        sizes[4:6],
+        sizes[6:],
+    ]

@@ -1,0 +1,50 @@
+"""Where a day is transformed: by the settings, and with `auto` by its size."""
+
+import pytest
+
+from include.config import Settings
+from include.errors import SettingError
+from include.manifest import Extracted
+from include.transform_operator import choose_engine, make_arguments
+
+
+def make_extracted(size_bytes: int, etag: str = "1") -> Extracted:
+    raw = {"key": "s3://r/x", "snapshot_key": "s3://c/x", "etag": etag, "version_id": None}
+    sizes = {"customers": 10, "products": 10, "orders": size_bytes - 20}
+    return {
+        "day": "2026-11-21",
+        "run_id": "run 1",
+        "inputs": {name: {**raw, "bytes": size} for name, size in sizes.items()},  # type: ignore[typeddict-item]  # spread
+    }
+
+
+@pytest.mark.parametrize(
+    ("engine", "size_bytes", "expected"),
+    [
+        ("pandas", 10**12, "pandas"),
+        ("glue", 100, "glue"),
+        ("auto", 999, "pandas"),
+        ("auto", 1000, "glue"),
+    ],
+)
+def test_the_engine_follows_the_settings(engine: str, size_bytes: int, expected: str) -> None:
+    settings = Settings(engine=engine, glue_min_bytes=1000)
+
+    assert choose_engine(settings, make_extracted(size_bytes)) == expected
+
+
+def test_by_default_every_day_stays_on_the_worker() -> None:
+    assert choose_engine(Settings(), make_extracted(10**15)) == "pandas"
+
+
+def test_an_engine_that_is_not_there_is_named() -> None:
+    with pytest.raises(SettingError, match=r"ecommerce_engine is 'spark'\. Set it to pandas, glue or auto"):
+        choose_engine(Settings(engine="spark"), make_extracted(100))
+
+
+def test_a_job_is_joined_again_only_for_the_same_snapshot() -> None:
+    first, again, later = (
+        make_arguments(Settings(), make_extracted(100, etag))["--airflow_task_uuid"] for etag in "112"
+    )
+
+    assert first == again != later
