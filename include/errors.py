@@ -4,7 +4,10 @@ PipelineError
 ├── SettingError           a Variable or parameter that cannot be used
 ├── RawFileError           a raw file that cannot be read as the contract says
 │   └── RepairError        a file of repaired rows that cannot take the place of raw ones
-├── RawFileChangedError    a raw file was replaced while it was being pinned; trying again helps
+├── StoreRefusedError      S3 does not have, or does not let us do, what a task needs
+├── TryAgainError          what may have passed at the next try: the store was busy or away
+│   ├── RawFileChangedError    a raw file was replaced while it was being pinned
+│   └── WorkerError            the worker had not enough disk or memory
 ├── SnapshotGoneError      a cleared run whose snapshot was cleaned up; it has to extract again
 ├── OlderDeliveryError     a run that was held up, and a later delivery is published already
 ├── PublishConflictError   another run published the day at the same moment; trying again helps
@@ -43,7 +46,19 @@ class RepairError(RawFileError):
     """A file of repaired rows cannot be read, or its rows cannot take the place of raw ones."""
 
 
-class RawFileChangedError(PipelineError):
+class StoreRefusedError(PipelineError):
+    """S3 does not have what a task needs, or does not let it; trying again changes nothing."""
+
+
+class TryAgainError(PipelineError):
+    """Something that may go well at the next try."""
+
+
+class WorkerError(TryAgainError):
+    """The worker had not enough disk or memory; another task may give some back."""
+
+
+class RawFileChangedError(TryAgainError):
     """A raw file was replaced between being looked at and being copied."""
 
 
