@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -53,18 +53,15 @@ def _write(header: str, lines: list[str]) -> bytes:
 
 def watch_day(hook: Any, folder: Path, draw: random.Random, **size: int) -> Watched:
     """Deliver a new day."""
-    watched = Watched(take_day(), [], hook)
-    deliver(watched, folder, draw, **size)
+    watched = Watched(take_day(), [], hook, folder)
+    deliver(watched, draw, **size)
     return watched
 
 
-def deliver(
-    watched: Watched, folder: Path, draw: random.Random, orders: int = 0, id_signs: int = 6
-) -> Delivery:
+def deliver(watched: Watched, draw: random.Random, orders: int = 0, id_signs: int = 6) -> Delivery:
     """Deliver the day, or deliver it once more; no two deliveries are alike in any file."""
     raw = make_raw(draw, orders or draw.randrange(40, 80), id_signs)
-    place = folder / watched.day / str(len(watched.deliveries))
-    watched.deliveries.append(expect_delivery(watched.day, raw, place))
+    watched.deliveries.append(expect_delivery(watched.day, raw, watched.folder))
     for name, body in raw.items():
         bucket, key = watched.hook.parse_s3_url(keys.raw(LAYOUT, watched.day, name))
         watched.hook.get_conn().put_object(Bucket=bucket, Key=key, Body=body)
@@ -151,6 +148,8 @@ def _try_stage(run: Run, stage: str) -> Exception | None:
     return error
 
 
-def snapshot_results(run: Run) -> Mapping[str, Any]:
-    """What the stages of a run handed on so far."""
-    return json.loads(json.dumps(run.results))  # type: ignore[no-any-return]
+def run_up_to(run: Run, stage: str) -> Run:
+    """The stages before one of them, undisturbed."""
+    for earlier in STAGES[: STAGES.index(stage)]:
+        run.perform(earlier)
+    return run

@@ -60,7 +60,7 @@ def run_broken_day(world: World, number: int, size: dict[str, int]) -> End:
     if number % 2:
         assert run_stages(Run(world.hook, watched.day, "first")) == End()
         watched.check_at_rest(watched.deliveries[0])
-        deliver(watched, world.folder, draw, **size)
+        deliver(watched, draw, **size)
     with world.lane() as lane:
         run = Run(lane.hooks[draw.choice([1, 2])], watched.day, "broken")
         end = break_run(lane, run, draw)
