@@ -9,6 +9,7 @@ PipelineError
 │   ├── RawFileChangedError    a raw file was replaced while it was being pinned
 │   └── WorkerError            the worker had not enough disk or memory
 ├── SnapshotGoneError      a cleared run whose snapshot was cleaned up; it has to extract again
+├── StagedChangedError     a staged table is that of an earlier try of the run, from other raw files
 ├── OlderDeliveryError     a run that was held up, and a later delivery is published already
 ├── PublishConflictError   another run published the day at the same moment; trying again helps
 ├── CatalogError           the Glue table cannot hold what the contract publishes
@@ -65,10 +66,16 @@ class RawFileChangedError(TryAgainError):
 class SnapshotGoneError(PipelineError):
     """The snapshot that a run wants to work on is not there any more."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__(
-            f"{url} is gone: the clean-up removed what this run worked on. Clear the run from extract on."
-        )
+    def __init__(
+        self,
+        url: str,
+        why: str = "the clean-up removed what this run worked on. Clear the run from extract on.",
+    ) -> None:
+        super().__init__(f"{url} is gone: {why}")
+
+
+class StagedChangedError(PipelineError):
+    """What a run staged was replaced by an earlier try of it, which worked on other raw files."""
 
 
 class OlderDeliveryError(PipelineError):

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NotRequired, Protocol, TypedDict, TypeVar
 
+from include.errors import StagedChangedError
+
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
@@ -23,8 +25,8 @@ _LARGEST_SINGLE_COPY_BYTES = 5 * 1024**3
 _MOST_DELETED_AT_ONCE = 1000
 #: The object is not there, is written by somebody else at this moment, or has another ETag.
 _CONDITION_FAILED = (404, 409, 412)
-#: The metadata that says which run an object belongs to.
-_RUN_ID = "run-id"
+#: The metadata that says which run an object belongs to, and what it was made from.
+_RUN_ID, _MADE_FROM = "run-id", "made-from"
 #: A part of an upload, except the last one, has at least so many bytes.
 SMALLEST_PART_BYTES = 5 * 1024**2
 
@@ -134,24 +136,41 @@ def copy_object(
 
 
 def replace_object(
-    hook: Hook, source: str, target: str, etag: str | None, *, version_id: str | None = None
+    hook: Hook,
+    source: str,
+    target: str,
+    etag: str | None,
+    *,
+    version_id: str | None = None,
+    made_from: str | None = None,
 ) -> ObjectState:
     """Copy on the server, if the target still has that ETag, or for None, if it is not there.
 
-    The answer tells of exactly the version that was made, whatever others do at the same moment.
+    The answer tells of exactly the version that was made, whatever others do at the same moment. With
+    `made_from`, a source that says that it was made from something else is refused.
 
     Raises
     ------
-    ObjectChangedError: the target is another one by now.
+    ObjectChangedError: the source or the target is another one by now.
+    StagedChangedError: the source was made from something else.
     """
     origin = _location(hook, source) | ({"VersionId": version_id} if version_id else {})
-    size: int = hook.get_conn().head_object(**origin)["ContentLength"]
+    head = hook.get_conn().head_object(**origin)
+    size: int = head["ContentLength"]
+    if made_from and head["Metadata"].get(_MADE_FROM, made_from) != made_from:
+        raise StagedChangedError(
+            f"{source} was written by an earlier try that was held up, from other raw files. Nothing of it "
+            "was published. Clear this run from transform on."
+        )
     if size > _LARGEST_SINGLE_COPY_BYTES:
         # In parts there is no condition; whoever publishes looks at the end whether all is in order.
         return copy_object(hook, source, target)
     with _conditional(target):
         answer = hook.get_conn().copy_object(
-            **_location(hook, target), CopySource=origin, **_make_condition(etag)
+            **_location(hook, target),
+            CopySource=origin,
+            CopySourceIfMatch=head["ETag"],
+            **_make_condition(etag),
         )
     log.info("Copied %s to %s (%s bytes)", source, target, f"{size:,}")
     return {
@@ -234,12 +253,20 @@ class RemoteFile(io.RawIOBase):
         return count
 
 
-def upload_file(hook: Hook, path: Path, url: str, content_type: str | None = None) -> None:
-    """Store a local file as one object: a reader sees the old object or the new one, never half."""
+def upload_file(
+    hook: Hook, path: Path, url: str, content_type: str | None = None, *, made_from: str | None = None
+) -> None:
+    """Store a local file as one object: a reader sees the old object or the new one, never half.
+
+    With `made_from` the object says what it was made from.
+    """
+    extra: dict[str, Any] = {"ContentType": content_type} if content_type else {}
+    if made_from:
+        extra["Metadata"] = {_MADE_FROM: made_from}
     hook.get_conn().upload_file(
         Filename=str(path),
         **_location(hook, url),
-        ExtraArgs={"ContentType": content_type} if content_type else {},
+        ExtraArgs=extra,
     )
     log.info("Wrote %s (%s bytes)", url, f"{path.stat().st_size:,}")
 

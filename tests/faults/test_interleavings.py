@@ -125,3 +125,26 @@ def settle(watched: Watched, world: World) -> None:
     """A run afterwards finds nothing in its way."""
     assert run_stages(Run(world.hook, watched.day, "afterwards")) == End()
     watched.check_at_rest(watched.deliveries[-1])
+
+
+@pytest.mark.parametrize("number", range(choose(8, 60)))
+def test_a_transform_that_wakes_up_after_its_run_was_cleared_from_extract_on(
+    world: World, draw: random.Random, report: Report, lanes: list[Lane], number: int
+) -> None:
+    """Both write under the keys of the same run, from different raw files."""
+    watched = watch_day(world.hook, world.folder, draw)
+    zombie = run_up_to(Run(lanes[0].hook, watched.day, "cleared"), "transform")
+    deliver(watched, draw)
+    successor = Run(lanes[1].hook, watched.day, "cleared")
+    points = [draw.randrange(1, 16), draw.randrange(1, 60)]
+    works: list[Callable[[], Any]] = [lambda: zombie.perform("transform"), lambda: finish(successor)]
+
+    _, error = Turns(switch_at(points, 0)).play(lanes, works)
+
+    watched.check_now()
+    assert isinstance(error, AirflowFailException | None), error
+    if error:
+        assert "Clear this run from transform on" in str(error)
+        assert run_stages(successor, "transform") == End()
+    watched.check_at_rest(watched.deliveries[-1])
+    report("interleavings of a cleared run with its own zombie", 1)
