@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NotRequired, Protocol, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, NotRequired, ParamSpec, Protocol, TypedDict, TypeVar
 
 from include.errors import StagedChangedError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Found = TypeVar("Found")
+Given = ParamSpec("Given")
 
 #: S3 copies objects of up to 5 GiB in one request; larger ones go in parts.
 _LARGEST_SINGLE_COPY_BYTES = 5 * 1024**3
@@ -67,6 +69,22 @@ class ObjectState(TypedDict):
     written_at: NotRequired[str]
 
 
+def _says_where(function: Callable[Given, Found]) -> Callable[Given, Found]:
+    """Have an error name the objects that it is about, which S3 does not always say: a note on the error."""
+
+    @wraps(function)
+    def call(*args: Given.args, **kwargs: Given.kwargs) -> Found:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            urls = [each for each in args if isinstance(each, str) and each.startswith("s3://")]
+            error.add_note(" to ".join(urls))
+            raise
+
+    return call
+
+
+@_says_where
 def head_object(hook: Hook, url: str) -> ObjectState:
     """The state of an object that exists."""
     head = hook.get_conn().head_object(**_location(hook, url))
@@ -84,6 +102,7 @@ def find_object(hook: Hook, url: str) -> ObjectState | None:
     return _unless_missing(lambda: head_object(hook, url))
 
 
+@_says_where
 def read_object(hook: Hook, url: str) -> tuple[ObjectState, bytes] | None:
     """A small object and its state at that moment, or None where there is none."""
 
@@ -112,6 +131,7 @@ def is_missing(error: "ClientError") -> bool:
     return bool(error.response["ResponseMetadata"]["HTTPStatusCode"] == 404)
 
 
+@_says_where
 def copy_object(
     hook: Hook, source: str, target: str, *, if_etag: str | None = None, run_id: str | None = None
 ) -> ObjectState:
@@ -135,6 +155,7 @@ def copy_object(
     return state
 
 
+@_says_where
 def replace_object(
     hook: Hook,
     source: str,
@@ -182,6 +203,7 @@ def replace_object(
     }
 
 
+@_says_where
 def replace_json(hook: Hook, document: Mapping[str, Any], url: str, etag: str | None) -> None:
     """Store a document, if the object still has that ETag, or for None, if it is not there.
 
@@ -209,6 +231,7 @@ def _make_condition(etag: str | None) -> dict[str, str]:
     return {"IfMatch": f'"{etag}"'} if etag else {"IfNoneMatch": "*"}
 
 
+@_says_where
 def download_file(hook: Hook, url: str, path: Path, *, version_id: str | None = None) -> None:
     """Fetch an object, or one version of it, into a local file."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -253,6 +276,7 @@ class RemoteFile(io.RawIOBase):
         return count
 
 
+@_says_where
 def upload_file(
     hook: Hook, path: Path, url: str, content_type: str | None = None, *, made_from: str | None = None
 ) -> None:
@@ -277,6 +301,7 @@ def read_json(hook: Hook, url: str) -> dict[str, Any] | None:
     return json.loads(found[1]) if found else None
 
 
+@_says_where
 def write_json(hook: Hook, document: Mapping[str, Any], url: str) -> None:
     """Store a document as readable JSON."""
     _put_json(hook, document, url)

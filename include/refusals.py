@@ -51,28 +51,32 @@ def explained() -> Iterator[None]:
         raise AirflowFailException(str(known)) from error
 
 
-def explain(error: BaseException) -> PipelineError | None:
-    """The error in the pipeline's own words; None where it is of a kind that has none."""
+def explain(error: BaseException, where: str = "") -> PipelineError | None:
+    """The error in the pipeline's own words; None where it is of a kind that has none.
+
+    `where` are the objects that it is about; without it, those that a note on the error names.
+    """
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
 
+    where = where or next(iter(getattr(error, "__notes__", [])), "")
     if isinstance(error, PipelineError):
         return error
     if isinstance(error, ClientError):
-        return _explain_answer(error)
+        return _explain_answer(error, where)
     if isinstance(error, BotoCoreError):
-        return _explain_silence(error)
+        return _explain_silence(error, where)
     if isinstance(error, Boto3Error):
         # What happened stands in the error that it was raised for.
         inner = error.__cause__ or error.__context__ or getattr(error, "last_exception", None)
-        return (explain(inner) if inner else None) or _explain_silence(error)
+        return (explain(inner, where) if inner else None) or _explain_silence(error, where)
     return _explain_worker(error)
 
 
-def _explain_answer(error: "ClientError") -> PipelineError:
+def _explain_answer(error: "ClientError", where: str) -> PipelineError:
     """The store answered, and refused."""
     code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
-    what = _describe(error)
+    what = _describe(error, where)
     if code in _CLOCK_CODES:
         return TryAgainError(f"{what} The clock of this worker is wrong: set it.")
     if code in _PASSING_CODES or status in _PASSING_STATUS or status < 400 or status >= 500:
@@ -89,20 +93,20 @@ def _explain_answer(error: "ClientError") -> PipelineError:
     )
 
 
-def _describe(error: "ClientError") -> str:
+def _describe(error: "ClientError", where: str) -> str:
     """What was asked, of what, and what the store said."""
     said = error.response["Error"]
-    where = getattr(error, "__notes__", None) or [said.get("Resource") or said.get("BucketName") or ""]
-    what = f"{error.operation_name} of {where[0]}" if where[0] else error.operation_name
+    where = where or said.get("Resource") or said.get("BucketName") or ""
+    what = f"{error.operation_name} of {where}" if where else error.operation_name
     return f"S3 refused {what}: {said['Code']}, {str(said.get('Message', '')).rstrip('.')}."
 
 
-def _explain_silence(error: Exception) -> PipelineError:
+def _explain_silence(error: Exception, where: str) -> PipelineError:
     """There was no answer, or none that could be read."""
     from botocore.exceptions import CredentialRetrievalError, NoCredentialsError, PartialCredentialsError
 
     text = str(error).rstrip(".")
-    where = "".join(f" ({note})" for note in getattr(error, "__notes__", [])[:1])
+    of = f" of {where}" if where else ""
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
         return StoreRefusedError(
             f"There are no credentials for S3: {text}. Put them into the connection {CONNECTION_ID}, or give "
@@ -113,14 +117,14 @@ def _explain_silence(error: Exception) -> PipelineError:
             f"The credentials for S3 could not be fetched: {text}. The next try may go well."
         )
     return TryAgainError(
-        f"S3 gave no good answer{where}: {text}. The next try may go well. If none does: does the store run, "
+        f"S3 gave no good answer{of}: {text}. The next try may go well. If none does: does the store run, "
         f"and is the endpoint of the connection {CONNECTION_ID} right?"
     )
 
 
 def _explain_worker(error: BaseException) -> PipelineError | None:
     """The machine that the task ran on had not enough of something."""
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or "can't start new thread" in str(error):
         return WorkerError(
             "The worker has not enough memory for this task. Give it more, lower the Variable "
             "ecommerce_batch_bytes, or give the pool ecommerce_transform fewer slots. It is tried again."

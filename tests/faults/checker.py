@@ -12,6 +12,7 @@ from tempfile import mkdtemp
 from typing import Any
 
 from include import keys
+from include.config import Settings
 from include.contract import DATASETS
 from include.engine.raw_file import RawSource
 from include.keys import Layout
@@ -44,7 +45,7 @@ def expect_delivery(day: str, raw: Mapping[str, bytes], folder: Path) -> Deliver
         path = folder / f"{name}.csv"
         path.write_bytes(raw[name])
         sources[name] = RawSource(dataset, path, keys.raw(LAYOUT, day, name))
-    counts = transform_files(sources, folder / "out", 1 << 20)
+    counts = transform_files(sources, folder / "out", Settings().batch_bytes)
     tables = {
         str(path.relative_to(folder / "out")): path.read_bytes()
         for path in sorted((folder / "out").rglob("*.parquet"))
@@ -67,9 +68,8 @@ class Watched:
 
     def check_now(self) -> None:
         """At any moment: whoever follows the manifest gets one delivery, complete, and raw is untouched."""
-        manifest = self.read_manifest()
-        if manifest is not None:
-            self._check_vouched(manifest)
+        if self.read_manifest() is not None:
+            self.check_vouched()
         self.check_raw()
 
     def check_at_rest(self, *expected: Delivery) -> Delivery:
@@ -77,9 +77,7 @@ class Watched:
 
         Returns the one that is published.
         """
-        manifest = self.read_manifest()
-        assert manifest is not None, f"{self.day} is not published"
-        delivery = self._check_vouched(manifest)
+        delivery = self.check_vouched()
         assert any(delivery is each for each in expected), f"{self.day} publishes another delivery"
         for name, body in delivery.tables.items():
             assert self._read(self._url(name)) == body, f"{self._url(name)} is not what the manifest names"
@@ -109,8 +107,10 @@ class Watched:
         manifest: Mapping[str, Any] = json.loads(body)
         return manifest
 
-    def _check_vouched(self, manifest: Mapping[str, Any]) -> Delivery:
+    def check_vouched(self) -> Delivery:
         """The manifest tells of exactly one delivery, and the versions that it names are that delivery's."""
+        manifest = self.read_manifest()
+        assert manifest is not None, f"{self.day} is not published"
         delivery = self._find_delivery({name: raw["etag"] for name, raw in manifest["inputs"].items()})
         counted = {name: manifest[name] for name in delivery.counts}
         assert counted == delivery.counts, f"{self.day}: counted {counted}"

@@ -90,6 +90,7 @@ class Run:
     run_id: str
     verdict: Verdict = approve
     results: dict[str, Any] = field(default_factory=dict)
+    settings: Settings = SETTINGS
 
     def perform(self, stage: str) -> None:
         """One try of one task."""
@@ -102,14 +103,14 @@ class Run:
         from include.transform import transform
 
         if stage == "extract":
-            return extract(self.hook, SETTINGS, self.day, self.run_id)
+            return extract(self.hook, self.settings, self.day, self.run_id)
         extracted = self.results["extract"]
         if stage == "transform":
-            return transform(self.hook, SETTINGS, extracted)
+            return transform(self.hook, self.settings, extracted)
         transformed = self.results["transform"]
         if stage == "validate":
-            return self.verdict(self.hook, SETTINGS, extracted, transformed)
-        return publish(self.hook, SETTINGS, extracted, transformed, self.results["validate"], STARTED_AT)
+            return self.verdict(self.hook, self.settings, extracted, transformed)
+        return publish(self.hook, self.settings, extracted, transformed, self.results["validate"], STARTED_AT)
 
 
 STAGES = ("extract", "transform", "validate", "publish")

@@ -5,11 +5,14 @@ import logging
 import multiprocessing
 import os
 import resource
+import tempfile
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from threading import Event
 from typing import Any
+
+import psutil
 
 from include.local.settings_file import Connection
 from include.local.state import State
@@ -51,10 +54,13 @@ def perform(order: Order) -> None:
     logging.disable()
     # Only this process writes its temporary files there.
     os.environ["TMPDIR"] = str(order.temporary)
+    tempfile.tempdir = None
     hook = open_hook(order.connection, order.state)
     run = Run(hook, order.day, order.run_id, results=order.results)
     for limit, value in order.limits.items():
-        resource.setrlimit(limit, (value, value))
+        # Of addresses the process has taken some already: the limit is on what it takes more.
+        taken = psutil.Process().memory_info().vms if limit == resource.RLIMIT_AS else 0
+        resource.setrlimit(limit, (taken + value, taken + value))
     try:
         run.perform(order.stage)
         answer = {"result": run.results[order.stage]}
