@@ -7,11 +7,11 @@ PipelineError
 ├── StoreRefusedError      S3 does not have, or does not let us do, what a task needs
 ├── TryAgainError          what may have passed at the next try: the store was busy or away
 │   ├── RawFileChangedError    a raw file was replaced while it was being pinned
+│   ├── PublishConflictError   another run published the day at the same moment
 │   └── WorkerError            the worker had not enough disk or memory
 ├── SnapshotGoneError      a cleared run whose snapshot was cleaned up; it has to extract again
 ├── StagedChangedError     a staged table is that of an earlier try of the run, from other raw files
 ├── OlderDeliveryError     a run that was held up, and a later delivery is published already
-├── PublishConflictError   another run published the day at the same moment; trying again helps
 ├── CatalogError           the Glue table cannot hold what the contract publishes
 ├── RowsLostError          the counts of a stage do not add up; nothing may be published
 ├── GateClosedError        the day failed its quality gate
@@ -82,7 +82,7 @@ class OlderDeliveryError(PipelineError):
     """A later delivery of the day is published already."""
 
 
-class PublishConflictError(PipelineError):
+class PublishConflictError(TryAgainError):
     """Another run published the day at the same moment."""
 
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from dataclasses import asdict
 from pathlib import Path
 
 from include.aws.release import PROJECT, build_release, release_key
@@ -78,7 +79,8 @@ def test_the_environment_is_what_the_pipeline_reads(monkeypatch) -> None:  # typ
         monkeypatch.setenv(name, value)
 
     settings = Settings.from_variables()
-    assert (settings.layout, settings.deadline_hour) == (DEPLOYMENT.layout, 7)
+    assert asdict(settings.layout) == asdict(DEPLOYMENT.layout)
+    assert settings.deadline_hour == 7
     assert settings.alert_topic_arn == f"arn:aws:sns:eu-west-1:{DEPLOYMENT.account}:{DEPLOYMENT.name}-alerts"
     assert S3Hook(aws_conn_id=CONNECTION_ID).region_name == "eu-west-1"
 
