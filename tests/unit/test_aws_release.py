@@ -1,5 +1,6 @@
 """The packaged release and the settings that go with it."""
 
+import dataclasses
 import io
 import os
 import subprocess
@@ -78,7 +79,8 @@ def test_the_environment_is_what_the_pipeline_reads(monkeypatch) -> None:  # typ
         monkeypatch.setenv(name, value)
 
     settings = Settings.from_variables()
-    assert (settings.layout, settings.deadline_hour) == (DEPLOYMENT.layout, 7)
+    assert dataclasses.astuple(settings.layout) == dataclasses.astuple(DEPLOYMENT.layout)
+    assert settings.deadline_hour == 7
     assert settings.alert_topic_arn == f"arn:aws:sns:eu-west-1:{DEPLOYMENT.account}:{DEPLOYMENT.name}-alerts"
     assert S3Hook(aws_conn_id=CONNECTION_ID).region_name == "eu-west-1"
 
