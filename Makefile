@@ -12,9 +12,9 @@ CLUSTERED := .venv/.installed-celery
 INSTALL := VIRTUAL_ENV=.venv $(PYTHON) -m uv pip install --quiet --constraint requirements.lock
 
 # Variables given to make are in the environment of every recipe: so a folder may have any name.
-export DAY RAW EXECUTOR WORKERS
+export DAY RAW EXECUTOR WORKERS FULL SEED
 
-.PHONY: help run up down status test test-browser test-celery test-spark check check-security bench lock clean
+.PHONY: help run up down status test test-browser test-celery test-spark test-faults check check-security bench lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -28,6 +28,7 @@ help:
 	@echo 'make test-browser         test the data-quality site in Chromium, logged in to a real Airflow'
 	@echo 'make test-celery          test the DAG on two Celery workers, one of which is killed'
 	@echo 'make test-spark           run the transform on a real Spark, beside the one on one machine'
+	@echo 'make test-faults          break requests, processes, disk and store at random; FULL=1 takes hours'
 	@echo 'make check                check format, lint and types'
 	@echo 'make check-security       check dependencies, code, secrets, templates and image'
 	@echo 'make bench                compare the speed with the peers; BENCH="--size small" only tries it'
@@ -56,6 +57,10 @@ test-celery: $(DEVELOPING)
 # Needs Java 17: the Debian package `openjdk-17-jre-headless`.
 test-spark: $(DEVELOPING)
 	@$(PYTHON) -m pytest tests/spark
+
+# SEED=… repeats what an earlier run printed.
+test-faults: $(DEVELOPING)
+	@$(PYTHON) -m pytest tests/faults
 
 check: $(DEVELOPING)
 	$(PYTHON) -m ruff format --check .

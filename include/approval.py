@@ -16,7 +16,7 @@ from include.config import Settings
 from include.errors import SettingError, StaleFormError
 from include.gate import find_gate_faults
 from include.manifest import Approval, Counts, Quality, format_instant
-from include.tasks import failing_for_good
+from include.refusals import explained
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -55,7 +55,7 @@ class GateApproval(HITLOperator):
     @override
     def execute(self, context: "Context") -> None:
         counts, quality = self.transformed["counts"], self.quality
-        with failing_for_good():
+        with explained():
             settings = Settings.from_variables()
             faults = find_gate_faults(counts, quality, settings.max_reject_ratio)
             if not faults or not settings.gate_approval:
@@ -64,7 +64,7 @@ class GateApproval(HITLOperator):
         day = self.extracted["day"]
         self.subject = f"The gate is closed for {day}. Publish it all the same?"
         self.body = describe_closed_gate(day, counts, quality, faults)
-        with failing_for_good():
+        with explained():
             require_shown(self, context, self.body)
         try:
             super().execute(context)

@@ -4,8 +4,12 @@ PipelineError
 ├── SettingError           a Variable or parameter that cannot be used
 ├── RawFileError           a raw file that cannot be read as the contract says
 │   └── RepairError        a file of repaired rows that cannot take the place of raw ones
-├── RawFileChangedError    a raw file was replaced while it was being pinned; trying again helps
+├── StoreRefusedError      S3 does not have, or does not let us do, what a task needs
+├── TryAgainError          what may have passed at the next try: the store was busy or away
+│   ├── RawFileChangedError    a raw file was replaced while it was being pinned
+│   └── WorkerError            the worker had not enough disk or memory
 ├── SnapshotGoneError      a cleared run whose snapshot was cleaned up; it has to extract again
+├── StagedChangedError     a staged table is that of an earlier try of the run, from other raw files
 ├── OlderDeliveryError     a run that was held up, and a later delivery is published already
 ├── PublishConflictError   another run published the day at the same moment; trying again helps
 ├── CatalogError           the Glue table cannot hold what the contract publishes
@@ -43,17 +47,35 @@ class RepairError(RawFileError):
     """A file of repaired rows cannot be read, or its rows cannot take the place of raw ones."""
 
 
-class RawFileChangedError(PipelineError):
+class StoreRefusedError(PipelineError):
+    """S3 does not have what a task needs, or does not let it; trying again changes nothing."""
+
+
+class TryAgainError(PipelineError):
+    """Something that may go well at the next try."""
+
+
+class WorkerError(TryAgainError):
+    """The worker had not enough disk or memory; another task may give some back."""
+
+
+class RawFileChangedError(TryAgainError):
     """A raw file was replaced between being looked at and being copied."""
 
 
 class SnapshotGoneError(PipelineError):
     """The snapshot that a run wants to work on is not there any more."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__(
-            f"{url} is gone: the clean-up removed what this run worked on. Clear the run from extract on."
-        )
+    def __init__(
+        self,
+        url: str,
+        why: str = "the clean-up removed what this run worked on. Clear the run from extract on.",
+    ) -> None:
+        super().__init__(f"{url} is gone: {why}")
+
+
+class StagedChangedError(PipelineError):
+    """What a run staged was replaced by an earlier try of it, which worked on other raw files."""
 
 
 class OlderDeliveryError(PipelineError):

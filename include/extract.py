@@ -44,14 +44,14 @@ def _pin(hook: "S3Hook", layout: keys.Layout, day: str, run_id: str, dataset: st
     snapshot_key = keys.snapshot(layout, day, run_id, dataset)
     try:
         # The clean-up asks Airflow for the run before it removes the snapshot.
-        copy_object(hook, raw["key"], snapshot_key, if_etag=raw["etag"], run_id=run_id)
+        copy = copy_object(hook, raw["key"], snapshot_key, if_etag=raw["etag"], run_id=run_id)
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] == 412:
             raise RawFileChangedError(
                 f"{raw['key']} was replaced while it was being copied. The next try takes the new file."
             ) from error
         raise
-    return {**raw, "snapshot_key": snapshot_key}
+    return {**raw, "snapshot_key": snapshot_key, "snapshot_etag": copy["etag"]}
 
 
 def _apply_repairs(
@@ -66,7 +66,9 @@ def _apply_repairs(
             state, body = found
             repair = read_repair(body, state["key"], dataset)
             rows = _apply_repair(hook, dataset, inputs[name], repair)
-            repairs[REPAIRS + name] = PartlyUsed(**state, snapshot_key=state["key"], rows=rows)
+            repairs[REPAIRS + name] = PartlyUsed(
+                **state, snapshot_key=state["key"], snapshot_etag=state["etag"], rows=rows
+            )
     return repairs
 
 
@@ -88,5 +90,6 @@ def _apply_repair(hook: "S3Hook", dataset: Dataset, raw: RawFile, repair: "Repai
         download_file(hook, raw["snapshot_key"], delivered)
         patch_file(RawSource(dataset, delivered, raw["key"]), repair, patched)
         upload_file(hook, patched, raw["snapshot_key"])
+    raw["snapshot_etag"] = head_object(hook, raw["snapshot_key"])["etag"]
     log.info("%s replaces %s rows of %s", repair.source, len(repair.rows), raw["key"])
     return len(repair.rows)

@@ -161,4 +161,5 @@ def _write(
         pq.write_table(table, path)
         upload_file(hook, path, target)
     log.info("%s %s arrived late; this run uses them", len(table), dataset.name)
-    return {**head_object(hook, target), "snapshot_key": target, "rows": len(table)}
+    state = head_object(hook, target)
+    return {**state, "snapshot_key": target, "snapshot_etag": state["etag"], "rows": len(table)}

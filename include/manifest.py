@@ -5,6 +5,7 @@ Plain dictionaries, since they go through XCom and JSON; the names are a contrac
 
 import datetime as dt
 import hashlib
+import json
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
@@ -25,8 +26,9 @@ class RawFile(TypedDict):
     etag: str
     version_id: str | None
     bytes: int
-    # Manifests of the first release lack it.
+    # Manifests of the first release lack both.
     written_at: NotRequired[str]
+    snapshot_etag: NotRequired[str]
 
 
 class PartlyUsed(RawFile):
@@ -215,6 +217,11 @@ def _describe_reasons(reasons: dict[str, int]) -> str:
     found = sorted(((count, reason) for reason, count in reasons.items() if count), reverse=True)
     listed = ", ".join(f"{reason} {count:,}" for count, reason in found)
     return f" ({listed})" if listed else ""
+
+
+def digest_inputs(inputs: Mapping[str, RawFile]) -> str:
+    """Names what a run works on: a run that was cleared and extracted again may work on something else."""
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @cache

@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NotRequired, Protocol, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, NotRequired, ParamSpec, Protocol, TypedDict, TypeVar
+
+from include.errors import StagedChangedError
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -17,14 +20,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Found = TypeVar("Found")
+Given = ParamSpec("Given")
 
 #: S3 copies objects of up to 5 GiB in one request; larger ones go in parts.
 _LARGEST_SINGLE_COPY_BYTES = 5 * 1024**3
 _MOST_DELETED_AT_ONCE = 1000
 #: The object is not there, is written by somebody else at this moment, or has another ETag.
 _CONDITION_FAILED = (404, 409, 412)
-#: The metadata that says which run an object belongs to.
-_RUN_ID = "run-id"
+#: The metadata that says which run an object belongs to, and what it was made from.
+_RUN_ID, _MADE_FROM = "run-id", "made-from"
 #: A part of an upload, except the last one, has at least so many bytes.
 SMALLEST_PART_BYTES = 5 * 1024**2
 
@@ -65,6 +69,22 @@ class ObjectState(TypedDict):
     written_at: NotRequired[str]
 
 
+def _says_where(function: Callable[Given, Found]) -> Callable[Given, Found]:
+    """Have an error name the objects that it is about, which S3 does not always say: a note on the error."""
+
+    @wraps(function)
+    def call(*args: Given.args, **kwargs: Given.kwargs) -> Found:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            urls = [each for each in args if isinstance(each, str) and each.startswith("s3://")]
+            error.add_note(" to ".join(urls))
+            raise
+
+    return call
+
+
+@_says_where
 def head_object(hook: Hook, url: str) -> ObjectState:
     """The state of an object that exists."""
     head = hook.get_conn().head_object(**_location(hook, url))
@@ -82,6 +102,7 @@ def find_object(hook: Hook, url: str) -> ObjectState | None:
     return _unless_missing(lambda: head_object(hook, url))
 
 
+@_says_where
 def read_object(hook: Hook, url: str) -> tuple[ObjectState, bytes] | None:
     """A small object and its state at that moment, or None where there is none."""
 
@@ -110,6 +131,7 @@ def is_missing(error: "ClientError") -> bool:
     return bool(error.response["ResponseMetadata"]["HTTPStatusCode"] == 404)
 
 
+@_says_where
 def copy_object(
     hook: Hook, source: str, target: str, *, if_etag: str | None = None, run_id: str | None = None
 ) -> ObjectState:
@@ -133,25 +155,43 @@ def copy_object(
     return state
 
 
+@_says_where
 def replace_object(
-    hook: Hook, source: str, target: str, etag: str | None, *, version_id: str | None = None
+    hook: Hook,
+    source: str,
+    target: str,
+    etag: str | None,
+    *,
+    version_id: str | None = None,
+    made_from: str | None = None,
 ) -> ObjectState:
     """Copy on the server, if the target still has that ETag, or for None, if it is not there.
 
-    The answer tells of exactly the version that was made, whatever others do at the same moment.
+    The answer tells of exactly the version that was made, whatever others do at the same moment. With
+    `made_from`, a source that says that it was made from something else is refused.
 
     Raises
     ------
-    ObjectChangedError: the target is another one by now.
+    ObjectChangedError: the source or the target is another one by now.
+    StagedChangedError: the source was made from something else.
     """
     origin = _location(hook, source) | ({"VersionId": version_id} if version_id else {})
-    size: int = hook.get_conn().head_object(**origin)["ContentLength"]
+    head = hook.get_conn().head_object(**origin)
+    size: int = head["ContentLength"]
+    if made_from and head["Metadata"].get(_MADE_FROM, made_from) != made_from:
+        raise StagedChangedError(
+            f"{source} was written by an earlier try that was held up, from other raw files. Nothing of it "
+            "was published. Clear this run from transform on."
+        )
     if size > _LARGEST_SINGLE_COPY_BYTES:
         # In parts there is no condition; whoever publishes looks at the end whether all is in order.
         return copy_object(hook, source, target)
     with _conditional(target):
         answer = hook.get_conn().copy_object(
-            **_location(hook, target), CopySource=origin, **_make_condition(etag)
+            **_location(hook, target),
+            CopySource=origin,
+            CopySourceIfMatch=head["ETag"],
+            **_make_condition(etag),
         )
     log.info("Copied %s to %s (%s bytes)", source, target, f"{size:,}")
     return {
@@ -163,6 +203,7 @@ def replace_object(
     }
 
 
+@_says_where
 def replace_json(hook: Hook, document: Mapping[str, Any], url: str, etag: str | None) -> None:
     """Store a document, if the object still has that ETag, or for None, if it is not there.
 
@@ -190,6 +231,7 @@ def _make_condition(etag: str | None) -> dict[str, str]:
     return {"IfMatch": f'"{etag}"'} if etag else {"IfNoneMatch": "*"}
 
 
+@_says_where
 def download_file(hook: Hook, url: str, path: Path, *, version_id: str | None = None) -> None:
     """Fetch an object, or one version of it, into a local file."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -234,12 +276,21 @@ class RemoteFile(io.RawIOBase):
         return count
 
 
-def upload_file(hook: Hook, path: Path, url: str, content_type: str | None = None) -> None:
-    """Store a local file as one object: a reader sees the old object or the new one, never half."""
+@_says_where
+def upload_file(
+    hook: Hook, path: Path, url: str, content_type: str | None = None, *, made_from: str | None = None
+) -> None:
+    """Store a local file as one object: a reader sees the old object or the new one, never half.
+
+    With `made_from` the object says what it was made from.
+    """
+    extra: dict[str, Any] = {"ContentType": content_type} if content_type else {}
+    if made_from:
+        extra["Metadata"] = {_MADE_FROM: made_from}
     hook.get_conn().upload_file(
         Filename=str(path),
         **_location(hook, url),
-        ExtraArgs={"ContentType": content_type} if content_type else {},
+        ExtraArgs=extra,
     )
     log.info("Wrote %s (%s bytes)", url, f"{path.stat().st_size:,}")
 
@@ -250,6 +301,7 @@ def read_json(hook: Hook, url: str) -> dict[str, Any] | None:
     return json.loads(found[1]) if found else None
 
 
+@_says_where
 def write_json(hook: Hook, document: Mapping[str, Any], url: str) -> None:
     """Store a document as readable JSON."""
     _put_json(hook, document, url)

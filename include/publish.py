@@ -19,6 +19,7 @@ from include.manifest import (
     RowCounts,
     Transformed,
     code_version,
+    digest_inputs,
     format_instant,
 )
 from include.objects import ObjectChangedError, replace_json, replace_object
@@ -51,6 +52,7 @@ def publish(
     GateClosedError: too many rows were refused, or the checkpoint failed, and nobody approved that;
         `gate.json` says so in S3.
     OlderDeliveryError: a later delivery of the day is published already.
+    StagedChangedError: an earlier try of this run, from other raw files, wrote a staged table.
     PublishConflictError: another run published the day at the same moment; trying again helps.
     RowsLostError: the counts of the transform do not add up.
     """
@@ -101,7 +103,7 @@ def _replace_day(
 ) -> Manifest:
     """What differs from the published day is found before anything of it is replaced."""
     correction = find_correction(hook, published, extracted, transformed, format_instant(started_at))
-    outputs = _publish_tables(hook, layout, extracted["day"], transformed, published.etags)
+    outputs = _publish_tables(hook, layout, extracted, transformed, published.etags)
     manifest: Manifest = {
         "day": extracted["day"],
         "run_id": extracted["run_id"],
@@ -122,15 +124,17 @@ def _replace_day(
 def _publish_tables(
     hook: "S3Hook",
     layout: keys.Layout,
-    day: str,
+    extracted: Extracted,
     transformed: Transformed,
     etags: Mapping[str, str | None],
 ) -> dict[str, Output]:
     """Copy the staged tables and quarantines over the published ones, which have these ETags."""
     staged, rows = transformed["staged"], transformed["counts"]["rows"]
+    day, made_from = extracted["day"], digest_inputs(extracted["inputs"])
 
     def replace(name: str, url: str, row_count: int) -> Output:
-        return {**replace_object(hook, staged[name], url, etags[url]), "rows": row_count}
+        state = replace_object(hook, staged[name], url, etags[url], made_from=made_from)
+        return {**state, "rows": row_count}
 
     outputs: dict[str, Output] = {}
     for dataset in DATASETS:

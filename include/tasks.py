@@ -10,15 +10,10 @@ from include import keys
 from include.config import CONNECTION_ID, Settings
 from include.contract import DATASETS
 from include.day import Run, day_of
-from include.errors import (
-    GateClosedError,
-    PipelineError,
-    PublishConflictError,
-    RawFileChangedError,
-    SettingError,
-)
+from include.errors import GateClosedError, SettingError
 from include.manifest import Gate
 from include.objects import read_json
+from include.refusals import explained
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -34,30 +29,13 @@ def connected() -> "Iterator[tuple[S3Hook, Settings]]":
 
     Raises
     ------
-    AirflowFailException: in place of a PipelineError that trying again cannot heal.
+    AirflowFailException: in place of an error that trying again cannot heal.
+    TryAgainError: the next try may go well.
     """
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
-    with failing_for_good():
+    with explained():
         yield S3Hook(aws_conn_id=CONNECTION_ID), Settings.from_variables()
-
-
-@contextmanager
-def failing_for_good() -> Iterator[None]:
-    """End the task at an error that trying again cannot heal.
-
-    Raises
-    ------
-    AirflowFailException: in place of a PipelineError.
-    """
-    from airflow.sdk.exceptions import AirflowFailException
-
-    try:
-        yield
-    except (RawFileChangedError, PublishConflictError):
-        raise
-    except PipelineError as error:
-        raise AirflowFailException(str(error)) from error
 
 
 def raw_keys(run: Run, params: Mapping[str, Any]) -> list[str]:

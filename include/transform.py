@@ -32,9 +32,9 @@ from include.engine.dimension import Dimension
 from include.engine.frames import to_array, to_flags
 from include.engine.process import FileReport, Flags, Judged, process_file
 from include.engine.raw_file import RawSource, read_header
-from include.errors import SnapshotGoneError
-from include.manifest import LATE, Counts, describe_counts, format_money
-from include.objects import download_file, is_missing, upload_file
+from include.errors import SnapshotGoneError, TryAgainError
+from include.manifest import LATE, Counts, describe_counts, digest_inputs, format_money
+from include.objects import download_file, head_object, is_missing, upload_file
 from include.parse import parse
 from include.scratch import scratch_folder
 
@@ -119,24 +119,24 @@ def transform(hook: "S3Hook", settings: "Settings", extracted: "Extracted") -> "
     Raises
     ------
     RawFileError: a file as a whole cannot be used; nothing was staged.
-    SnapshotGoneError: the run is so old that its snapshot was cleaned up.
+    SnapshotGoneError: the run's snapshot was cleaned up, or is that of a later try.
     """
     inputs = extracted["inputs"]
     with scratch_folder("transform") as folder:
         raw_dir, out_dir = folder / "raw", folder / "out"
         sources = {}
         for name, dataset in DATASETS.items():
-            _fetch_snapshot(hook, inputs[name]["snapshot_key"], raw_dir / name)
+            _fetch_snapshot(hook, inputs[name], raw_dir / name)
             sources[name] = RawSource(dataset, raw_dir / name, inputs[name]["key"])
         late = _download_late_rows(hook, inputs, folder / "late")
         started = time.monotonic()
         counts = transform_files(sources, out_dir, settings.batch_bytes, late)
         report_counts(counts, time.monotonic() - started)
-        staged = {}
+        staged, made_from = {}, digest_inputs(inputs)
         for path in sorted(out_dir.rglob("*.parquet")):
             name = path.relative_to(out_dir).as_posix()
             staged[name] = keys.staged(settings.layout, extracted["day"], extracted["run_id"], name)
-            upload_file(hook, path, staged[name])
+            upload_file(hook, path, staged[name], made_from=made_from)
     return {"counts": counts, "staged": staged}
 
 
@@ -147,15 +147,29 @@ def report_counts(counts: Counts, seconds: float) -> None:
     log.info("Transformed in %.1f s, total price %s", seconds, counts["total_price"])
 
 
-def _fetch_snapshot(hook: "S3Hook", url: str, path: Path) -> None:
+def _fetch_snapshot(hook: "S3Hook", raw: "RawFile", path: Path) -> None:
+    """Fetch exactly the bytes that the run pinned."""
     from botocore.exceptions import ClientError
 
+    url = raw["snapshot_key"]
     try:
         download_file(hook, url, path)
+        # Looked at afterwards: what was there before may have been replaced while it was read.
+        state = head_object(hook, url)
     except ClientError as error:
         if is_missing(error):
             raise SnapshotGoneError(url) from error
         raise
+    if state["etag"] != raw.get("snapshot_etag", state["etag"]):
+        raise SnapshotGoneError(
+            url,
+            "this run was cleared and extracted again, and this is an earlier try. Nothing has to be done.",
+        )
+    if path.stat().st_size != state["bytes"]:
+        raise TryAgainError(
+            f"{url} has {state['bytes']:,} bytes, of which {path.stat().st_size:,} arrived. "
+            "The next try may go well."
+        )
 
 
 def _download_late_rows(hook: "S3Hook", inputs: "Mapping[str, RawFile]", folder: Path) -> dict[str, Path]:

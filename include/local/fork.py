@@ -53,7 +53,7 @@ def _become_command(words: list[str], log: Path, environment: Mapping[str, str])
     os.environ.update(environment)
     # It is remembered once it was asked for.
     tempfile.tempdir = None
-    with Path(os.devnull).open("rb") as nothing, log.open("wb") as file:
+    with Path(os.devnull).open("rb") as nothing, log.open("ab") as file:
         os.dup2(nothing.fileno(), 0)
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)

@@ -35,6 +35,8 @@ from include.local.store import choose_ports, remove_sockets, start_store
 _CHECK_SECONDS = 0.2
 _MIGRATION = "db-migrate"
 _SCHEDULER = "scheduler"
+#: A scheduler that ends more often than that has a reason, which people should see.
+_MOST_SCHEDULER_RESTARTS = 5
 #: What the tasks use; the workers of compose.yaml import the same.
 SHARED_LIBRARIES = (
     "airflow.providers.amazon.aws.sensors.s3",
@@ -56,6 +58,7 @@ class Supervisor:
         self._cluster = cluster
         self._children: dict[int, str] = {}
         self._is_told_to_end = False
+        self._scheduler_restarts_left = _MOST_SCHEDULER_RESTARTS
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._take_signal)
 
@@ -99,16 +102,28 @@ class Supervisor:
         self._children[fork_command(words, log, environment or {})] = name
 
     def _check_children(self) -> str | None:
-        """The name of a child that has ended and may: the migration, or a worker beside others."""
+        """The name of a child that has ended and may: migration, scheduler, or a worker beside others."""
         pid, status = os.waitpid(-1, os.WNOHANG)
         name = self._children.pop(pid, None)
         if name and name.startswith(WORKER_PREFIX) and self._has_worker():
             print(f"The {name} ended with {describe_exit(status)}; the others go on.", flush=True)
             return name
+        if name == _SCHEDULER and self._scheduler_restarts_left and not self._shall_end():
+            self._restart_scheduler(status)
+            return name
         if name and (status or name != _MIGRATION) and not self._shall_end():
             log = self._state.logs / f"{name}.log"
             raise StackError(f"The {name} ended by itself with {describe_exit(status)}. Its log: {log}")
         return name
+
+    def _restart_scheduler(self, status: int) -> None:
+        """It takes up where the other left off: all that it knows stands in the database.
+
+        On SQLite, Airflow's own scheduler can stumble over a writer beside it, such as a large backfill.
+        """
+        self._scheduler_restarts_left -= 1
+        print(f"The scheduler ended with {describe_exit(status)}; it is started again.", flush=True)
+        self._fork(_SCHEDULER, ["airflow", *airflow_components(self._record)[_SCHEDULER]])
 
     def _has_worker(self) -> bool:
         return any(name.startswith(WORKER_PREFIX) for name in self._children.values())

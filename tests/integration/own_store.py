@@ -26,12 +26,40 @@ _START_SECONDS = 60
 _IDENTITY_SECONDS = 30
 
 
-@dataclass(frozen=True)
+@dataclass
 class OwnStore:
     """The store, by the connection of its owner, who may do everything."""
 
     state: State
     owner: Connection
+    port: int
+    inner_ports: dict[str, int]
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def start(self) -> None:
+        """Start it, again on the same data if it was killed; it answers when this returns."""
+        self.process = subprocess.Popen(
+            # The identities' interface is closed unless it is asked for.
+            [*store.make_command(self.state.store, self.port, self.inner_ports), "-s3.iam.readOnly=false"],
+            env=store.clean_environment()
+            | {"AWS_ACCESS_KEY_ID": self.owner.login, "AWS_SECRET_ACCESS_KEY": self.owner.password},
+            stdin=subprocess.DEVNULL,
+            stdout=(self.state.logs / "store.log").open("ab"),
+            stderr=subprocess.STDOUT,
+        )
+        wait_for_store(self.owner.extra["endpoint_url"], self.process)
+
+    def kill(self) -> None:
+        """End it at once, as a machine does that loses its power."""
+        assert self.process
+        self.process.kill()
+        self.process.wait(timeout=30)
+
+    def stop(self) -> None:
+        if self.process:
+            self.process.terminate()
+            self.process.wait(timeout=30)
+        store.remove_sockets(self.inner_ports, self.port)
 
     def client(self, service: str, connection: Connection | None = None) -> Any:
         login = connection or self.owner
@@ -79,24 +107,12 @@ def run_own_store(folder: Path) -> Iterator[OwnStore]:
     state = State(folder)
     state.create()
     (port,) = find_free_ports(1)
-    ports = store.choose_ports(state)
-    process = subprocess.Popen(
-        # The identities' interface is closed unless it is asked for.
-        [*store.make_command(state.store, port, ports), "-s3.iam.readOnly=false"],
-        env=store.clean_environment()
-        | {"AWS_ACCESS_KEY_ID": "owner", "AWS_SECRET_ACCESS_KEY": "owner-secret"},
-        stdin=subprocess.DEVNULL,
-        stdout=(state.logs / "store.log").open("wb"),
-        stderr=subprocess.STDOUT,
-    )
+    own = OwnStore(state, _make_owner(f"http://{LOOPBACK}:{port}"), port, store.choose_ports(state))
     try:
-        url = f"http://{LOOPBACK}:{port}"
-        wait_for_store(url, process)
-        yield OwnStore(state, _make_owner(url))
+        own.start()
+        yield own
     finally:
-        process.terminate()
-        process.wait(timeout=30)
-        store.remove_sockets(ports, port)
+        own.stop()
 
 
 def _make_owner(url: str) -> Connection:

@@ -4,6 +4,7 @@ The store is real; each run has a client of its own, which waits or dies before 
 """
 
 import datetime as dt
+import io
 import json
 import random
 import threading
@@ -11,6 +12,8 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from include import keys
@@ -49,6 +52,13 @@ def open_hook(store: OwnStore, run_id: str) -> Any:
     return _hooks[name]
 
 
+def make_table(run_id: str, name: str) -> bytes:
+    """A table that says whose it is."""
+    file = io.BytesIO()
+    pq.write_table(pa.table({"order_id": [run_id, name]}), file)
+    return file.getvalue()
+
+
 class Publisher:
     """A run that is about to publish, with outputs that nobody else has."""
 
@@ -60,7 +70,7 @@ class Publisher:
         events.unregister("before-send.s3", unique_id="publisher")
         for name in NAMES:
             bucket, key = self.hook.parse_s3_url(self.staged(name))
-            self.hook.get_conn().put_object(Bucket=bucket, Key=key, Body=f"{run_id}: {name}".encode())
+            self.hook.get_conn().put_object(Bucket=bucket, Key=key, Body=make_table(run_id, name))
         events.register("before-send.s3", self._count, unique_id="publisher")
 
     def staged(self, name: str) -> str:
@@ -132,7 +142,7 @@ def read_day(store: OwnStore, day: str, *, by_version: bool) -> set[str]:
         bucket, _, key = output["key"].removeprefix("s3://").partition("/")
         answer = s3.get_object(Bucket=bucket, Key=key, **version)
         assert answer["ETag"].strip('"') == output["etag"]
-        run_id, _, held = answer["Body"].read().decode().partition(": ")
+        run_id, held = pq.read_table(io.BytesIO(answer["Body"].read()))["order_id"].to_pylist()
         assert held == name
         runs.add(run_id)
     return runs

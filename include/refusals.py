@@ -1,0 +1,138 @@
+"""What the store, the network, the disk and the memory say when they fail, in words that say what to do.
+
+One place for all tasks: whatever a stage lets through is put into words here, and it is decided whether
+another try may help.
+"""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from include.config import CONNECTION_ID
+from include.errors import PipelineError, StoreRefusedError, TryAgainError, WorkerError
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+
+#: Refusals that pass: the store is busy, or the next try comes with fresh credentials and a fresh time.
+_PASSING_CODES = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "OperationAborted",
+    "RequestTimeout",
+    "SlowDown",
+    "TokenRefreshRequired",
+}
+_CLOCK_CODES = {"RequestTimeTooSkewed", "RequestExpired"}
+_PASSING_STATUS = {408, 409, 429}
+_CLEAR = "then clear this run from the task that failed."
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Raise each error in words for the person who reads it in Airflow.
+
+    Raises
+    ------
+    TryAgainError: the next try may go well.
+    AirflowFailException: no other try can heal it; ends the task at once.
+    """
+    from airflow.sdk.exceptions import AirflowFailException
+
+    try:
+        yield
+    except Exception as error:
+        known = explain(error)
+        if known is None or (known is error and isinstance(error, TryAgainError)):
+            raise
+        if isinstance(known, TryAgainError):
+            raise known from error
+        raise AirflowFailException(str(known)) from error
+
+
+def explain(error: BaseException, where: str = "") -> PipelineError | None:
+    """The error in the pipeline's own words; None where it is of a kind that has none.
+
+    `where` are the objects that it is about; without it, those that a note on the error names.
+    """
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    where = where or next(iter(getattr(error, "__notes__", [])), "")
+    if isinstance(error, PipelineError):
+        return error
+    if isinstance(error, ClientError):
+        return _explain_answer(error, where)
+    if isinstance(error, BotoCoreError):
+        return _explain_silence(error, where)
+    if isinstance(error, Boto3Error):
+        # What happened stands in the error that it was raised for.
+        inner = error.__cause__ or error.__context__ or getattr(error, "last_exception", None)
+        return (explain(inner, where) if inner else None) or _explain_silence(error, where)
+    return _explain_worker(error)
+
+
+def _explain_answer(error: "ClientError", where: str) -> PipelineError:
+    """The store answered, and refused."""
+    code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
+    what = _describe(error, where)
+    if code in _CLOCK_CODES:
+        return TryAgainError(f"{what} The clock of this worker is wrong: set it.")
+    if code in _PASSING_CODES or status in _PASSING_STATUS or status < 400 or status >= 500:
+        return TryAgainError(f"{what} The next try may go well.")
+    if code == "NoSuchBucket":
+        return StoreRefusedError(
+            f"{what} Create the bucket, or correct the Variable ecommerce_…_bucket that names it, {_CLEAR}"
+        )
+    if status == 404:
+        return StoreRefusedError(f"{what} It is not there. Deliver or restore it, {_CLEAR}")
+    return StoreRefusedError(
+        f"{what} The credentials of the connection {CONNECTION_ID} do not open this: "
+        f"correct them, or what they may do (docs/deploy.md), {_CLEAR}"
+    )
+
+
+def _describe(error: "ClientError", where: str) -> str:
+    """What was asked, of what, and what the store said."""
+    said = error.response["Error"]
+    where = where or said.get("Resource") or said.get("BucketName") or ""
+    what = f"{error.operation_name} of {where}" if where else error.operation_name
+    return f"S3 refused {what}: {said['Code']}, {str(said.get('Message', '')).rstrip('.')}."
+
+
+def _explain_silence(error: Exception, where: str) -> PipelineError:
+    """There was no answer, or none that could be read."""
+    from botocore.exceptions import CredentialRetrievalError, NoCredentialsError, PartialCredentialsError
+
+    text = str(error).rstrip(".")
+    of = f" of {where}" if where else ""
+    if isinstance(error, NoCredentialsError | PartialCredentialsError):
+        return StoreRefusedError(
+            f"There are no credentials for S3: {text}. Put them into the connection {CONNECTION_ID}, or give "
+            f"the worker a role, {_CLEAR}"
+        )
+    if isinstance(error, CredentialRetrievalError):
+        return TryAgainError(
+            f"The credentials for S3 could not be fetched: {text}. The next try may go well."
+        )
+    return TryAgainError(
+        f"S3 gave no good answer{of}: {text}. The next try may go well. If none does: does the store run, "
+        f"and is the endpoint of the connection {CONNECTION_ID} right?"
+    )
+
+
+def _explain_worker(error: BaseException) -> PipelineError | None:
+    """The machine that the task ran on had not enough of something."""
+    if isinstance(error, MemoryError) or "can't start new thread" in str(error):
+        return WorkerError(
+            "The worker has not enough memory for this task. Give it more, lower the Variable "
+            "ecommerce_batch_bytes, or give the pool ecommerce_transform fewer slots. It is tried again."
+        )
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        place = f" ({error.filename})" if error.filename else ""
+        return WorkerError(
+            f"The worker's disk for temporary files is full{place}. Give it more room: a day needs about "
+            "three times the size of its raw files. It is tried again."
+        )
+    return None

@@ -1,0 +1,116 @@
+"""A whole stack, whose tasks reach the store through a proxy, and whose parts can be killed."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from include.local.dag_run import DAG_ID, wait_for_dag
+from include.local.ports import LOOPBACK, find_free_ports
+from include.local.processes import find_session
+from include.local.stack import Stack
+from include.local.state import read_record
+from tests.faults.proxy import FaultProxy
+from tests.integration.conftest import wait_until
+
+#: Nobody waits for minutes here. The way is the same.
+IMPATIENT = {
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_DETECTION_INTERVAL": "5",
+    "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "2",
+}
+_SECONDS = 900
+
+
+@dataclass
+class AirflowWorld:
+    """The stack, the proxy between its tasks and its store, and where its tasks put temporary files."""
+
+    stack: Stack
+    proxy: FaultProxy
+    temporary: Path
+
+    def start(self) -> None:
+        """Start the stack, or start it again after a part of it died; tasks use the proxy."""
+        self.stack.__enter__()
+        wait_for_dag(self.stack)
+        path = "/connections/ecommerce_s3"
+        kept = self.stack.api._get(path)
+        extra = json.loads(kept["extra"]) | {"endpoint_url": f"http://{LOOPBACK}:{self.proxy.port}"}
+        extra["config_kwargs"] |= {"connect_timeout": 3, "read_timeout": 3}
+        body = {"connection_id": "ecommerce_s3", "conn_type": kept["conn_type"], "extra": json.dumps(extra)}
+        self.stack.api._request("PATCH", path, json=body, params={"update_mask": "extra"})
+
+    def find(self, title: str) -> list[psutil.Process]:
+        """The processes of the stack whose title begins so."""
+        record = read_record(self.stack.state)
+        members = find_session(self.stack.state, record.pid) if record else []
+        return [process for process in members if read_title(process).startswith(title)]
+
+    def find_tasks(self) -> list[psutil.Process]:
+        return [each for each in self.find("airflow worker -- ") if "LocalExecutor" not in read_title(each)]
+
+    def find_scheduler(self) -> psutil.Process:
+        """The parent of the executor's processes."""
+        return self.find("airflow worker -- LocalExecutor")[0].parent() or psutil.Process()
+
+    def kill_scheduler_and_restart(self) -> None:
+        """The stack ends when its scheduler does; the runs go on after the next start."""
+        self.find_scheduler().kill()
+        assert self.stack._supervisor
+        self.stack._supervisor.wait(timeout=60)
+        self.stack.stop()
+        self.start()
+
+    def read_states(self, run_ids: list[str]) -> dict[str, str]:
+        return {run_id: self.stack.api.read_run(DAG_ID, run_id)["state"] for run_id in run_ids}
+
+    def wait_for_all(self, run_ids: list[str]) -> dict[str, str]:
+        """How all the runs ended."""
+        wait_until(lambda: set(self.read_states(run_ids).values()) <= {"success", "failed"}, {True}, _SECONDS)
+        return self.read_states(run_ids)
+
+    def clear_failed(self, run_id: str) -> None:
+        """What a person does in Airflow: clear the tasks that failed, and those after them."""
+        body = {"dry_run": False, "dag_run_id": run_id, "only_failed": True, "reset_dag_runs": True}
+        self.stack.api._request("POST", f"/dags/{DAG_ID}/clearTaskInstances", json=body)
+
+    def measure_memory(self) -> dict[str, int]:
+        """Bytes that belong to each long-lived process alone, by the number of its place in the stack."""
+        record = read_record(self.stack.state)
+        assert record
+        found = {}
+        for process in psutil.Process(record.pid).children():
+            with suppress(psutil.Error):
+                found[str(process.pid)] = process.memory_full_info().uss
+        return found
+
+
+def read_title(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+@contextmanager
+def run_airflow_world(folder: Path) -> Iterator[AirflowWorld]:
+    ui_port, s3_port = find_free_ports(2)
+    temporary = folder / "tmp"
+    temporary.mkdir(parents=True)
+    stack = Stack(
+        folder / "stack",
+        ui_port=ui_port,
+        s3_port=s3_port,
+        airflow_settings=IMPATIENT | {"TMPDIR": str(temporary)},
+    )
+    with FaultProxy(s3_port).running() as proxy:
+        world = AirflowWorld(stack, proxy, temporary)
+        try:
+            world.start()
+            yield world
+        finally:
+            stack.stop()

@@ -1,0 +1,113 @@
+"""Errors of the store, the network and the worker, in words that say what happened, where, and what to do."""
+
+import errno
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+from boto3.exceptions import S3UploadFailedError
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
+
+from include.errors import PublishConflictError, RawFileError, TryAgainError, WorkerError
+from include.refusals import explained
+
+URL = "s3://ecommerce-raw/2026-11-21/orders.csv"
+
+
+def answer(code: str, status: int, operation: str = "GetObject", **more: str) -> ClientError:
+    """What boto raises for an answer of S3."""
+    response: Any = {
+        "Error": {"Code": code, "Message": "It said so.", **more},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return ClientError(response, operation)
+
+
+def noted(error: Exception) -> Exception:
+    error.add_note(URL)
+    return error
+
+
+def wrapped(inner: Exception) -> Exception:
+    """As boto3 wraps what goes wrong while it uploads."""
+    outer = noted(S3UploadFailedError("Failed to upload"))
+    outer.__context__ = inner
+    return outer
+
+
+FOR_GOOD = {
+    "no right": (
+        noted(answer("AccessDenied", 403)),
+        f"S3 refused GetObject of {URL}: AccessDenied, It said so.",
+    ),
+    "no right, by HEAD": (noted(answer("403", 403, "HeadObject")), f"HeadObject of {URL}: 403"),
+    "no right, by upload": (
+        wrapped(answer("AccessDenied", 403, "PutObject")),
+        f"PutObject of {URL}: AccessDenied",
+    ),
+    "unknown key": (noted(answer("InvalidAccessKeyId", 403)), "ecommerce_s3 do not open this: correct them"),
+    "gone": (noted(answer("NoSuchKey", 404)), "It is not there. Deliver or restore it, then clear this run"),
+    "no bucket": (
+        answer("NoSuchBucket", 404, "PutObject", BucketName="ecommerce-curated"),
+        "of ecommerce-curated: NoSuchBucket, It said so. Create the bucket, or correct the Variable",
+    ),
+    "no credentials": (
+        NoCredentialsError(),
+        "Put them into the connection ecommerce_s3, or give the worker a role",
+    ),
+    "a raw file": (
+        RawFileError("orders.csv", "", "it is empty", "Mend it."),
+        "orders.csv: it is empty. Mend it.",
+    ),
+}
+TO_TRY_AGAIN = {
+    "busy": (
+        noted(answer("SlowDown", 503)),
+        TryAgainError,
+        "SlowDown, It said so. The next try may go well.",
+    ),
+    "broken": (noted(answer("InternalError", 500)), TryAgainError, URL),
+    "an error inside a 200": (noted(answer("InternalError", 200)), TryAgainError, URL),
+    "expired": (noted(answer("ExpiredToken", 400)), TryAgainError, "The next try may go well."),
+    "clock": (
+        noted(answer("RequestTimeTooSkewed", 403)),
+        TryAgainError,
+        "The clock of this worker is wrong: set it.",
+    ),
+    "silence": (noted(ReadTimeoutError(endpoint_url="http://s3")), TryAgainError, f"no good answer of {URL}"),
+    "silence while it uploads": (
+        wrapped(EndpointConnectionError(endpoint_url="http://s3")),
+        TryAgainError,
+        "is the endpoint of the connection ecommerce_s3 right?",
+    ),
+    "disk": (
+        OSError(errno.ENOSPC, "No space", "scratch/x"),
+        WorkerError,
+        "disk for temporary files is full (scratch/x)",
+    ),
+    "memory": (MemoryError(), WorkerError, "has not enough memory for this task"),
+    "threads": (RuntimeError("can't start new thread"), WorkerError, "has not enough memory for this task"),
+    "another run": (PublishConflictError("Another run"), PublishConflictError, "Another run"),
+}
+
+
+@pytest.mark.parametrize(("error", "message"), FOR_GOOD.values(), ids=FOR_GOOD)
+def test_what_no_other_try_can_heal_ends_the_task_at_once(error: Exception, message: str) -> None:
+    with pytest.raises(AirflowFailException) as raised, explained():
+        raise error
+
+    assert message in str(raised.value)
+    assert raised.value.__cause__ is error
+
+
+@pytest.mark.parametrize(("error", "kind", "message"), TO_TRY_AGAIN.values(), ids=TO_TRY_AGAIN)
+def test_what_may_pass_is_tried_again(error: Exception, kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind) as raised, explained():
+        raise error
+
+    assert message in str(raised.value)
+
+
+def test_a_fault_of_ours_stays_as_it_is() -> None:
+    with pytest.raises(KeyError, match="a fault"), explained():
+        raise KeyError("a fault")
