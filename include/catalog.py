@@ -6,12 +6,14 @@ changes its type would make old days unreadable: that is an error, found before 
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from include import keys
 from include.config import CONNECTION_ID, Settings
 from include.contract import ORDERS, published_orders
-from include.errors import CatalogError
+from include.errors import CatalogError, TryAgainError
 from include.tables import SQL_TYPES
 
 if TYPE_CHECKING:
@@ -32,6 +34,26 @@ _TAKEN_BACK = ("Name", "Description", "PartitionKeys", "TableType", "Parameters"
 Column = dict[str, str]
 
 
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Put what AWS refuses into words. Most of it passes: other runs ask as well.
+
+    Raises
+    ------
+    TryAgainError: in place of what the SDK raises.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise TryAgainError(
+            f"The Glue Data Catalog did not do what was asked: {error}. The next try may go well. "
+            f"If none does: may the connection {CONNECTION_ID} do it (docs/deploy.md)?"
+        ) from error
+
+
+@_explained()
 def prepare_table(settings: Settings) -> None:
     """Make the table, or add the columns that it lacks; with no database set, do nothing.
 
@@ -57,6 +79,7 @@ def prepare_table(settings: Settings) -> None:
         log.info("Added %s columns to %s.%s", len(columns) - len(existing), database, TABLE)
 
 
+@_explained()
 def register_day(settings: Settings, day: str) -> None:
     """Show a published day to Athena; one that is registered is brought up to date."""
     if not settings.catalog_database:

@@ -378,10 +378,17 @@ def _format_instant(instant: dt.datetime) -> str:
     return instant.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def open_object(hook: Hook, url: str, start: int = 0, stop: int | None = None) -> Any:
-    """A stream of the object's bytes from `start` to before `stop`; at least one byte."""
-    span = {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"} if start or stop else {}
-    return hook.get_conn().get_object(**_location(hook, url), **span)["Body"]
+def open_object(
+    hook: Hook, url: str, start: int = 0, stop: int | None = None, *, if_etag: str | None = None
+) -> Any:
+    """A stream of the object's bytes from `start` to before `stop`; at least one byte.
+
+    With `if_etag`, fails unless the object still has that ETag.
+    """
+    extra = {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"} if start or stop else {}
+    if if_etag:
+        extra["IfMatch"] = f'"{if_etag}"'
+    return hook.get_conn().get_object(**_location(hook, url), **extra)["Body"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -402,16 +409,20 @@ class Segment:
         return self.stop - self.start
 
 
-def join_segments(hook: Hook, segments: Sequence[Segment], target: str, pool: ThreadPoolExecutor) -> None:
+def join_segments(
+    hook: Hook, segments: Sequence[Segment], target: str, pool: ThreadPoolExecutor, *, made_from: str
+) -> None:
     """Store segments behind each other as one object; a reader sees all of it or none.
 
-    What is large enough for a part of its own is copied inside S3.
+    What is large enough for a part of its own is copied inside S3. The object says what it was made from.
     """
     groups, s3, location = group_segments(segments), hook.get_conn(), _location(hook, target)
+    metadata = {_MADE_FROM: made_from}
     if len(groups) == 1:
-        s3.put_object(**location, Body=_read_segments(hook, groups[0]))
+        s3.put_object(**location, Body=_read_segments(hook, groups[0]), Metadata=metadata)
         return
-    upload = {**location, "UploadId": s3.create_multipart_upload(**location)["UploadId"]}
+    started = s3.create_multipart_upload(**location, Metadata=metadata)
+    upload = {**location, "UploadId": started["UploadId"]}
     try:
         numbers = range(1, len(groups) + 1)
         parts = list(pool.map(lambda number: _store_part(hook, groups[number - 1], upload, number), numbers))

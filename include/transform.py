@@ -160,15 +160,25 @@ def _fetch_snapshot(hook: "S3Hook", raw: "RawFile", path: Path) -> None:
         if is_missing(error):
             raise SnapshotGoneError(url) from error
         raise
-    if state["etag"] != raw.get("snapshot_etag", state["etag"]):
-        raise SnapshotGoneError(
-            url,
-            "this run was cleared and extracted again, and this is an earlier try. Nothing has to be done.",
-        )
+    check_pinned(raw, state["etag"])
     if path.stat().st_size != state["bytes"]:
         raise TryAgainError(
             f"{url} has {state['bytes']:,} bytes, of which {path.stat().st_size:,} arrived. "
             "The next try may go well."
+        )
+
+
+def check_pinned(raw: "RawFile", etag: str) -> None:
+    """Whether a snapshot that has this ETag is the one that the run pinned.
+
+    Raises
+    ------
+    SnapshotGoneError: it is that of a later try.
+    """
+    if etag != raw.get("snapshot_etag", etag):
+        raise SnapshotGoneError(
+            raw["snapshot_key"],
+            "this run was cleared and extracted again, and this is an earlier try. Nothing has to be done.",
         )
 
 

@@ -14,7 +14,7 @@ from include import keys
 from include.config import CONNECTION_ID, Settings
 from include.contract import DATASETS
 from include.errors import PipelineError, SettingError
-from include.manifest import describe_counts
+from include.manifest import describe_counts, digest_inputs
 from include.tasks import connected
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from include.manifest import Extracted, Transformed
 
 PANDAS, GLUE, AUTO = "pandas", "glue", "auto"
-RESULT = "transformed.json"
 #: Glue states change over minutes. The job's own timeout ends it before the attempts do.
 _POLL_SECONDS, _POLL_ATTEMPTS = 30, 24 * 60 * 2
 
@@ -96,10 +95,16 @@ def make_arguments(settings: Settings, extracted: "Extracted") -> dict[str, str]
     return {
         "--extracted": document,
         "--staged": keys.staged(layout, day, run, ""),
-        "--result": keys.staged(layout, day, run, RESULT),
+        "--result": name_result(settings, extracted),
         "--batch_bytes": str(settings.batch_bytes),
         GlueJobOperator.TASK_UUID_ARG: hashlib.sha256(document.encode()).hexdigest(),
     }
+
+
+def name_result(settings: Settings, extracted: "Extracted") -> str:
+    """Where the job says how it went; apart from a job that was held up and works on other raw files."""
+    name = f"transformed-{digest_inputs(extracted['inputs'])}.json"
+    return keys.staged(settings.layout, extracted["day"], extracted["run_id"], name)
 
 
 def read_result(hook: "S3Hook", settings: Settings, extracted: "Extracted") -> "Transformed":
@@ -109,8 +114,7 @@ def read_result(hook: "S3Hook", settings: Settings, extracted: "Extracted") -> "
     ------
     PipelineError: the job found that the day's files cannot be used; in its words.
     """
-    url = keys.staged(settings.layout, extracted["day"], extracted["run_id"], RESULT)
-    bucket, key = hook.parse_s3_url(url)
+    bucket, key = hook.parse_s3_url(name_result(settings, extracted))
     result = json.loads(hook.read_key(key, bucket))
     if "error" in result:
         raise PipelineError(result["error"])

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from include.contract import DATASETS, Dataset
 from include.engine.csv_blocks import Block, BlockCutter, find_last_line_end
@@ -31,11 +31,15 @@ _MOST_RANGES = 8_000
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A raw file in S3. `source_key` is the name under which people know it."""
+    """A raw file in S3, exactly as it was when it was opened: reading fails once it is another one.
+
+    `source_key` is the name under which people know it.
+    """
 
     name: str
     url: str
     source_key: str
+    etag: str
     bytes: int
     header: Header
     batch_bytes: int
@@ -88,12 +92,16 @@ def open_remote_file(dataset: Dataset, url: str, source_key: str, batch_bytes: i
     state = find_object(Store(), url)
     if state is None:
         raise SnapshotGoneError(url)
-    size = state["bytes"]
+    size, etag = state["bytes"], state["etag"]
     with tempfile.TemporaryDirectory(prefix="header-") as folder:
         path = Path(folder, "beginning")
-        path.write_bytes(open_object(Store(), url, 0, min(size, _BEGINNING_BYTES)).read() if size else b"")
+        path.write_bytes(_open(url, etag, 0, min(size, _BEGINNING_BYTES)).read() if size else b"")
         header = read_header(RawSource(dataset, path, source_key))
-    return RemoteFile(dataset.name, url, source_key, size, header, batch_bytes)
+    return RemoteFile(dataset.name, url, source_key, etag, size, header, batch_bytes)
+
+
+def _open(url: str, etag: str, start: int = 0, stop: int | None = None) -> Any:
+    return open_object(Store(), url, start, stop, if_etag=etag)
 
 
 def split_file(context: "SparkContext", file: RemoteFile, range_bytes: int) -> list[FileRange]:
@@ -181,7 +189,7 @@ def _move_to_line(file: RemoteFile, part: FileRange) -> FileRange:
     first = max(file.header.bytes, part.start - _TAIL_BYTES)
     if first == part.start:
         return part
-    line_end = find_last_line_end(open_object(Store(), file.url, first, part.start).read())
+    line_end = find_last_line_end(_open(file.url, file.etag, first, part.start).read())
     return replace(part, start=first + line_end) if line_end else part
 
 
@@ -199,9 +207,9 @@ def _make_cutter(file: RemoteFile, part: FileRange) -> BlockCutter:
 
 def _read_chunks(file: RemoteFile, part: FileRange) -> Iterator[bytes]:
     if file.is_compressed:
-        with decompress(open_object(Store(), file.url), file.source_key, file.bytes) as stream:
+        with decompress(_open(file.url, file.etag), file.source_key, file.bytes) as stream:
             stream.read(file.header.bytes)
             yield from iter(lambda: stream.read(file.batch_bytes), b"")
     elif part.start < part.stop:
-        body = open_object(Store(), file.url, part.start, part.stop)
+        body = _open(file.url, file.etag, part.start, part.stop)
         yield from iter(lambda: body.read(file.batch_bytes), b"")

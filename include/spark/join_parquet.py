@@ -45,9 +45,11 @@ def read_footer(path: Path) -> bytes:
         return file.read(size)
 
 
-def join_pieces(hook: Hook, pieces: Sequence[Piece], target: str, pool: ThreadPoolExecutor) -> None:
+def join_pieces(
+    hook: Hook, pieces: Sequence[Piece], target: str, pool: ThreadPoolExecutor, *, made_from: str
+) -> None:
     """Store the rows of all pieces, in their order, as one object: a reader sees all of it or none."""
-    join_segments(hook, list(_lay_out(pieces)), target, pool)
+    join_segments(hook, list(_lay_out(pieces)), target, pool, made_from=made_from)
 
 
 def _lay_out(pieces: Sequence[Piece]) -> Iterator[Segment]:

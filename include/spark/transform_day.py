@@ -24,7 +24,7 @@ from include.contract import DATASETS, ORDERS, Dataset
 from include.engine.batches import parse_block
 from include.engine.parquet import TableWriter
 from include.engine.process import EXACT, ComparedBatch, FileReport, Judged, check_nothing_lost, split_batch
-from include.manifest import LATE, Extracted, Transformed
+from include.manifest import LATE, Extracted, Transformed, digest_inputs
 from include.objects import delete_objects, head_object, upload_file
 from include.spark.file_ranges import FileRange, RemoteFile, open_remote_file, read_range, split_file
 from include.spark.frames import (
@@ -44,6 +44,7 @@ from include.tables import published_schema, quarantine_schema
 from include.transform import (
     MISSING,
     SUMMED,
+    check_pinned,
     count_rows,
     report_counts,
     transform_dimension,
@@ -99,7 +100,7 @@ def transform_day(session: "SparkSession", extracted: Extracted, staged: str, si
     Raises
     ------
     RawFileError: a file as a whole cannot be used; nothing was staged.
-    SnapshotGoneError: the run is so old that its snapshot was cleaned up.
+    SnapshotGoneError: the run's snapshot was cleaned up, or is that of a later try.
     """
     started = time.monotonic()
     inputs = extracted["inputs"]
@@ -107,6 +108,11 @@ def transform_day(session: "SparkSession", extracted: Extracted, staged: str, si
         open_remote_file(dataset, inputs[name]["snapshot_key"], inputs[name]["key"], sizes.batch_bytes)
         for name, dataset in DATASETS.items()
     ]
+    for file in files:
+        check_pinned(inputs[file.name], file.etag)
+    made_from = digest_inputs(inputs)
+    # A try that was held up, and one on other raw files, may work at the same time.
+    pieces = f"{staged}pieces/{made_from}/"
     # Finds every fault of a file as a whole before anything is written.
     ranges = {file.dataset: split_file(session.sparkContext, file, sizes.range_bytes) for file in files}
     done: dict[str, Processed] = {}
@@ -114,10 +120,13 @@ def transform_day(session: "SparkSession", extracted: Extracted, staged: str, si
     with ThreadPoolExecutor(_CONNECTIONS) as pool:
         for file in files:
             dataset = file.dataset
-            processed = _process(session, file, ranges[dataset], staged, lookups)
+            processed = _process(session, file, ranges[dataset], pieces, lookups)
             done[dataset.name] = processed
-            join_pieces(Store(), processed.table, _table_url(staged, dataset), pool)
-            join_pieces(Store(), processed.refused, _quarantine_url(staged, dataset), pool)
+            for joined, url in (
+                (processed.table, _table_url(staged, dataset)),
+                (processed.refused, _quarantine_url(staged, dataset)),
+            ):
+                join_pieces(Store(), joined, url, pool, made_from=made_from)
             if dataset is not ORDERS:
                 late = inputs[LATE + dataset.name]["snapshot_key"] if LATE + dataset.name in inputs else None
                 lookups.append(_open_lookup(processed, dataset, staged, late, sizes))
@@ -128,15 +137,15 @@ def transform_day(session: "SparkSession", extracted: Extracted, staged: str, si
 
 
 def _process(
-    session: "SparkSession", file: RemoteFile, parts: list[FileRange], staged: str, lookups: list[Lookup]
+    session: "SparkSession", file: RemoteFile, parts: list[FileRange], pieces: str, lookups: list[Lookup]
 ) -> Processed:
-    """Write the pieces of one file, and count its rows."""
+    """Write the pieces of one file below the URL `pieces`, and count its rows."""
     lookups = lookups if file.dataset is ORDERS else []
     joined = [join_dimension(session, file, parts, lookup) for lookup in lookups if lookup.is_joined]
     ranges = add_to_ranges(
         make_range_frame(session, parts), parts, find_repeats(session, file, parts), *joined
     )
-    results = ranges.mapInArrow(_write_pieces(file, staged, lookups), RESULT_SCHEMA).collect()
+    results = ranges.mapInArrow(_write_pieces(file, pieces, lookups), RESULT_SCHEMA).collect()
     results.sort(key=lambda result: result[RANGE])
     report = _add_reports(file, (json.loads(result["report"]) for result in results))
     check_nothing_lost(report.rows, file.source_key)
@@ -148,7 +157,7 @@ def _make_piece(result: "Row", name: str) -> Piece:
     return Piece(result[f"{name}_url"], bytes(result[f"{name}_footer"]), result[f"{name}_bytes"])
 
 
-def _write_pieces(file: RemoteFile, staged: str, lookups: list[Lookup]) -> Batches:
+def _write_pieces(file: RemoteFile, pieces: str, lookups: list[Lookup]) -> Batches:
     def write_pieces(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for part, row in list_ranges(batches):
             with TemporaryDirectory(prefix="pieces-") as folder:
@@ -156,7 +165,7 @@ def _write_pieces(file: RemoteFile, staged: str, lookups: list[Lookup]) -> Batch
                 report = _split_range(file, part, row, lookups, table, refused)
                 result = {RANGE: part.index, "report": json.dumps(report)}
                 for name, path in (("table", table), ("refused", refused)):
-                    url = f"{staged}pieces/{file.dataset.name}/{part.index:05}.{name}.parquet"
+                    url = f"{pieces}{file.dataset.name}/{part.index:05}.{name}.parquet"
                     upload_file(Store(), path, url)
                     result |= {
                         f"{name}_url": url,

@@ -191,10 +191,10 @@ def test_the_worker_watches_over_days_that_are_there_and_days_that_are_not(
 ) -> None:
     hook = own_store.hook(identities["worker"])
 
-    published, missing = (look_at_day(hook, LAYOUT, day) for day in (DAY, "2026-11-22"))
+    published, missing = (look_at_day(hook, LAYOUT, day) for day in (DAY, "2026-11-23"))
 
     assert (published.told.keys(), published.is_healed) == ({RUN_FAILED}, True)
-    assert missing.missing == tuple(keys.raw(LAYOUT, "2026-11-22", dataset) for dataset in DATASETS)
+    assert missing.missing == tuple(keys.raw(LAYOUT, "2026-11-23", dataset) for dataset in DATASETS)
     assert find_first_day(hook, LAYOUT) == DAY
 
 
@@ -202,13 +202,19 @@ def test_the_glue_job_reads_a_snapshot_and_stages(
     own_store: OwnStore, identities: dict[str, Connection], worked: Worked
 ) -> None:
     s3 = own_store.client("s3", identities["glue_job"])
-    _, bucket, snapshot = worked.manifest["inputs"]["orders"]["snapshot_key"].replace("//", "/").split("/", 2)
+    inputs = worked.manifest["inputs"]
 
-    s3.get_object(Bucket=bucket, Key=snapshot)
-    s3.put_object(Bucket=bucket, Key=f"staged/{DAY}/run-1/part.parquet", Body=b"x")
-    s3.delete_object(Bucket=bucket, Key=f"staged/{DAY}/run-1/part.parquet")
+    for name in ("orders", "late_customers"):
+        assert s3.get_object(**_place(inputs[name]["snapshot_key"]))["ContentLength"] > 0
+    s3.put_object(Bucket=CURATED, Key=f"staged/{DAY}/run-1/part.parquet", Body=b"x")
+    s3.delete_object(Bucket=CURATED, Key=f"staged/{DAY}/run-1/part.parquet")
     own_store.client("s3").put_object(Bucket=PLACE.artifact_bucket, Key="glue/job.py", Body=b"x")
     s3.get_object(Bucket=PLACE.artifact_bucket, Key="glue/job.py")
+
+
+def _place(url: str) -> dict[str, str]:
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    return {"Bucket": bucket, "Key": key}
 
 
 RAW, CURATED, QUALITY, ARTIFACTS = (

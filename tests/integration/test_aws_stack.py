@@ -18,8 +18,10 @@ from unittest.mock import MagicMock
 
 import boto3
 import pytest
+from airflow.providers.amazon.aws.hooks.glue_catalog import GlueCatalogHook
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from include import catalog, keys
@@ -32,15 +34,15 @@ from include.aws.stacks import STACKS, Deployment
 from include.aws.teardown import teardown
 from include.config import CONNECTION_ID, Settings
 from include.contract import published_orders
-from include.errors import CatalogError, GateClosedError
+from include.errors import CatalogError, GateClosedError, TryAgainError
 from include.extract import extract
 from include.keys import Layout
 from include.local.storage import create_buckets
-from include.manifest import Extracted, Quality
+from include.manifest import Extracted, Quality, digest_inputs
 from include.metrics import report_failed, report_published
 from include.publish import publish
 from include.transform import transform
-from include.transform_operator import RESULT, TransformOperator
+from include.transform_operator import TransformOperator, name_result
 from tests.integration.conftest import CUSTOMERS, PRODUCTS, make_orders
 from tests.integration.own_store import OwnStore, run_own_store
 from tests.moto_cloudformation import BUCKET_POLICIES, teach_all
@@ -280,7 +282,7 @@ def test_a_large_day_is_transformed_by_the_glue_job_and_waited_for_deferred(depl
     staged = "s3://ecommerce-curated/staged/2026-11-21/run-1/"
     assert (run["Arguments"]["--staged"], run["Arguments"]["--result"]) == (
         staged,
-        f"{staged}transformed.json",
+        f"{staged}transformed-{digest_inputs(EXTRACTED['inputs'])}.json",
     )
     definition = glue.get_job(JobName="shop-transform")["Job"]
     assert definition["Role"] == deployed.client("iam").get_role(RoleName="shop-glue")["Role"]["Arn"]
@@ -306,7 +308,7 @@ def test_what_the_glue_job_finds_wrong_with_a_file_fails_the_task_at_once(deploy
 def finish_glue_job(account: Account, settings: Settings, result: dict[str, Any]) -> Any:
     """Go on after the trigger, with a result that the job left."""
     transform_task = TransformOperator(task_id="transform", extracted=EXTRACTED, region_name=REGION)
-    bucket, key = S3Hook.parse_s3_url(keys.staged(settings.layout, "2026-11-21", "run 1", RESULT))
+    bucket, key = S3Hook.parse_s3_url(name_result(settings, EXTRACTED))
     account.client("s3").put_object(Bucket=bucket, Key=key, Body=json.dumps(result))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Settings, "from_variables", lambda: settings)
@@ -388,6 +390,16 @@ def test_a_database_that_is_not_there_is_named(deployed: Account, catalog_settin
 
     with pytest.raises(CatalogError, match="There is no database nowhere"):
         catalog.prepare_table(settings)
+
+
+def test_a_catalog_that_is_busy_is_asked_again(
+    deployed: Account, catalog_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy = ClientError({"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, "GetTable")
+    monkeypatch.setattr(GlueCatalogHook, "get_table", MagicMock(side_effect=busy))
+
+    with pytest.raises(TryAgainError, match="Rate exceeded"):
+        catalog.prepare_table(catalog_settings)
 
 
 def test_without_a_database_nothing_is_asked_of_aws(deployed: Account) -> None:
@@ -521,8 +533,10 @@ def test_a_red_day_trips_every_alarm(
 
     alarms = deployed.client("cloudwatch").describe_alarms()["MetricAlarms"]
     assert {alarm["AlarmName"]: alarm["MetricName"] for alarm in alarms} == ALARMS | WATCHDOG_ALARM
-    topic = deployed.topic
-    assert [alarm["AlarmName"] for alarm in alarms if alarm["AlarmActions"] != [topic]] == []
+    actions = {alarm["AlarmName"]: alarm["AlarmActions"] for alarm in alarms}
+    # The failed run itself tells the topic.
+    assert actions.pop("shop-run-failed") == []
+    assert {name: found for name, found in actions.items() if found != [deployed.topic]} == {}
     assert find_tripped(deployed) == set(ALARMS)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from include.contract import DATASETS
 from include.engine.batches import parse_block
@@ -108,3 +109,13 @@ def test_the_first_fault_is_the_one_that_is_named(store: OwnStore) -> None:
 
     with pytest.raises(RawFileError, match=r"products\.csv \(line 102\): not UTF-8 text \(byte 0xe9\)"):
         split(open_remote_file(PRODUCTS, url, "s3://raw/products.csv", 100), 70)
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_not_read_on(store: OwnStore) -> None:
+    url = put(store, "replaced.csv", HEADER + b"1,a\n2,b\n")
+    file = open_remote_file(PRODUCTS, url, "s3://raw/products.csv", 100)
+    parts = split(file, 1 << 20)
+    put(store, "replaced.csv", HEADER + b"3,c\n4,d\n")
+
+    with pytest.raises(ClientError, match="PreconditionFailed"):
+        list(read_range(file, parts[0]))

@@ -57,7 +57,7 @@ def test_joined_pieces_are_one_file(store: OwnStore, tmp_path: Path, sizes: list
     assert all(piece.size_bytes > SMALLEST_PART_BYTES for piece in pieces if piece.size_bytes > 1_000_000)
 
     with ThreadPoolExecutor(4) as pool:
-        join_pieces(store.hook(), pieces, "s3://ecommerce-curated/joined.parquet", pool)
+        join_pieces(store.hook(), pieces, "s3://ecommerce-curated/joined.parquet", pool, made_from="x")
 
     joined, expected = tmp_path / "joined.parquet", pa.concat_tables(tables)
     download_file(store.hook(), "s3://ecommerce-curated/joined.parquet", joined)

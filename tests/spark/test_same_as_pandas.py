@@ -18,7 +18,7 @@ from include.errors import PipelineError
 from include.extract import extract
 from include.generate import generate
 from include.local.storage import upload_raw_files
-from include.manifest import LATE, Extracted, Transformed
+from include.manifest import LATE, Extracted, Transformed, digest_inputs
 from include.objects import download_file, head_object, upload_file
 from include.spark import job
 from include.spark.transform_day import Sizes, transform_day
@@ -106,10 +106,18 @@ def read_tables(store: OwnStore, transformed: Transformed, folder: Path) -> Iter
         yield name, pq.read_table(folder / name)
 
 
+def read_metadata(store: OwnStore, url: str) -> dict[str, str]:
+    bucket, key = store.hook().parse_s3_url(url)
+    metadata: dict[str, str] = store.client("s3").head_object(Bucket=bucket, Key=key)["Metadata"]
+    return metadata
+
+
 def assert_same(store: OwnStore, extracted: Extracted, found: Transformed, folder: Path) -> None:
     expected = transform(store.hook(), SETTINGS, extracted)
     assert found["counts"] == expected["counts"]
     assert found["staged"].keys() == expected["staged"].keys()
+    made_from = {read_metadata(store, url)["made-from"] for url in found["staged"].values()}
+    assert made_from == {digest_inputs(extracted["inputs"])}
     tables = zip(
         read_tables(store, found, folder / "found"),
         read_tables(store, expected, folder / "expected"),
@@ -184,16 +192,26 @@ def test_what_is_wrong_with_a_file_reaches_the_task_and_nothing_is_staged(
     with pytest.raises(PipelineError, match=r"orders\.csv \(line 1002\): not UTF-8 text \(byte 0xe9\)"):
         read_result(store.hook(), SETTINGS, extracted)
     staged = store.client("s3").list_objects_v2(Bucket=LAYOUT.curated_bucket, Prefix=f"staged/{day}/")
-    assert [found["Key"].rpartition("/")[2] for found in staged["Contents"]] == ["transformed.json"]
+    assert [found["Key"].rpartition("/")[2] for found in staged["Contents"]] == [
+        f"transformed-{digest_inputs(extracted['inputs'])}.json"
+    ]
 
 
-def test_a_snapshot_that_was_cleaned_up_is_named(
-    session: "SparkSession", store: OwnStore, day: str, tmp_path: Path
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        pytest.param({"snapshot_key": "s3://ecommerce-curated/gone"}, "gone is gone: the clean-up removed"),
+        pytest.param({"snapshot_etag": "another"}, r"orders\.csv is gone: .* this is an earlier try"),
+    ],
+    ids=["cleaned up", "extracted again"],
+)
+def test_a_snapshot_that_is_not_the_one_pinned_is_named(
+    session: "SparkSession", store: OwnStore, day: str, tmp_path: Path, changed: Any, message: str
 ) -> None:
     extracted = deliver(store, day, write_small_day(tmp_path, make_orders(10)))
-    extracted["inputs"]["orders"]["snapshot_key"] += ".gone"
+    extracted["inputs"]["orders"] |= changed
 
     job.main([word for pair in make_arguments(SETTINGS, extracted).items() for word in pair])
 
-    with pytest.raises(PipelineError, match=r"orders\.csv\.gone is gone: the clean-up removed"):
+    with pytest.raises(PipelineError, match=message):
         read_result(store.hook(), SETTINGS, extracted)

@@ -1,11 +1,11 @@
 """The packaged release and the settings that go with it."""
 
+import dataclasses
 import io
 import os
 import subprocess
 import sys
 import zipfile
-from dataclasses import asdict
 from pathlib import Path
 
 from include.aws.release import PROJECT, build_release, release_key
@@ -79,7 +79,7 @@ def test_the_environment_is_what_the_pipeline_reads(monkeypatch) -> None:  # typ
         monkeypatch.setenv(name, value)
 
     settings = Settings.from_variables()
-    assert asdict(settings.layout) == asdict(DEPLOYMENT.layout)
+    assert dataclasses.astuple(settings.layout) == dataclasses.astuple(DEPLOYMENT.layout)
     assert settings.deadline_hour == 7
     assert settings.alert_topic_arn == f"arn:aws:sns:eu-west-1:{DEPLOYMENT.account}:{DEPLOYMENT.name}-alerts"
     assert S3Hook(aws_conn_id=CONNECTION_ID).region_name == "eu-west-1"
