@@ -54,6 +54,29 @@ def test_broken_days_of_files_in_parts_heal_or_stop_clearly(
     report("faults injected into requests", count_faults(world))
 
 
+class OneFault(Plan):
+    """Breaks one request, in any way that is possible there."""
+
+    def __init__(self, number: int, draw: random.Random) -> None:
+        self._number = number
+        self._draw = draw
+
+    def before(self, request: Request) -> Fault | None:
+        return self._draw.choice(request.possible_faults) if request.number == self._number else None
+
+
+@pytest.mark.parametrize("number", range(choose(30, 400)))
+def test_a_day_with_one_fault_heals_by_itself(
+    world: World, draw: random.Random, report: Report, number: int
+) -> None:
+    watched = watch_day(world.hook, world.folder, draw)
+    with world.lane() as lane, lane.proxy.following(OneFault(draw.randrange(1, 65), draw)):
+        assert run_stages(Run(lane.hook, watched.day, "broken")) == End()
+    watched.check_at_rest(watched.deliveries[-1])
+    report("days with one fault", 1)
+    report("faults injected into requests", count_faults(world))
+
+
 def run_broken_day(world: World, number: int, size: dict[str, int]) -> End:
     draw = draw_for(f"broken {number} {size}")
     watched = watch_day(world.hook, world.folder, draw, **size)

@@ -15,6 +15,9 @@ from tests.faults.days import End, Run, deliver, run_stages, run_up_to, watch_da
 from tests.faults.proxy import Plan
 from tests.faults.turns import Choose, Turns, switch_at
 
+#: The two runs, and when their raw files were delivered.
+DELIVERED = {"older": "2019-01-02T00:00:00Z", "newer": "2019-01-03T00:00:00Z"}
+
 
 @pytest.fixture
 def lanes(world: World) -> list[Lane]:
@@ -98,11 +101,14 @@ def finish(run: Run) -> None:
 def publish_both(world: World, draw: random.Random, lanes: list[Lane], order: Choose) -> None:
     """The day is published; then two runs with a delivery each publish it again."""
     watched = watch_day(world.hook, world.folder, draw)
-    assert run_stages(Run(world.hook, watched.day, "first")) == End()
+    first = extract_as_of(Run(world.hook, watched.day, "first"), "2019-01-01T00:00:00Z")
+    assert run_stages(first, "transform") == End()
     runs = []
-    for lane, name in zip(lanes, ("older", "newer"), strict=True):
+    for lane, (name, written_at) in zip(lanes, DELIVERED.items(), strict=True):
         deliver(watched, draw)
-        run = run_up_to(Run(world.hook, watched.day, name), "publish")
+        run = extract_as_of(Run(world.hook, watched.day, name), written_at)
+        run.perform("transform")
+        run.perform("validate")
         run.hook = lane.hook
         runs.append(run)
     works: list[Callable[[], Any]] = [lambda run=run: run.perform("publish") for run in runs]  # type: ignore[misc]
@@ -114,11 +120,18 @@ def publish_both(world: World, draw: random.Random, lanes: list[Lane], order: Ch
         watched.check_at_rest(watched.deliveries[-1])
 
 
+def extract_as_of(run: Run, written_at: str) -> Run:
+    """As if the files had been delivered then: S3 tells that in whole seconds, and these tests take less."""
+    run.perform("extract")
+    for raw in run.results["extract"]["inputs"].values():
+        raw["written_at"] = written_at
+    return run
+
+
 def require_consistent(watched: Watched, errors: list[BaseException | None]) -> None:
-    """At rest at once, without anybody's help: one of them won, as a whole."""
+    """At rest without anybody's help: the newer delivery, or what was there if its run has to wait."""
     assert all(isinstance(each, AirflowFailException | TryAgainError | None) for each in errors), errors
-    won = [delivery for delivery, error in zip(watched.deliveries[1:], errors, strict=True) if not error]
-    watched.check_at_rest(*(won or watched.deliveries))
+    watched.check_at_rest(*(watched.deliveries if errors[1] else watched.deliveries[-1:]))
 
 
 def settle(watched: Watched, world: World) -> None:
