@@ -105,13 +105,14 @@ class AirflowApi:
         events: list[Json] = self._get(path, full_content=True)["content"]
         return events
 
-    def backfill(self, dag_id: str, first: datetime, last: datetime) -> int:
+    def backfill(self, dag_id: str, first: datetime, last: datetime, max_active_runs: int = 2) -> int:
         """Have the scheduler create the runs that are missing between two logical dates.
 
-        Returns how many there were; 0 also when a backfill is under way, of which a DAG has only one.
+        A day that waits for its files is an active run, too. Returns how many there were; 0 also when a
+        backfill is under way, of which a DAG has only one.
         """
         dates = {"from_date": first.isoformat(), "to_date": last.isoformat()}
-        body = {"dag_id": dag_id, "reprocess_behavior": "none", "max_active_runs": 2} | dates
+        body = {"dag_id": dag_id, "reprocess_behavior": "none", "max_active_runs": max_active_runs} | dates
         missing = int(self._request("POST", "/backfills/dry_run", json=body).json()["total_entries"])
         if not missing:
             return 0

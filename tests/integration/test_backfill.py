@@ -52,10 +52,11 @@ def backfilled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
             if day not in LATE_DAYS:
                 pipeline.deliver(day, make_orders(count_orders(day), faulty=50 if day == RED_DAY else 1))
         stack.api.unpause(DAG_ID)
-        assert stack.api.backfill(DAG_ID, FIRST_DAY, FIRST_DAY + dt.timedelta(days=13)) == len(DAYS)
+        last_day = FIRST_DAY + dt.timedelta(days=13)
+        assert stack.api.backfill(DAG_ID, FIRST_DAY, last_day, max_active_runs=5) == len(DAYS)
         wait_until(lambda: count_published(pipeline) >= PUBLISHED_BEFORE_KILL, {True}, _SECONDS)
         kill_scheduler(stack)
-        wait_until(lambda: days_in(pipeline, "running"), {frozenset(LATE_DAYS)}, _SECONDS)
+        wait_until(lambda: unfinished_days(pipeline), {frozenset(LATE_DAYS)}, _SECONDS)
         yield pipeline
 
 
@@ -83,8 +84,9 @@ def count_published(pipeline: Pipeline) -> int:
     return sum(pipeline.exists(keys.manifest(LAYOUT, day)) for day in DAYS)
 
 
-def days_in(pipeline: Pipeline, state: str) -> frozenset[str]:
-    return frozenset(day for day, run in read_runs(pipeline).items() if run["state"] == state)
+def unfinished_days(pipeline: Pipeline) -> frozenset[str]:
+    runs = read_runs(pipeline)
+    return frozenset(day for day, run in runs.items() if run["state"] in {"queued", "running"})
 
 
 def read_runs(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
