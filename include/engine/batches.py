@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,8 @@ from include.engine.csv_blocks import (
 from include.engine.raw_file import Header, RawSource, open_raw
 from include.engine.text_hash import Hashes, hash_text, hash_words
 from include.engine.text_words import TextWords
+
+Value = TypeVar("Value", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -91,11 +94,11 @@ def _has_quoted_line_start(data: bytes) -> bool:
     return data[:1] == b'"' or b'\n"' in data
 
 
-def hashes_of_rows(batch: Batch, cut: Cut, hashes: Hashes, key: str) -> Hashes:
-    """What `hash_ids` found for the rows of a batch; computed again where it is not one a line."""
-    if cut.is_plain and len(hashes) == cut.line_count:
-        return hashes[batch.line_numbers - cut.first_line]
-    return hash_text(batch.rows[key])
+def take_rows(batch: Batch, cut: Cut, values: npt.NDArray[Value]) -> npt.NDArray[Value] | None:
+    """Of what was found for the ids of a block, what belongs to its rows; None where it is not one a line."""
+    if cut.is_plain and len(values) == cut.line_count:
+        return values[batch.line_numbers - cut.first_line]
+    return None
 
 
 def _has_row_of_nulls(rows: pa.RecordBatch) -> bool:

@@ -57,25 +57,25 @@ class RepeatFinder:
         self._is_low_part[self.repeated & _LOW_BITS] = True
         self._seen = SeenRows()
 
-    def find(self, rows: pa.RecordBatch, key: str, hashes: Hashes) -> tuple[Flags, Flags]:
+    def may_repeat(self, hashes: Hashes) -> Flags:
+        """Which hashes are among the repeated ones."""
+        flags: Flags = self._is_low_part[hashes & _LOW_BITS]
+        places = np.searchsorted(self.repeated, hashes[flags])
+        flags[flags] = self.repeated.take(places, mode="clip") == hashes[flags]
+        return flags
+
+    def find(self, rows: pa.RecordBatch, key: str, may_repeat: Flags) -> tuple[Flags, Flags]:
         """Which rows equal an earlier row in every column, and which others have the id of an earlier row.
 
-        `hashes` are those of the ids, which the column `key` holds.
+        `may_repeat` are the rows whose ids may, and `key` is the column that holds these.
         """
         is_same_row = np.zeros(len(rows), bool)
         is_same_id = np.zeros(len(rows), bool)
-        candidates = self._find_candidates(hashes)
+        candidates = np.flatnonzero(may_repeat)
         is_same_row[candidates], is_same_id[candidates] = self._seen.compare(
             rows.take(pa.array(candidates)), key
         )
         return is_same_row, is_same_id
-
-    def _find_candidates(self, hashes: Hashes) -> npt.NDArray[np.int64]:
-        """The rows whose hash is among the repeated ones."""
-        rows = np.flatnonzero(self._is_low_part[hashes & _LOW_BITS])
-        places = np.searchsorted(self.repeated, hashes[rows])
-        is_repeated: Flags = self.repeated.take(places, mode="clip") == hashes[rows]
-        return rows[is_repeated]
 
 
 @dataclass

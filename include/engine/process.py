@@ -19,10 +19,10 @@ from include.contract import MALFORMED_ROW, Dataset, duplicate_reason, reasons
 from include.engine.batches import (
     Batch,
     hash_ids,
-    hashes_of_rows,
     parse_block,
     read_file_again,
     read_file_blocks,
+    take_rows,
 )
 from include.engine.csv_blocks import Block, Cut
 from include.engine.duplicates import RepeatFinder, find_repeated
@@ -30,7 +30,7 @@ from include.engine.frames import to_array, to_frame
 from include.engine.parallel import WORKERS, map_in_order
 from include.engine.parquet import TableWriter
 from include.engine.raw_file import Header, RawSource, read_header
-from include.engine.text_hash import Hashes
+from include.engine.text_hash import Hashes, hash_text
 from include.errors import RawFileError, RowsLostError
 from include.manifest import RowCounts
 from include.tables import published_schema, quarantine_schema
@@ -132,11 +132,11 @@ def process_file(
             out_dir / "quarantine" / f"{dataset.name}.parquet", quarantine_schema(dataset)
         ) as refused,
     ):
-        first_reading = list(_read_ids(pool, source, header, batch_bytes))
-        finder = RepeatFinder(find_repeated(pool, [hashes for _, hashes in first_reading]))
-        batches = _read_batches(pool, source, header, first_reading)
+        finder, first_reading = _find_repeats(pool, source, header, batch_bytes)
+        batches = _read_batches(pool, source, header, finder, first_reading)
         compared = (
-            ComparedBatch(batch, *finder.find(batch.rows, dataset.key, hashes)) for batch, hashes in batches
+            ComparedBatch(batch, *finder.find(batch.rows, dataset.key, may_repeat))
+            for batch, may_repeat in batches
         )
         for split in map_in_order(
             pool, lambda batch: split_batch(batch, judge, dataset, source.source_key), compared
@@ -147,6 +147,16 @@ def process_file(
     report.rows["published"], report.rows["quarantined"] = published.rows_written, refused.rows_written
     check_nothing_lost(report.rows, source.source_key)
     return report
+
+
+def _find_repeats(
+    pool: ThreadPoolExecutor, source: RawSource, header: Header, batch_bytes: int
+) -> tuple[RepeatFinder, list[tuple[Cut, Flags]]]:
+    """Read the ids of a file. Also returns, for each block, where it lies and which of its ids may repeat."""
+    first_reading = list(_read_ids(pool, source, header, batch_bytes))
+    finder = RepeatFinder(find_repeated(pool, [hashes for _, hashes in first_reading]))
+    # A flag takes an eighth of the memory of a hash, and whole batches are in memory from here on.
+    return finder, [(cut, finder.may_repeat(hashes)) for cut, hashes in first_reading]
 
 
 def _read_ids(
@@ -161,13 +171,20 @@ def _read_ids(
 
 
 def _read_batches(
-    pool: ThreadPoolExecutor, source: RawSource, header: Header, first_reading: list[tuple[Cut, Hashes]]
-) -> Iterator[tuple[Batch, Hashes]]:
-    """The batches, each with the hashes of its ids."""
+    pool: ThreadPoolExecutor,
+    source: RawSource,
+    header: Header,
+    finder: RepeatFinder,
+    first_reading: list[tuple[Cut, Flags]],
+) -> Iterator[tuple[Batch, Flags]]:
+    """The batches, each with the rows whose ids may repeat."""
 
-    def parse(block: Block, cut: Cut, hashes: Hashes) -> tuple[Batch, Hashes]:
+    def parse(block: Block, cut: Cut, may_repeat: Flags) -> tuple[Batch, Flags]:
         batch = parse_block(block, header, source.dataset.column_names)
-        return batch, hashes_of_rows(batch, cut, hashes, source.dataset.key)
+        known = take_rows(batch, cut, may_repeat)
+        if known is None:
+            return batch, finder.may_repeat(hash_text(batch.rows[source.dataset.key]))
+        return batch, known
 
     blocks = read_file_again(source, header, [cut for cut, _ in first_reading])
     items = ((block, *known) for block, known in zip(blocks, first_reading, strict=True))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.engine.batches import hash_ids, hashes_of_rows, parse_block
+from include.engine.batches import hash_ids, parse_block, take_rows
 from include.engine.csv_blocks import Cut, read_blocks
 from include.engine.raw_file import Header
 from include.engine.text_hash import has_exact_hash, hash_text
@@ -34,9 +34,20 @@ def test_rows_have_the_hashes_of_their_ids(columns: tuple[str, ...], rows: list[
 
     for block in read_blocks(io.BytesIO(data), "s3://raw/x.csv", len(columns), 1 << 20):
         batch = parse_block(block, header, columns)
-        hashes = hashes_of_rows(batch, Cut.of(block), hash_ids(block, header, "id"), "id")
+        hashes = take_rows(batch, Cut.of(block), hash_ids(block, header, "id"))
 
-        np.testing.assert_array_equal(hashes, hash_text(batch.rows["id"]))
+        if hashes is not None:
+            np.testing.assert_array_equal(hashes, hash_text(batch.rows["id"]))
+
+
+def test_plain_blocks_need_no_second_hashing() -> None:
+    header = Header(("id", "b"), 0)
+    (block,) = read_blocks(io.BytesIO(b"A,1\nB,2\n\nmalformed\nC,3\n"), "s3://raw/x.csv", 2, 1 << 20)
+    batch = parse_block(block, header, header.columns)
+
+    hashes = take_rows(batch, Cut.of(block), hash_ids(block, header, "id"))
+
+    np.testing.assert_array_equal(hashes, hash_text(pa.array(["A", "B", "C"])))
 
 
 def test_ids_that_stand_first_are_hashed_without_parsing() -> None:
