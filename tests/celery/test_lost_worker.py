@@ -45,9 +45,9 @@ class Aftermath:
     tasks: dict[str, dict[str, dict[str, Any]]]
 
     def temporary(self, address: str) -> set[str]:
-        """What tasks left in a worker's folder; Python's own socket for multiprocessing is the worker's."""
-        names = [path.name for path in find_temporary(self.pipeline, address).iterdir()]
-        return {name.rpartition("-")[0] for name in names if not name.startswith("pymp-")}
+        """The folders that tasks left; that of multiprocessing's socket is the worker's own."""
+        folders = [path.name for path in find_temporary(self.pipeline, address).iterdir() if path.is_dir()]
+        return {name.rpartition("-")[0] for name in folders if not name.startswith("pymp-")}
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,7 @@ def test_the_lost_try_left_no_staged_object_behind(aftermath: Aftermath) -> None
 def test_only_the_dead_worker_leaves_temporary_files(aftermath: Aftermath) -> None:
     """They go with its machine; nothing that is alive can remove them."""
     assert aftermath.temporary(aftermath.alive) == set()
-    assert aftermath.temporary(aftermath.dead) == {"ecommerce-transform"}
+    assert aftermath.temporary(aftermath.dead) == {"ecommerce-scratch-transform"}
 
 
 def test_the_log_of_a_task_is_read_from_the_worker_that_ran_it(aftermath: Aftermath) -> None:
@@ -160,7 +160,9 @@ def wait_for_transform(pipeline: Pipeline, day: str) -> str:
 
 
 def is_writing(pipeline: Pipeline, address: str) -> bool:
-    unfinished = find_temporary(pipeline, address).glob("ecommerce-transform-*/out/.unfinished-*/orders*")
+    unfinished = find_temporary(pipeline, address).glob(
+        "ecommerce-scratch-transform-*/out/.unfinished-*/orders*"
+    )
     return any(path.stat().st_size for path in unfinished)
 
 
