@@ -20,7 +20,7 @@ from include.local.stack import Stack
 from include.local.storage import create_buckets
 
 LAYOUT = Layout()
-_RUN_SECONDS = 180
+_RUN_SECONDS = 420
 _POLL_SECONDS = 0.2
 
 CUSTOMERS = "customer_id,name,email,city,country,signup_date\nC1,Ann,ann@example.com,Paris,FR,2024-05-01\n"
