@@ -52,7 +52,7 @@ def test_clearing_extract_takes_what_follows_with_it(page: Page, run_url: str) -
     page.get_by_label("Press shift+c to clear").click()
     dialog = page.get_by_role("dialog")
 
-    expect(dialog.get_by_text("Affected Tasks: 4")).to_be_visible()
+    expect(dialog.get_by_text("Affected Tasks: 5")).to_be_visible()
     expect(dialog.get_by_role("button", name="Confirm")).to_be_enabled()
     take_picture(page, "runbook-clear")
 

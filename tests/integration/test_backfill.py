@@ -98,7 +98,7 @@ def read_runs(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
 def test_days_without_files_wait_without_a_worker_and_go_on_when_they_come(backfilled: Pipeline) -> None:
     runs = read_runs(backfilled)
     for day in LATE_DAYS:
-        wait_until(partial(read_wait, backfilled, runs[day]["dag_run_id"]), {"deferred"}, 60)
+        wait_until(partial(read_wait, backfilled, runs[day]["dag_run_id"]), {"deferred"}, 180)
         backfilled.deliver(day, make_orders(count_orders(day), faulty=1))
 
     for day in LATE_DAYS:

@@ -102,7 +102,7 @@ def test_the_nightly_run_leaves_a_waiting_run_alone(pipeline: Pipeline, day: str
     extracted = extract(hook, SETTINGS, day, "forgotten")
     hook.delete_objects(bucket, key)
     waiting = trigger_day(api, day)
-    wait_until(lambda: pipeline.task_state(waiting, "wait_for_raw_files"), {"deferred"}, 60)
+    wait_until(lambda: pipeline.task_state(waiting, "wait_for_raw_files"), {"deferred"}, 180)
     snapshot = keys.snapshot(LAYOUT, day, waiting, "orders")
     hook.get_conn().copy_object(
         Bucket=LAYOUT.curated_bucket,

@@ -62,7 +62,7 @@ def test_a_late_file_is_waited_for_without_a_worker(pipeline: Pipeline, day: str
     pipeline.stack.hook.delete_objects(bucket, key)
     run_id = trigger_day(pipeline.stack.api, day)
 
-    wait_until(lambda: pipeline.task_state(run_id, "wait_for_raw_files"), {"deferred"}, 60)
+    wait_until(lambda: pipeline.task_state(run_id, "wait_for_raw_files"), {"deferred"}, 180)
     pipeline.deliver(day, make_orders(20))
 
     assert pipeline.wait(run_id) == "success"
