@@ -25,7 +25,8 @@ _PASSING_CODES = {
     "TokenRefreshRequired",
 }
 _CLOCK_CODES = {"RequestTimeTooSkewed", "RequestExpired"}
-_PASSING_STATUS = {408, 409, 429}
+#: So do a 409 and a 412: somebody writes the object, or has replaced it while it was read.
+_PASSING_STATUS = {408, 409, 412, 429}
 _CLEAR = "then clear this run from the task that failed."
 
 

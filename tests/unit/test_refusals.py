@@ -68,6 +68,7 @@ TO_TRY_AGAIN = {
     ),
     "broken": (noted(answer("InternalError", 500)), TryAgainError, URL),
     "an error inside a 200": (noted(answer("InternalError", 200)), TryAgainError, URL),
+    "replaced while it was read": (noted(answer("PreconditionFailed", 412)), TryAgainError, URL),
     "expired": (noted(answer("ExpiredToken", 400)), TryAgainError, "The next try may go well."),
     "clock": (
         noted(answer("RequestTimeTooSkewed", 403)),
