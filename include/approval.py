@@ -13,9 +13,10 @@ from airflow.sdk.exceptions import TaskAwaitingInput
 from typing_extensions import override
 
 from include.config import Settings
+from include.day import format_instant
 from include.errors import SettingError, StaleFormError
 from include.gate import find_gate_faults
-from include.manifest import Approval, Counts, Quality, format_instant
+from include.manifest import Approval, Counts, Quality
 from include.refusals import explained
 
 if TYPE_CHECKING:

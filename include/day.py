@@ -1,10 +1,15 @@
-"""Which day a run processes."""
+"""Days and instants as they are written, and which day a run processes."""
 
 import datetime as dt
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from include.errors import SettingError
+
+
+def format_instant(instant: dt.datetime) -> str:
+    """UTC, ISO 8601, with a Z."""
+    return instant.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def list_due_days(now: dt.datetime, deadline_hour: int, count: int) -> list[str]:

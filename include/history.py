@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from include.lookback import read_manifests
+from include.lookback import move_day, read_manifests
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -78,8 +78,7 @@ def compare_with_history(
 
 def find_earlier_days(day: str, weeks: int) -> list[str]:
     """The same weekday of the weeks before a day, the latest first."""
-    date = dt.date.fromisoformat(day)
-    return [(date - dt.timedelta(weeks=back)).isoformat() for back in range(1, weeks + 1)]
+    return [move_day(day, -7 * back) for back in range(1, weeks + 1)]
 
 
 def measure_day(counts: Mapping[str, Any]) -> Figures:

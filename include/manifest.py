@@ -3,7 +3,6 @@
 Plain dictionaries, since they go through XCom and JSON; the names are a contract with whoever reads them.
 """
 
-import datetime as dt
 import hashlib
 import json
 from collections.abc import Mapping
@@ -190,11 +189,6 @@ def compare_inputs(
         elif before[name]["etag"] != after[name]["etag"]:
             changes[name] = "replaced"
     return changes
-
-
-def format_instant(instant: dt.datetime) -> str:
-    """UTC, ISO 8601, with a Z."""
-    return instant.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def format_money(amount: Decimal) -> str:

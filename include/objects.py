@@ -12,6 +12,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NotRequired, ParamSpec, Protocol, TypedDict, TypeVar
 
+from include.day import format_instant
 from include.errors import StagedChangedError
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def head_object(hook: Hook, url: str) -> ObjectState:
         "etag": head["ETag"].strip('"'),
         "version_id": head.get("VersionId"),
         "bytes": head["ContentLength"],
-        "written_at": _format_instant(head["LastModified"]),
+        "written_at": format_instant(head["LastModified"]),
     }
 
 
@@ -199,7 +200,7 @@ def replace_object(
         "etag": answer["CopyObjectResult"]["ETag"].strip('"'),
         "version_id": answer.get("VersionId"),
         "bytes": size,
-        "written_at": _format_instant(answer["CopyObjectResult"]["LastModified"]),
+        "written_at": format_instant(answer["CopyObjectResult"]["LastModified"]),
     }
 
 
@@ -372,10 +373,6 @@ def abort_uploads(hook: Hook, prefix: str, before: dt.datetime) -> None:
                 log.info(
                     "Ended the upload of s3://%s/%s, begun %s", bucket, upload["Key"], upload["Initiated"]
                 )
-
-
-def _format_instant(instant: dt.datetime) -> str:
-    return instant.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def open_object(

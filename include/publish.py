@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from include import keys
 from include.contract import DATASETS
+from include.day import format_instant
 from include.difference import find_correction
 from include.errors import PublishConflictError, RowsLostError
 from include.gate import close_gate, find_gate_faults, is_accepted
@@ -20,7 +21,6 @@ from include.manifest import (
     Transformed,
     code_version,
     digest_inputs,
-    format_instant,
 )
 from include.objects import ObjectChangedError, replace_json, replace_object
 from include.publication import Published, read_published, refuse_older_delivery, settle

@@ -14,10 +14,10 @@ from include.config import Settings
 from include.manifest import Quality
 from include.refusals import explained
 from tests.faults.checker import LAYOUT, Delivery, Watched, expect_delivery
+from tests.integration.conftest import GREEN
 
 TRIES = 4
 SETTINGS = Settings()
-GREEN: Quality = {"success": True, "expectations": 1, "failed": [], "docs_key": "s3://docs/page.html"}
 STARTED_AT = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
 _FIRST_DAY = dt.date(2020, 1, 1)
 _days = count()

@@ -38,25 +38,17 @@ from include.errors import CatalogError, GateClosedError, TryAgainError
 from include.extract import extract
 from include.keys import Layout
 from include.local.storage import create_buckets
-from include.manifest import Extracted, Quality, digest_inputs
+from include.manifest import Extracted, digest_inputs
 from include.metrics import report_failed, report_published
 from include.publish import publish
 from include.transform import transform
 from include.transform_operator import TransformOperator, name_result
-from tests.integration.conftest import CUSTOMERS, PRODUCTS, make_orders
+from tests.integration.conftest import CUSTOMERS, GREEN, PRODUCTS, make_orders
 from tests.integration.own_store import OwnStore, run_own_store
 from tests.moto_cloudformation import BUCKET_POLICIES, teach_all
 from tests.unit.test_aws_metrics import Task
 
 REGION = "us-east-1"
-GREEN: Quality = {
-    "success": True,
-    "expectations": 1,
-    "failed": [],
-    "warnings": [],
-    "skipped": [],
-    "docs_key": "s3://docs/page.html",
-}
 COMPARISONS = {"GreaterThanThreshold": operator.gt}
 
 

@@ -22,13 +22,13 @@ from include.contract import DATASETS
 from include.errors import OlderDeliveryError, PublishConflictError
 from include.keys import Layout
 from include.local.storage import create_buckets
-from include.manifest import Extracted, Manifest, Quality, Transformed
+from include.manifest import Extracted, Manifest, Transformed
 from include.objects import head_object
 from include.publish import publish
+from tests.integration.conftest import GREEN
 from tests.integration.own_store import OwnStore, run_own_store
 
 LAYOUT, SETTINGS = Layout(), Settings()
-GREEN: Quality = {"success": True, "expectations": 1, "failed": [], "docs_key": "s3://docs/page.html"}
 NOW = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
 EARLY, LATE = "2026-11-21T08:00:00Z", "2026-11-21T09:00:00Z"
 NAMES = [f"{folder}{dataset}" for dataset in DATASETS for folder in ("", "quarantine/")]

@@ -16,17 +16,9 @@ from include.extract import extract
 from include.manifest import Quality
 from include.publish import publish
 from include.transform import transform
-from tests.integration.conftest import LAYOUT, Pipeline, make_orders
+from tests.integration.conftest import GREEN, LAYOUT, Pipeline, make_orders
 
 SETTINGS = Settings()
-GREEN: Quality = {
-    "success": True,
-    "expectations": 1,
-    "failed": [],
-    "warnings": [],
-    "skipped": [],
-    "docs_key": "s3://docs/page.html",
-}
 NOW = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
 
 
