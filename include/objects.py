@@ -245,10 +245,15 @@ def download_file(hook: Hook, url: str, path: Path, *, version_id: str | None = 
 
 
 class RemoteFile(io.RawIOBase):
-    """An object as a file that fetches only what is read of it; fails when the object is replaced."""
+    """An object as a file that fetches only what is read of it.
+
+    Where the state names a version it is that one, whatever becomes of the object; elsewhere reading fails
+    once the object is replaced.
+    """
 
     def __init__(self, hook: Hook, state: Mapping[str, Any]) -> None:
-        self._client, self._location = hook.get_conn(), _location(hook, state["key"])
+        version = {"VersionId": state["version_id"]} if state["version_id"] else {}
+        self._client, self._location = hook.get_conn(), _location(hook, state["key"]) | version
         self._etag, self._size, self._position = f'"{state["etag"]}"', int(state["bytes"]), 0
 
     def readable(self) -> bool:

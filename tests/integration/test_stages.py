@@ -14,6 +14,7 @@ from include.config import Settings
 from include.errors import GateClosedError, RawFileChangedError
 from include.extract import extract
 from include.manifest import Quality
+from include.objects import RemoteFile, head_object
 from include.publish import publish
 from include.transform import transform
 from tests.integration.conftest import GREEN, LAYOUT, Pipeline, make_orders
@@ -88,3 +89,13 @@ def test_compressed_deliveries_are_read(pipeline: Pipeline, day: str) -> None:
 def test_a_missing_raw_file_is_an_error_of_the_store(pipeline: Pipeline, day: str) -> None:
     with pytest.raises(ClientError, match="404"):
         extract(pipeline.stack.hook, SETTINGS, day, "run 1")
+
+
+def test_a_published_table_is_read_as_its_manifest_names_it(pipeline: Pipeline, day: str) -> None:
+    """Another run may be in the middle of replacing it."""
+    url = keys.published(LAYOUT, day, "customers")
+    pipeline.put(url, b"as published")
+    published = head_object(pipeline.stack.hook, url)
+    pipeline.put(url, b"half of another run")
+
+    assert RemoteFile(pipeline.stack.hook, published).read() == b"as published"
