@@ -6,21 +6,20 @@ Nothing outside the two prefixes of `keys.working` is ever touched.
 """
 
 import datetime as dt
-import json
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from include import keys
-from include.objects import (
+from include.object_versions import (
     ObjectVersion,
     abort_uploads,
     delete_versions,
     list_versions,
-    read_object,
     read_run_id,
 )
+from include.objects import read_json
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -95,8 +94,8 @@ def _find_run_ids(hook: "S3Hook", run: RunFolders) -> Iterator[str]:
 
 def _remove(hook: "S3Hook", layout: "Layout", run: RunFolders) -> list[str]:
     """Staged objects go first: the snapshots carry the run's id, should this be cut off."""
-    found = read_object(hook, keys.manifest(layout, run.day))
-    is_published = found is not None and keys.safe(json.loads(found[1])["run_id"]) == run.folder
+    manifest = read_json(hook, keys.manifest(layout, run.day))
+    is_published = manifest is not None and keys.safe(manifest["run_id"]) == run.folder
     snapshots, staged = keys.working(layout)
     leftovers = [(staged, run.staged), (snapshots, [] if is_published else run.snapshots)]
     removed = []

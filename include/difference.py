@@ -40,7 +40,8 @@ def find_correction(
         return None
     if (previous["run_id"], previous["started_at"]) == (extracted["run_id"], started_at):
         # A second try of a task that had written its manifest already.
-        return _known_correction(previous)
+        # Days that were published by an earlier release say nothing of it.
+        return previous.get("correction")
     orders = _compare_published(hook, previous["outputs"]["orders"], transformed["staged"]["orders.parquet"])
     return describe_correction(previous, published.manifest_version, extracted, transformed["counts"], orders)
 
@@ -61,11 +62,6 @@ def describe_correction(
         "orders": orders,
         "total_price": {"before": previous["total_price"], "after": counts["total_price"]},
     }
-
-
-def _known_correction(manifest: Manifest) -> Correction | None:
-    # Days that were published by an earlier release say nothing of it.
-    return manifest.get("correction")
 
 
 def _compare_published(hook: "S3Hook", published: Output, staged_key: str) -> ChangedRows | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Protocol
 
-from include.config import CONNECTION_ID
+from include.config import BRIEFLY, CONNECTION_ID
 from include.manifest import Counts, Manifest, RowCounts
 
 log = logging.getLogger(__name__)
@@ -19,9 +19,6 @@ Datum = dict[str, Any]
 
 #: The tasks whose durations are reported; the wait for the files says nothing about the pipeline.
 STAGES = ("extract", "transform", "validate", "publish")
-#: Seconds for the whole call, so that a CloudWatch out of reach holds no run.
-CONNECT_SECONDS = 5
-READ_SECONDS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,5 +178,5 @@ def _open_cloudwatch() -> Any:
     from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
     from botocore.config import Config
 
-    config = Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"max_attempts": 2})
-    return AwsBaseHook(aws_conn_id=CONNECTION_ID, client_type="cloudwatch", config=config).get_conn()
+    hook = AwsBaseHook(aws_conn_id=CONNECTION_ID, client_type="cloudwatch", config=Config(**BRIEFLY))
+    return hook.get_conn()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from include.config import CONNECTION_ID, Settings
+from include.config import BRIEFLY, CONNECTION_ID, Settings
 from include.errors import GateClosedError, PipelineError, RawFileError, RepairError, SettingError
 from include.manifest import Gate
 
@@ -23,9 +23,6 @@ RUNBOOK = "docs/runbook.md"
 #: SNS takes no longer subject.
 _SUBJECT_CHARACTERS = 100
 _REASON_CHARACTERS = 2000
-#: Seconds for the whole call, so that an SNS out of reach holds no task.
-_CONNECT_SECONDS = 5
-_READ_SECONDS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,10 +211,9 @@ def publish_to_topic(topic_arn: str, alert: Alert) -> None:
     from airflow.providers.amazon.aws.hooks.sns import SnsHook
     from botocore.config import Config
 
-    config = Config(connect_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS, retries={"max_attempts": 2})
     # SNS takes ASCII only as a subject.
     subject = alert.subject.encode("ascii", "replace").decode()
-    hook = SnsHook(aws_conn_id=CONNECTION_ID, config=config)  # type: ignore[no-untyped-call]  # has no types
+    hook = SnsHook(aws_conn_id=CONNECTION_ID, config=Config(**BRIEFLY))  # type: ignore[no-untyped-call]  # has no types
     hook.publish_to_target(topic_arn, alert.text, subject=subject)
 
 

@@ -30,7 +30,7 @@ _MOST_RANGES = 8_000
 
 
 @dataclass(frozen=True)
-class RemoteFile:
+class RemoteSource:
     """A raw file in S3, exactly as it was when it was opened: reading fails once it is another one.
 
     `source_key` is the name under which people know it.
@@ -81,7 +81,7 @@ class Scanned:
     is_broken: bool = False
 
 
-def open_remote_file(dataset: Dataset, url: str, source_key: str, batch_bytes: int) -> RemoteFile:
+def open_remote_file(dataset: Dataset, url: str, source_key: str, batch_bytes: int) -> RemoteSource:
     """Look at the beginning of a file.
 
     Raises
@@ -97,14 +97,14 @@ def open_remote_file(dataset: Dataset, url: str, source_key: str, batch_bytes: i
         path = Path(folder, "beginning")
         path.write_bytes(_open(url, etag, 0, min(size, _BEGINNING_BYTES)).read() if size else b"")
         header = read_header(RawSource(dataset, path, source_key))
-    return RemoteFile(dataset.name, url, source_key, etag, size, header, batch_bytes)
+    return RemoteSource(dataset.name, url, source_key, etag, size, header, batch_bytes)
 
 
 def _open(url: str, etag: str, start: int = 0, stop: int | None = None) -> Any:
     return open_object(Store(), url, start, stop, if_etag=etag)
 
 
-def split_file(context: "SparkContext", file: RemoteFile, range_bytes: int) -> list[FileRange]:
+def split_file(context: "SparkContext", file: RemoteSource, range_bytes: int) -> list[FileRange]:
     """Cut a file into ranges, in file order.
 
     Raises
@@ -118,7 +118,7 @@ def split_file(context: "SparkContext", file: RemoteFile, range_bytes: int) -> l
     return _number_lines(file, [scans[index] for index in sorted(scans)])
 
 
-def read_range(file: RemoteFile, part: FileRange) -> Iterator[Block]:
+def read_range(file: RemoteSource, part: FileRange) -> Iterator[Block]:
     """The records of a range, unparsed."""
     return _read_blocks(file, part, _make_cutter(file, part))
 
@@ -130,7 +130,7 @@ def _run(
     return {each.range.index: each for each in context.parallelize(parts, len(parts)).map(scan).collect()}
 
 
-def _cut_anywhere(file: RemoteFile, range_bytes: int) -> list[FileRange]:
+def _cut_anywhere(file: RemoteSource, range_bytes: int) -> list[FileRange]:
     """Ranges of one size; all but the first are yet to be moved to where a line ends."""
     first = file.header.bytes
     step = file.bytes if file.is_compressed else range_bytes
@@ -142,7 +142,7 @@ def _cut_anywhere(file: RemoteFile, range_bytes: int) -> list[FileRange]:
     ]
 
 
-def _find_false_starts(file: RemoteFile, scans: dict[int, Scanned]) -> list[FileRange]:
+def _find_false_starts(file: RemoteSource, scans: dict[int, Scanned]) -> list[FileRange]:
     """The ranges that do not begin where the one before them ends, so that they must be read again."""
     start, moved = file.header.bytes, []
     for index in sorted(scans):
@@ -156,7 +156,7 @@ def _find_false_starts(file: RemoteFile, scans: dict[int, Scanned]) -> list[File
     return moved
 
 
-def _number_lines(file: RemoteFile, scans: list[Scanned]) -> list[FileRange]:
+def _number_lines(file: RemoteSource, scans: list[Scanned]) -> list[FileRange]:
     line, parts = 2, []
     for scanned in scans:
         part = replace(scanned.range, first_line=line)
@@ -167,14 +167,14 @@ def _number_lines(file: RemoteFile, scans: list[Scanned]) -> list[FileRange]:
     return parts
 
 
-def _raise_fault(file: RemoteFile, part: FileRange) -> None:
+def _raise_fault(file: RemoteSource, part: FileRange) -> None:
     """Read a broken range once more, now that its lines are known, for an error that names the right one."""
     for _ in read_range(file, part):
         pass
     raise RawFileError(file.source_key, "", "it was broken and no longer is", "Run again.")
 
 
-def _scan(file: RemoteFile, part: FileRange) -> Scanned:
+def _scan(file: RemoteSource, part: FileRange) -> Scanned:
     cutter = _make_cutter(file, part)
     try:
         for _ in _read_blocks(file, part, cutter):
@@ -184,7 +184,7 @@ def _scan(file: RemoteFile, part: FileRange) -> Scanned:
     return Scanned(part, part.stop - len(cutter.rest), cutter.line - part.first_line)
 
 
-def _move_to_line(file: RemoteFile, part: FileRange) -> FileRange:
+def _move_to_line(file: RemoteSource, part: FileRange) -> FileRange:
     """Begin a range with the line that reaches over its border, unless that line begins far away."""
     first = max(file.header.bytes, part.start - _TAIL_BYTES)
     if first == part.start:
@@ -193,7 +193,7 @@ def _move_to_line(file: RemoteFile, part: FileRange) -> FileRange:
     return replace(part, start=first + line_end) if line_end else part
 
 
-def _read_blocks(file: RemoteFile, part: FileRange, cutter: BlockCutter) -> Iterator[Block]:
+def _read_blocks(file: RemoteSource, part: FileRange, cutter: BlockCutter) -> Iterator[Block]:
     for chunk in _read_chunks(file, part):
         if block := cutter.add(chunk):
             yield block
@@ -201,11 +201,11 @@ def _read_blocks(file: RemoteFile, part: FileRange, cutter: BlockCutter) -> Iter
         yield block
 
 
-def _make_cutter(file: RemoteFile, part: FileRange) -> BlockCutter:
+def _make_cutter(file: RemoteSource, part: FileRange) -> BlockCutter:
     return BlockCutter(file.source_key, len(file.header.columns), part.first_line)
 
 
-def _read_chunks(file: RemoteFile, part: FileRange) -> Iterator[bytes]:
+def _read_chunks(file: RemoteSource, part: FileRange) -> Iterator[bytes]:
     if file.is_compressed:
         with decompress(_open(file.url, file.etag), file.source_key, file.bytes) as stream:
             stream.read(file.header.bytes)

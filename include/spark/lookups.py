@@ -20,7 +20,7 @@ from include.contract import DATASETS, Dataset
 from include.engine.batches import parse_key
 from include.engine.dimension import Dimension, list_taken_over
 from include.objects import download_file
-from include.spark.file_ranges import RemoteFile, read_range
+from include.spark.file_ranges import RemoteSource, read_range
 from include.spark.frames import RANGE, Batches, list_ranges, make_range_frame
 from include.spark.store import Store
 from include.tables import SQL_TYPES, published_schema
@@ -100,7 +100,7 @@ def _download(url: str | None) -> Iterator[Path | None]:
 
 
 def join_dimension(
-    session: "SparkSession", file: RemoteFile, parts: "list[FileRange]", lookup: Lookup
+    session: "SparkSession", file: RemoteSource, parts: "list[FileRange]", lookup: Lookup
 ) -> "DataFrame":
     """For each range, the rows of the dimension that its orders name."""
     from pyspark.sql import functions
@@ -114,7 +114,7 @@ def join_dimension(
     return rows.groupBy(RANGE).agg(functions.collect_list(columns).alias(lookup.column))
 
 
-def _find_named_ids(file: RemoteFile, key: str) -> "Batches":
+def _find_named_ids(file: RemoteSource, key: str) -> "Batches":
     def find_named_ids(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for part, _ in list_ranges(batches):
             found = [pc.unique(parse_key(block, file.header, key)) for block in read_range(file, part)]

@@ -13,7 +13,7 @@ import pyarrow as pa
 from include.engine.batches import hash_ids, parse_block
 from include.engine.duplicates import SeenRows
 from include.engine.text_hash import hash_text
-from include.spark.file_ranges import FileRange, RemoteFile, read_range
+from include.spark.file_ranges import FileRange, RemoteSource, read_range
 from include.spark.frames import (
     HASH,
     IS_SAME_ROW,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _HASHES = "_hashes"
 
 
-def find_repeats(session: "SparkSession", file: RemoteFile, parts: list[FileRange]) -> "DataFrame":
+def find_repeats(session: "SparkSession", file: RemoteSource, parts: list[FileRange]) -> "DataFrame":
     """For each range that has any: the lines of its rows that repeat one that stands earlier in the file.
 
     Those that equal it in every column are apart from those that only share its id.
@@ -60,7 +60,7 @@ def find_repeats(session: "SparkSession", file: RemoteFile, parts: list[FileRang
     )
 
 
-def _hash_keys(file: RemoteFile) -> Batches:
+def _hash_keys(file: RemoteSource) -> Batches:
     def hash_keys(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for part, _ in list_ranges(batches):
             for block in read_range(file, part):
@@ -72,7 +72,7 @@ def _hash_keys(file: RemoteFile) -> Batches:
     return hash_keys
 
 
-def _read_candidates(file: RemoteFile) -> Batches:
+def _read_candidates(file: RemoteSource) -> Batches:
     """The rows of a range whose hash is among those wanted."""
 
     def read_candidates(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -95,7 +95,7 @@ def _read_candidates(file: RemoteFile) -> Batches:
     return read_candidates
 
 
-def _compare(file: RemoteFile) -> Batches:
+def _compare(file: RemoteSource) -> Batches:
     """Sees all rows that share a hash, in file order."""
 
     def compare(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -26,7 +26,7 @@ from include.engine.parquet import TableWriter
 from include.engine.process import EXACT, ComparedBatch, FileReport, Judged, check_nothing_lost, split_batch
 from include.manifest import LATE, Extracted, Transformed, digest_inputs
 from include.objects import delete_objects, head_object, upload_file
-from include.spark.file_ranges import FileRange, RemoteFile, open_remote_file, read_range, split_file
+from include.spark.file_ranges import FileRange, RemoteSource, open_remote_file, read_range, split_file
 from include.spark.frames import (
     RANGE,
     SAME_IDS,
@@ -137,7 +137,7 @@ def transform_day(session: "SparkSession", extracted: Extracted, staged: str, si
 
 
 def _process(
-    session: "SparkSession", file: RemoteFile, parts: list[FileRange], pieces: str, lookups: list[Lookup]
+    session: "SparkSession", file: RemoteSource, parts: list[FileRange], pieces: str, lookups: list[Lookup]
 ) -> Processed:
     """Write the pieces of one file below the URL `pieces`, and count its rows."""
     lookups = lookups if file.dataset is ORDERS else []
@@ -157,7 +157,7 @@ def _make_piece(result: "Row", name: str) -> Piece:
     return Piece(result[f"{name}_url"], bytes(result[f"{name}_footer"]), result[f"{name}_bytes"])
 
 
-def _write_pieces(file: RemoteFile, pieces: str, lookups: list[Lookup]) -> Batches:
+def _write_pieces(file: RemoteSource, pieces: str, lookups: list[Lookup]) -> Batches:
     def write_pieces(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for part, row in list_ranges(batches):
             with TemporaryDirectory(prefix="pieces-") as folder:
@@ -178,7 +178,7 @@ def _write_pieces(file: RemoteFile, pieces: str, lookups: list[Lookup]) -> Batch
 
 
 def _split_range(
-    file: RemoteFile,
+    file: RemoteSource,
     part: FileRange,
     row: pa.RecordBatch,
     lookups: list[Lookup],
@@ -217,7 +217,7 @@ def _make_judge(
     return partial(transform_orders, customers=found["customers"], products=found["products"])
 
 
-def _add_reports(file: RemoteFile, parts: Iterable[dict[str, Any]]) -> FileReport:
+def _add_reports(file: RemoteSource, parts: Iterable[dict[str, Any]]) -> FileReport:
     report = _start_report(file)
     for part in parts:
         for name, count in part["rows"].items():
@@ -231,7 +231,7 @@ def _add_reports(file: RemoteFile, parts: Iterable[dict[str, Any]]) -> FileRepor
     return report
 
 
-def _start_report(file: RemoteFile) -> FileReport:
+def _start_report(file: RemoteSource) -> FileReport:
     summed, missing = (SUMMED, MISSING) if file.dataset is ORDERS else ((), ())
     return FileReport.of(file.header, file.dataset, summed, missing)
 

@@ -12,7 +12,7 @@ from include.errors import SnapshotGoneError
 from include.extract import extract
 from include.local.dag_run import trigger_day
 from include.manifest import Quality
-from include.objects import list_versions
+from include.object_versions import list_versions
 from include.publish import publish
 from include.transform import transform
 from tests.integration.conftest import LAYOUT, Pipeline, make_orders, wait_until

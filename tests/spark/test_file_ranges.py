@@ -13,7 +13,7 @@ from include.contract import DATASETS
 from include.engine.batches import parse_block
 from include.engine.csv_blocks import Block, read_blocks
 from include.errors import RawFileError
-from include.spark.file_ranges import FileRange, RemoteFile, open_remote_file, read_range, split_file
+from include.spark.file_ranges import FileRange, RemoteSource, open_remote_file, read_range, split_file
 from tests.integration.own_store import OwnStore
 from tests.unit.test_csv_blocks import CASES
 from tests.unit.test_raw_files import CASES as UNUSABLE
@@ -42,11 +42,11 @@ def put(store: OwnStore, key: str, body: bytes) -> str:
     return f"s3://ecommerce-curated/{key}"
 
 
-def split(file: RemoteFile, range_bytes: int) -> list[FileRange]:
+def split(file: RemoteSource, range_bytes: int) -> list[FileRange]:
     return split_file(InThisProcess(), file, range_bytes)  # type: ignore[arg-type]  # stands in for Spark's
 
 
-def read(blocks: list[Block], file: RemoteFile) -> tuple[list[Any], list[Any]]:
+def read(blocks: list[Block], file: RemoteSource) -> tuple[list[Any], list[Any]]:
     """Rows with their lines, and malformed lines."""
     batches = [parse_block(block, file.header, ("product_id", "name")) for block in blocks]
     rows = [

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from include.objects import SMALLEST_PART_BYTES, download_file
+from include.object_parts import SMALLEST_PART_BYTES
+from include.objects import download_file
 from include.spark.join_parquet import Piece, join_pieces, read_footer
 from tests.integration.own_store import OwnStore
 

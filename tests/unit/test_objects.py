@@ -1,6 +1,6 @@
 """How bytes are grouped for an upload in parts."""
 
-from include.objects import SMALLEST_PART_BYTES, Segment, group_segments
+from include.object_parts import SMALLEST_PART_BYTES, Segment, group_segments
 
 
 def test_parts_of_an_upload_are_large_enough_but_for_the_last() -> None:
