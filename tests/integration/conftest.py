@@ -72,8 +72,13 @@ class Pipeline:
         return read_fault(self.stack, run_id, failed) if failed else ""
 
     def task_state(self, run_id: str, task_id: str) -> str | None:
+        state: str | None = self.read_task(run_id, task_id).get("state")
+        return state
+
+    def read_task(self, run_id: str, task_id: str) -> dict[str, Any]:
+        """The task's instance; empty before there is one."""
         instances = self.stack.api.read_task_instances(DAG_ID, run_id)
-        return next((task["state"] for task in instances if task["task_id"] == task_id), None)
+        return next((task for task in instances if task["task_id"] == task_id), {})
 
     @contextmanager
     def variable(self, name: str, value: str) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -40,10 +41,21 @@ def of_approve(run_id: str) -> str:
 
 
 def wait_for_question(pipeline: Pipeline, run_id: str) -> dict[str, Any]:
-    """What a person is asked, once the run waits for it."""
+    """What a person is asked, once the run waits for it and the scheduler knows that its process ended.
+
+    Airflow takes an answer that comes earlier for the end of a task that somebody killed, and asks again
+    after the retry delay. No person is that fast.
+    """
     wait_until(lambda: pipeline.task_state(run_id, "approve"), {"awaiting_input"}, 120)
+    wait_until(lambda: is_process_ended(pipeline, run_id), {True}, 120)
     question: dict[str, Any] = pipeline.stack.api._request("GET", of_approve(run_id)).json()
     return question
+
+
+def is_process_ended(pipeline: Pipeline, run_id: str) -> bool:
+    attempt = pipeline.read_task(run_id, "approve")["try_number"]
+    ended = rf"Finished: dag_id={DAG_ID}, task_id=approve, run_id={run_id},.* try_number={attempt},"
+    return re.search(ended, (pipeline.stack.state.logs / "scheduler.log").read_text()) is not None
 
 
 def answer(pipeline: Pipeline, run_id: str, option: str, reason: str) -> None:
