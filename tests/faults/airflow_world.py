@@ -14,7 +14,7 @@ from include.local.processes import find_session
 from include.local.stack import Stack
 from include.local.state import read_record
 from tests.faults.proxy import FaultProxy
-from tests.integration.conftest import wait_until
+from tests.integration.conftest import find_scheduler, wait_until
 
 #: Nobody waits for minutes here. The way is the same.
 IMPATIENT = {
@@ -53,15 +53,20 @@ class AirflowWorld:
     def find_tasks(self) -> list[psutil.Process]:
         return [each for each in self.find("airflow worker -- ") if "LocalExecutor" not in read_title(each)]
 
-    def find_scheduler(self) -> psutil.Process:
-        """The parent of the executor's processes."""
-        return self.find("airflow worker -- LocalExecutor")[0].parent() or psutil.Process()
+    def kill_scheduler(self) -> None:
+        """The supervisor starts another one; the tasks of the first go on under nobody."""
+        scheduler = find_scheduler(self.stack)
+        assert scheduler
+        scheduler.kill()
+        wait_until(lambda: find_scheduler(self.stack) not in {None, scheduler}, {True}, 60)
 
-    def kill_scheduler_and_restart(self) -> None:
-        """The stack ends when its scheduler does; the runs go on after the next start."""
-        self.find_scheduler().kill()
-        assert self.stack._supervisor
-        self.stack._supervisor.wait(timeout=60)
+    def kill_everything_and_restart(self) -> None:
+        """The power goes: the store, Airflow and its tasks are gone at once, and started again."""
+        record = read_record(self.stack.state)
+        assert record
+        for process in [psutil.Process(record.pid), *find_session(self.stack.state, record.pid)]:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         self.stack.stop()
         self.start()
 

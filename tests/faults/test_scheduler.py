@@ -26,7 +26,12 @@ from tests.integration.conftest import wait_until
 
 SOAK_DAYS = choose(10, 60)
 KILLED_DAYS = choose(6, 30)
-TASK_KILLS, EXECUTOR_KILLS, SCHEDULER_KILLS = choose(5, 40), choose(1, 6), choose(1, 4)
+KILLS = {
+    "task": choose(5, 40),
+    "executor": choose(1, 6),
+    "scheduler": choose(1, 4),
+    "everything": choose(1, 3),
+}
 #: What a process may take more in the second half of the long soak. Caches and the store's heap fill up at
 #: first, so the short one only says what it measured.
 MOST_GROWTH_BYTES = 64 * 1024**2
@@ -132,8 +137,7 @@ def test_days_whose_tasks_executor_and_scheduler_die(
 
 
 def kill_at_random(airflow: AirflowWorld, draw: random.Random, run_ids: list[str], report: Report) -> None:
-    kills = ["task"] * TASK_KILLS + ["executor"] * EXECUTOR_KILLS + ["scheduler"] * SCHEDULER_KILLS
-    for kind in draw.sample(kills, len(kills)):
+    for kind in draw.sample([*KILLS], sum(KILLS.values()), counts=[*KILLS.values()]):
         find = airflow.find_tasks if kind != "executor" else lambda: airflow.find("airflow supervisor: ")
         found: list[psutil.Process] = []
 
@@ -147,7 +151,9 @@ def kill_at_random(airflow: AirflowWorld, draw: random.Random, run_ids: list[str
         # A moment of its own in the life of the process.
         time.sleep(draw.uniform(0, 1.5))
         if kind == "scheduler":
-            airflow.kill_scheduler_and_restart()
+            airflow.kill_scheduler()
+        elif kind == "everything":
+            airflow.kill_everything_and_restart()
         else:
             with suppress(psutil.NoSuchProcess):
                 draw.choice(found).kill()

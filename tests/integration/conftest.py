@@ -3,12 +3,13 @@
 import datetime as dt
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from include import keys
@@ -17,6 +18,7 @@ from include.local.dag_run import DAG_ID, find_failed, read_fault, trigger_day, 
 from include.local.ports import find_free_ports
 from include.local.progress import order_tasks, read_progress
 from include.local.stack import Stack
+from include.local.state import read_record
 from include.local.storage import create_buckets
 from include.manifest import Quality
 
@@ -115,6 +117,17 @@ def wait_until(read: Callable[[], Any], wanted: set[Any], seconds: float) -> Any
         assert time.monotonic() < end, f"still {value!r} after {seconds} seconds"
         time.sleep(_POLL_SECONDS)
     return value
+
+
+def find_scheduler(stack: Stack) -> psutil.Process | None:
+    """The process that the supervisor started with the scheduler's log as its output."""
+    record = read_record(stack.state)
+    log = str(stack.state.logs / "scheduler.log")
+    for process in psutil.Process(record.pid).children() if record else []:
+        with suppress(psutil.Error):
+            if log in {file.path for file in process.open_files()}:
+                return process
+    return None
 
 
 @pytest.fixture(scope="session")

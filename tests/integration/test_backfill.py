@@ -3,21 +3,17 @@
 import datetime as dt
 import json
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
-import psutil
 import pytest
 
 from include import keys
 from include.contract import DATASETS
 from include.local.dag_run import DAG_ID, wait_for_dag
 from include.local.ports import find_free_ports
-from include.local.processes import find_session
 from include.local.stack import Stack
-from include.local.state import read_record
-from tests.integration.conftest import LAYOUT, Pipeline, make_orders, wait_until
+from tests.integration.conftest import LAYOUT, Pipeline, find_scheduler, make_orders, wait_until
 
 FIRST_DAY = dt.datetime(2026, 2, 1, tzinfo=dt.UTC)
 DAYS = [(FIRST_DAY + dt.timedelta(days=number)).date().isoformat() for number in range(14)]
@@ -68,17 +64,6 @@ def kill_scheduler(stack: Stack) -> None:
     for process in [scheduler, *scheduler.children(recursive=True)]:
         process.kill()
     wait_until(lambda: find_scheduler(stack) not in {None, scheduler}, {True}, 60)
-
-
-def find_scheduler(stack: Stack) -> psutil.Process | None:
-    """The parent of the processes that LocalExecutor runs tasks in."""
-    record = read_record(stack.state)
-    assert record
-    for process in find_session(stack.state, record.pid):
-        with suppress(psutil.NoSuchProcess):
-            if "LocalExecutor" in " ".join(process.cmdline()):
-                return process.parent()
-    return None
 
 
 def count_published(pipeline: Pipeline) -> int:

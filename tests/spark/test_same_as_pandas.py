@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 SETTINGS = Settings()
 LAYOUT = SETTINGS.layout
-ORDERS = 400_000
+ORDERS = 1_000_000
 #: What makes records hard to find and rows hard to tell apart; spread over the whole file.
 ODD_LINES = (
     'M{n},C-000001,P-00001,2026-11-21T10:00:00Z,,2,9.99,"two\nlines, ""quoted"""',
