@@ -30,6 +30,7 @@ from include.contract import (
 )
 from include.engine.dimension import Dimension
 from include.engine.frames import to_array, to_flags
+from include.engine.memory import keep_freed_memory
 from include.engine.process import FileReport, Flags, Judged, process_file
 from include.engine.raw_file import RawSource, read_header
 from include.errors import SnapshotGoneError, TryAgainError
@@ -207,6 +208,7 @@ def transform_files(
     ------
     RawFileError: a file as a whole cannot be used.
     """
+    keep_freed_memory()
     for source in sources.values():
         read_header(source)
     out_dir.mkdir(parents=True, exist_ok=True)

@@ -78,7 +78,7 @@ def hash_ids(block: Block, header: Header, key: str) -> Hashes:
     found without parsing; otherwise one a row.
     """
     stands_first = header.columns[0] == key and len(header.columns) > 1
-    if stands_first and block.record_lines is None and not _has_quoted_line_start(block.data):
+    if stands_first and block.record_lines is None:
         ids = TextWords.of_first_fields(block.data)
         if ids and len(ids.starts) == block.line_count:
             return hash_words(ids)
@@ -88,10 +88,6 @@ def hash_ids(block: Block, header: Header, key: str) -> Hashes:
 def parse_key(block: Block, header: Header, key: str) -> pa.Array:
     """The ids in a block; a malformed line has none, and a blank line a null."""
     return _parse(block, header, (key,)).rows[key]
-
-
-def _has_quoted_line_start(data: bytes) -> bool:
-    return data[:1] == b'"' or b'\n"' in data
 
 
 def take_rows(batch: Batch, cut: Cut, values: npt.NDArray[Value]) -> npt.NDArray[Value] | None:

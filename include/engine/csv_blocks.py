@@ -235,10 +235,14 @@ def _find_line_with_quote(data: bytes, position: int) -> int:
 
 def count_lines(data: bytes) -> int:
     r"""Line ends in data, where `\r\n` is one."""
-    # Counting with numpy lets other threads run meanwhile.
-    line_feeds = int(np.count_nonzero(np.frombuffer(data, np.uint8) == ord("\n")))
+    line_feeds = _count_sign(data, "\n")
     lone_carriage_returns = data.count(b"\r") - data.count(b"\r\n") if b"\r" in data else 0
     return line_feeds + lone_carriage_returns
+
+
+def _count_sign(data: bytes, sign: str) -> int:
+    # Counting with numpy lets other threads run meanwhile.
+    return int(np.count_nonzero(np.frombuffer(data, np.uint8) == ord(sign)))
 
 
 def _find_line_ends(signs: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
@@ -261,7 +265,7 @@ def _make_block(data: bytes, first_line: int, column_count: int, *, is_last: boo
 
 def _has_loose_quotes(data: bytes) -> bool:
     """Whether any quote does other than open a field, close it on the same line, or double inside it."""
-    is_dense = data.count(b'"') * _SPARSE_QUOTES_BYTES > len(data)
+    is_dense = _count_sign(data, '"') * _SPARSE_QUOTES_BYTES > len(data)
     return _have_loose_place(data) if is_dense else _stand_on_loose_line(data)
 
 

@@ -16,11 +16,11 @@ WORKERS = min(os.cpu_count() or 1, 4)
 def map_in_order(
     pool: ThreadPoolExecutor, work: Callable[[Item], Result], items: Iterable[Item]
 ) -> Iterator[Result]:
-    """The result for each item, in the order of the items; two for each worker are under way."""
+    """The result for each item, in the order of the items; a few are under way, however many there are."""
     under_way: deque[Future[Result]] = deque()
     for item in items:
         under_way.append(pool.submit(work, item))
-        if len(under_way) > 2 * WORKERS:
+        if len(under_way) > WORKERS + 1:
             yield under_way.popleft().result()
     while under_way:
         yield under_way.popleft().result()

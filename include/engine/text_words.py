@@ -12,6 +12,7 @@ WORD_BYTES = 8
 #: The high bit of each byte.
 HIGH_BITS = np.uint64(0x8080808080808080)
 _ONES = np.uint64(0x0101010101010101)
+_LOWEST_BYTE = np.uint64(0xFF)
 _COMMA = b","
 #: Ids are shorter; looking for the end of a longer field one by one would take too long.
 _LONGEST_FIRST_FIELD_BYTES = 8 * WORD_BYTES
@@ -41,10 +42,15 @@ class TextWords:
 
     @classmethod
     def of_first_fields(cls, lines: bytes) -> "TextWords | None":
-        """What stands before the first comma of each line; None where a line has no comma near its start."""
+        """What stands before the first comma of each line.
+
+        None where a line begins with a quote, or has no comma near its start.
+        """
         data = np.frombuffer(lines, np.uint8)
         starts = np.concatenate([[-1], np.flatnonzero(data == ord("\n"))[:-1]]) + 1 + _MARGIN_BYTES
         words = _view_words(data)
+        if (words[starts] & _LOWEST_BYTE == ord('"')).any():
+            return None
         lengths, left = np.zeros_like(starts), np.arange(len(starts))
         for position in range(0, _LONGEST_FIRST_FIELD_BYTES, WORD_BYTES):
             commas = lowest_byte(words[starts[left] + position], _COMMA)
