@@ -59,6 +59,8 @@ def airflow_environment(
                 # A run of one day is over the sooner; a stack that stays should not heat the machine.
                 "scheduler_idle_sleep_time": 1.0 if is_scheduled else 0.3,
                 "use_job_schedule": is_scheduled,
+                # What a scheduler that died had queued is found a minute later, not five.
+                "orphaned_tasks_check_interval": 60,
             },
             aws={"session_factory": "include.local.aws_data.SharedDataSessionFactory"},
             dag_processor={"refresh_interval": 30, "parsing_processes": 1},
