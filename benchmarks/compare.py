@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from include.contract import DATASETS, ORDERS, Dataset, Kind, published_orders
+from include.contract import DATASETS, Dataset, Kind, published_columns
 
 SQL_TYPES = {
     Kind.TEXT: "VARCHAR",
@@ -32,7 +32,7 @@ def find_differences(ours: Path, theirs: Path, *, every_row: bool) -> Iterator[s
 
 
 def published_values(dataset: Dataset) -> str:
-    columns = published_orders() if dataset is ORDERS else dataset.columns
+    columns = published_columns(dataset)
     return ", ".join(f"{column.name}::{SQL_TYPES[column.kind]} AS {column.name}" for column in columns)
 
 

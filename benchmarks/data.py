@@ -13,7 +13,11 @@ from include.contract import DATASETS, MALFORMED_ROW
 FOLDER = PROJECT / ".local" / "bench"
 #: The day on which the shop has exactly the accounts asked for.
 DAY = dt.date(2026, 12, 14)
-_GENERATOR = ("include/generate.py", "include/spoil.py", "include/contract.py", "benchmarks/data.py")
+#: What the files are made of.
+_GENERATOR = (
+    *("include/generate.py", "include/contract.py", "include/dataset.py", "benchmarks/data.py"),
+    *sorted(path.relative_to(PROJECT).as_posix() for path in (PROJECT / "include" / "shop").glob("*.py")),
+)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from benchmarks.data import FOLDER, Size, prepare_compressed_files, prepare_raw_files
 from benchmarks.measure import BenchmarkError, Measurement, Spread, Summary, run_module
+from benchmarks.peers import find_strange_columns
 from benchmarks.report import Finding, Report
 
 OURS = "ours"
@@ -30,7 +31,17 @@ AIMS = {"DuckDB": (0.5, 0.25), "Polars": (0.3, None), "pandas, tutorial": (0.3, 
 
 
 def compare_with_peers(report: Report, console: Console, size: Size, rounds: int, *, every_row: bool) -> None:
-    """Each contestant in turn, round after round, so that the machine's moods hit all alike."""
+    """Each contestant in turn, round after round, so that the machine's moods hit all alike.
+
+    Raises
+    ------
+    BenchmarkError: the contract is another one than theirs, or they do not agree.
+    """
+    if strange := find_strange_columns():
+        raise BenchmarkError(
+            f"The contract is not the one that the other engines work by: {', '.join(strange)}. "
+            "Teach benchmarks/peers/ these columns to compare the speed."
+        )
     raw_dir = prepare_raw_files(size)
     measurements: dict[str, list[Measurement]] = defaultdict(list)
     for number in range(rounds):

@@ -58,7 +58,7 @@ def ecommerce_etl() -> None:
         poke_interval=30,
         timeout=dt.timedelta(hours=36).total_seconds(),
         execution_timeout=dt.timedelta(hours=37),
-        doc_md="Waits until all three raw files of the day exist. Deferred: it holds no worker.",
+        doc_md="Waits until all raw files of the day exist. Deferred: it holds no worker.",
     )
     extracted = extract()
     transformed = TransformOperator(

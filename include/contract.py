@@ -1,77 +1,46 @@
 """The contract: what each raw file holds, what is published, and why a row is refused.
 
 Parsing, reject reasons, the expectation suite, the generator and the documentation are derived from
-this module. To change a column, change it here. Standard library only.
+this module. To change a column, change it here: docs/adapt.md says how. Standard library only.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
+from include.contract_check import check_contract
+from include.dataset import (
+    Column,
+    Dataset,
+    Kind,
+    PublishedColumn,
+    duplicate_reason,
+    invalid_reason,
+    list_column_reasons,
+    minimum_reason,
+    missing_reason,
+    unknown_reason,
+)
 
-
-class Kind(StrEnum):
-    """How the text of a field is understood. `parse.py` holds the grammar of each kind."""
-
-    TEXT = "text"
-    WHOLE_NUMBER = "whole number"
-    DECIMAL = "decimal, up to 4 places"
-    WIDE_DECIMAL = "decimal, up to 4 places, computed"
-    TIMESTAMP = "timestamp, UTC"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Column:
-    """One column of a raw file.
-
-    Parameters
-    ----------
-    required: the header must name the column.
-    nullable: a field of it may be empty.
-    minimum: the smallest value allowed; a smaller one is refused with the reason `below_minimum`.
-    personal: personal data: never in published orders, logs or quality pages.
-    in_orders: the column's name in the published orders, or None where it stays out of them.
-    """
-
-    name: str
-    kind: Kind
-    meaning: str
-    required: bool = False
-    nullable: bool = True
-    minimum: int | None = None
-    below_minimum: str = ""
-    personal: bool = False
-    in_orders: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dataset:
-    """One raw file: its columns, and the column that names a row."""
-
-    name: str
-    key: str
-    columns: tuple[Column, ...]
-
-    @property
-    def column_names(self) -> tuple[str, ...]:
-        return tuple(column.name for column in self.columns)
-
-    @property
-    def required_names(self) -> tuple[str, ...]:
-        return tuple(column.name for column in self.columns if column.required)
-
-    def column(self, name: str) -> Column:
-        return next(column for column in self.columns if column.name == name)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PublishedColumn:
-    """One column of the published orders, and the rules that the checkpoint holds it to."""
-
-    name: str
-    kind: Kind
-    meaning: str
-    nullable: bool
-    minimum: int | None = None
-
+#: Whoever works by the contract finds its words here as well.
+__all__ = [
+    "COMPUTED",
+    "CUSTOMERS",
+    "DATASETS",
+    "DELIVERY_BEFORE_ORDER",
+    "LOOKED_UP",
+    "MALFORMED_ROW",
+    "ORDERS",
+    "PRODUCTS",
+    "Column",
+    "Dataset",
+    "Kind",
+    "PublishedColumn",
+    "duplicate_reason",
+    "invalid_reason",
+    "minimum_reason",
+    "missing_reason",
+    "published_columns",
+    "published_orders",
+    "reasons",
+    "unknown_reason",
+]
 
 CUSTOMERS = Dataset(
     name="customers",
@@ -132,6 +101,7 @@ ORDERS = Dataset(
             required=True,
             nullable=False,
             in_orders="customer_id",
+            refers_to="customers",
             meaning="A customer of the same day's customers file.",
         ),
         Column(
@@ -140,6 +110,7 @@ ORDERS = Dataset(
             required=True,
             nullable=False,
             in_orders="product_id",
+            refers_to="products",
             meaning="A product of the same day's products file.",
         ),
         Column(
@@ -163,7 +134,6 @@ ORDERS = Dataset(
             required=True,
             nullable=False,
             minimum=1,
-            below_minimum="quantity_not_positive",
             in_orders="quantity",
             meaning="Units ordered.",
         ),
@@ -173,7 +143,6 @@ ORDERS = Dataset(
             required=True,
             nullable=False,
             minimum=0,
-            below_minimum="selling_price_negative",
             in_orders="selling_price",
             meaning="Price paid per unit.",
         ),
@@ -181,7 +150,18 @@ ORDERS = Dataset(
     ),
 )
 
-DATASETS: dict[str, Dataset] = {dataset.name: dataset for dataset in (CUSTOMERS, PRODUCTS, ORDERS)}
+#: Every raw file of a day, in the order in which they are worked on.
+DATASETS: dict[str, Dataset] = {
+    dataset.name: dataset
+    for dataset in (
+        CUSTOMERS,
+        PRODUCTS,
+        ORDERS,
+    )
+}
+
+#: The datasets that orders refer to, in the order of the columns that do.
+LOOKED_UP: dict[str, Dataset] = {name: DATASETS[name] for name in ORDERS.references if name in DATASETS}
 
 #: Columns that the transform computes. The formulas stand in `transform.py`.
 COMPUTED = (
@@ -203,8 +183,8 @@ COMPUTED = (
 
 MALFORMED_ROW = "malformed_row"
 DELIVERY_BEFORE_ORDER = "delivery_before_order"
-UNKNOWN_CUSTOMER = "unknown_customer"
-UNKNOWN_PRODUCT = "unknown_product"
+#: Reject reasons of orders that no single column gives. `transform_orders` finds the rows.
+ORDER_RULES = (DELIVERY_BEFORE_ORDER,)
 
 
 def published_orders() -> tuple[PublishedColumn, ...]:
@@ -226,34 +206,21 @@ def published_orders() -> tuple[PublishedColumn, ...]:
     return (
         *taken_from(ORDERS, is_lookup=False),
         *COMPUTED,
-        *taken_from(CUSTOMERS, is_lookup=True),
-        *taken_from(PRODUCTS, is_lookup=True),
+        *(column for dataset in LOOKED_UP.values() for column in taken_from(dataset, is_lookup=True)),
     )
 
 
-def missing_reason(column: Column) -> str:
-    return f"{column.name}_missing"
-
-
-def invalid_reason(column: Column) -> str:
-    return f"{column.name}_invalid"
-
-
-def duplicate_reason(dataset: Dataset) -> str:
-    return f"duplicate_{dataset.key}"
+def published_columns(dataset: Dataset) -> tuple[Column | PublishedColumn, ...]:
+    """Orders hold what the contract publishes; every other dataset holds all its raw columns."""
+    return published_orders() if dataset is ORDERS else dataset.columns
 
 
 def reasons(dataset: Dataset) -> tuple[str, ...]:
     """Every reason for which a row of the dataset can be refused, in the order they are reported."""
-    of_columns = [
-        reason
-        for column in dataset.columns
-        for reason, applies in (
-            (missing_reason(column), not column.nullable),
-            (invalid_reason(column), column.kind is not Kind.TEXT),
-            (column.below_minimum, column.minimum is not None),
-        )
-        if applies
-    ]
-    of_orders = [DELIVERY_BEFORE_ORDER, UNKNOWN_CUSTOMER, UNKNOWN_PRODUCT] if dataset is ORDERS else []
-    return (*of_columns, *of_orders, duplicate_reason(dataset), MALFORMED_ROW)
+    of_columns = [reason for column in dataset.columns for reason in list_column_reasons(column)]
+    of_orders = ORDER_RULES if dataset is ORDERS else ()
+    of_references = [unknown_reason(column) for column in dataset.references.values()]
+    return (*of_columns, *of_orders, *of_references, duplicate_reason(dataset), MALFORMED_ROW)
+
+
+check_contract(DATASETS.values(), ORDERS, published_orders())

@@ -2,6 +2,7 @@
 
 PipelineError
 ├── SettingError           a Variable or parameter that cannot be used
+├── ContractError          declarations of the contract that contradict each other
 ├── RawFileError           a raw file that cannot be read as the contract says
 │   └── RepairError        a file of repaired rows that cannot take the place of raw ones
 ├── StoreRefusedError      S3 does not have, or does not let us do, what a task needs
@@ -26,6 +27,10 @@ class PipelineError(Exception):
 
 class SettingError(PipelineError):
     """A Variable or a run parameter has a value that cannot be used."""
+
+
+class ContractError(PipelineError):
+    """What the contract declares cannot be kept; found when it is imported."""
 
 
 class RawFileError(PipelineError):

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 def extract(hook: "S3Hook", settings: "Settings", day: str, run_id: str) -> Extracted:
-    """Take a snapshot of the day's three raw files, with what people repaired in them.
+    """Take a snapshot of the day's raw files, with what people repaired in them.
 
     What is delivered afterwards changes nothing in this run.
 

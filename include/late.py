@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from include import keys
-from include.contract import CUSTOMERS, DATASETS, ORDERS, PRODUCTS, UNKNOWN_CUSTOMER, UNKNOWN_PRODUCT, Dataset
+from include.contract import DATASETS, ORDERS, Dataset, unknown_reason
 from include.lookback import days_after, read_manifests
 from include.manifest import LATE, Manifest, Output, PartlyUsed, RawFile
 from include.objects import RemoteFile, download_file, find_object, head_object, upload_file
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: The reject reason of an order whose id the dataset does not know.
-REASONS = {CUSTOMERS.name: UNKNOWN_CUSTOMER, PRODUCTS.name: UNKNOWN_PRODUCT}
+REASONS = {dataset: unknown_reason(column) for dataset, column in ORDERS.references.items()}
 
 #: A dataset, and an id that is not in the day's own file of it.
 Missing = tuple[str, str]
@@ -68,7 +68,7 @@ def find_arrivals(
         return {}
     first = min(day for day, orders in lacking.items() if orders)
     later = [manifest for day, manifest in manifests.items() if day > first]
-    places = _find_places(hook, later, wanted)
+    places = find_places(hook, later, wanted)
     healed = {day: choose_arrivals(day, orders, places) for day, orders in lacking.items()}
     return {day: arrived for day, arrived in healed.items() if arrived}
 
@@ -94,8 +94,9 @@ def _read_lacking(hook: "S3Hook", manifest: Manifest) -> Lacking:
     quarantine = manifest["outputs"][f"quarantine/{ORDERS.name}"]
     if find_object(hook, quarantine["key"]) is None:
         return set()
-    ids = {reason: DATASETS[dataset].key for dataset, reason in REASONS.items()}
-    rows = pq.read_table(RemoteFile(hook, quarantine), columns=[*ids.values(), "reasons"]).to_pylist()
+    ids = {reason: ORDERS.references[dataset] for dataset, reason in REASONS.items()}
+    # Asked of the file, not of a dataset: a day from before a column was declared does not have it.
+    rows = pq.ParquetFile(RemoteFile(hook, quarantine)).read([*ids.values(), "reasons"]).to_pylist()
     names = {reason: dataset for dataset, reason in REASONS.items()}
     return {
         frozenset((names[reason], row[ids[reason]]) for reason in row["reasons"])
@@ -104,7 +105,7 @@ def _read_lacking(hook: "S3Hook", manifest: Manifest) -> Lacking:
     }
 
 
-def _find_places(
+def find_places(
     hook: "S3Hook", manifests: Iterable[Manifest], wanted: set[Missing]
 ) -> dict[Missing, list[str]]:
     """The days whose published tables have the wanted ids."""
@@ -113,7 +114,9 @@ def _find_places(
         for dataset in REASONS:
             ids = {id_ for name, id_ in wanted if name == dataset}
             key = DATASETS[dataset].key
-            for rows in _read_rows(hook, manifest["outputs"][dataset], [key], ids):
+            # A day from before the dataset was declared has none.
+            published = manifest["outputs"].get(dataset)
+            for rows in _read_rows(hook, published, [key], ids) if published else ():
                 for id_ in rows[key].to_pylist():
                     places.setdefault((dataset, id_), []).append(manifest["day"])
     return places
@@ -123,8 +126,7 @@ def _read_arrived(
     hook: "S3Hook", manifests: Mapping[str, Manifest], dataset: str, arrived: Mapping[Missing, str]
 ) -> "Iterator[pa.Table]":
     """The rows of one dataset that arrived; of their columns those that orders take over."""
-    taken_over = [column.name for column in DATASETS[dataset].columns if column.in_orders]
-    columns = [DATASETS[dataset].key, *taken_over]
+    columns = [DATASETS[dataset].key, *DATASETS[dataset].taken_over]
     for day in sorted(set(arrived.values())):
         ids = {id_ for (name, id_), place in arrived.items() if (name, place) == (dataset, day)}
         yield from _read_rows(hook, manifests[day]["outputs"][dataset], columns, ids)

@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from include import keys
-from include.contract import DATASETS, ORDERS, published_orders
+from include.contract import DATASETS, ORDERS, published_columns
 from include.keys import Layout
 from include.manifest import Manifest, Quality
 
@@ -118,13 +118,12 @@ def describe_schema(dataset: str) -> "schema_dataset.SchemaDatasetFacet":
     """The columns that the contract declares; personal ones are named, and never shown."""
     from openlineage.client.facet_v2 import schema_dataset as schema
 
-    columns = published_orders() if dataset == ORDERS.name else DATASETS[dataset].columns
     return schema.SchemaDatasetFacet(
         fields=[
             schema.SchemaDatasetFacetFields(
                 name=column.name, type=column.kind.value, description=column.meaning
             )
-            for column in columns
+            for column in published_columns(DATASETS[dataset])
         ]
     )
 

@@ -86,7 +86,7 @@ FILES_NEVER_CAME = Trouble(
     what="its raw files did not come",
     section="Raw files did not come",
     remedy="Ask the producers. When the files are there, clear wait_for_raw_files with what follows.",
-    reason="Not all three files came while wait_for_raw_files waited for them.",
+    reason="Not all raw files came while wait_for_raw_files waited for them.",
 )
 SETTING_WRONG = Trouble(
     what="a setting is wrong",

@@ -72,7 +72,8 @@ def refuse_older_delivery(published: Published, extracted: Extracted) -> None:
     """
     if published.manifest is None:
         return
-    for dataset in DATASETS:
+    # A day from before a dataset was declared has no file of it.
+    for dataset in (name for name in DATASETS if name in published.manifest["inputs"]):
         own = extracted["inputs"][dataset].get("written_at")
         newest = published.manifest["inputs"][dataset].get("written_at")
         if own and newest and own < newest:

@@ -1,10 +1,8 @@
 """The contract as Arrow schemas: what the Parquet files hold, in which order and type."""
 
-from collections.abc import Iterable
-
 import pyarrow as pa
 
-from include.contract import ORDERS, Column, Dataset, Kind, PublishedColumn, published_orders
+from include.contract import Dataset, Kind, published_columns
 
 ARROW_TYPES: dict[Kind, pa.DataType] = {
     Kind.TEXT: pa.string(),
@@ -25,8 +23,11 @@ SQL_TYPES: dict[Kind, str] = {
 
 
 def published_schema(dataset: Dataset) -> pa.Schema:
-    """Orders hold what the contract publishes; customers and products hold all their raw columns."""
-    return _schema(published_orders() if dataset is ORDERS else dataset.columns)
+    """The published table of a dataset."""
+    columns = published_columns(dataset)
+    return pa.schema(
+        [pa.field(column.name, ARROW_TYPES[column.kind], nullable=column.nullable) for column in columns]
+    )
 
 
 def quarantine_schema(dataset: Dataset) -> pa.Schema:
@@ -42,10 +43,4 @@ def quarantine_schema(dataset: Dataset) -> pa.Schema:
             pa.field("line_number", pa.int64(), nullable=False),
             pa.field("raw_line", pa.string()),
         ]
-    )
-
-
-def _schema(columns: Iterable[Column | PublishedColumn]) -> pa.Schema:
-    return pa.schema(
-        [pa.field(column.name, ARROW_TYPES[column.kind], nullable=column.nullable) for column in columns]
     )

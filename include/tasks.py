@@ -39,7 +39,7 @@ def connected() -> "Iterator[tuple[S3Hook, Settings]]":
 
 
 def raw_keys(run: Run, params: Mapping[str, Any]) -> list[str]:
-    """The three raw files that a run waits for."""
+    """The raw files that a run waits for."""
     layout, day = Settings.from_variables().layout, day_of(run, params)
     return [keys.raw(layout, day, dataset) for dataset in DATASETS]
 

@@ -7,7 +7,7 @@ itself, `transform`, and the files around it follow below.
 import logging
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,28 +16,27 @@ import pandas as pd
 
 from include import keys
 from include.contract import (
-    CUSTOMERS,
     DATASETS,
     DELIVERY_BEFORE_ORDER,
+    LOOKED_UP,
     ORDERS,
-    PRODUCTS,
-    UNKNOWN_CUSTOMER,
-    UNKNOWN_PRODUCT,
     Dataset,
     Kind,
     invalid_reason,
+    minimum_reason,
     missing_reason,
+    unknown_reason,
 )
 from include.engine.dimension import Dimension
 from include.engine.frames import to_array, to_flags
 from include.engine.memory import keep_freed_memory
 from include.engine.process import FileReport, Flags, Judged, process_file
 from include.engine.raw_file import RawSource, read_header
-from include.errors import SnapshotGoneError, TryAgainError
-from include.manifest import LATE, Counts, describe_counts, digest_inputs, format_money
-from include.objects import download_file, head_object, is_missing, upload_file
+from include.manifest import Counts, describe_counts, digest_inputs, format_money
+from include.objects import upload_file
 from include.parse import parse
 from include.scratch import scratch_folder
+from include.snapshot import download_late_rows, fetch_snapshot
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -54,28 +53,29 @@ MISSING = ("delivery_date",)
 _DAY_MICROSECONDS = 24 * 60 * 60 * 1_000_000
 
 
-def transform_dimension(raw: pd.DataFrame, dataset: Dataset) -> Judged:
-    """Customers or products. Grain: one row a raw row; all raw columns, typed."""
+def transform_table(raw: pd.DataFrame, dataset: Dataset) -> Judged:
+    """A batch of any dataset but orders. Grain: one row a raw row; all raw columns, typed."""
     rows = parse_columns(raw, dataset)
     return Judged(rows, find_column_faults(raw, rows, dataset))
 
 
-def transform_orders(raw: pd.DataFrame, customers: Dimension, products: Dimension) -> Judged:
+def transform_orders(raw: pd.DataFrame, dimensions: Mapping[str, Dimension]) -> Judged:
     """A batch of orders. Grain: one row a raw row; the columns of the published orders.
 
-    Values of refused rows promise nothing.
+    `dimensions` are the datasets that orders refer to. Values of refused rows promise nothing.
     """
     parsed = parse_columns(raw, ORDERS)
-    customer_rows = customers.find(raw["customer_id"])
-    product_rows = products.find(raw["product_id"])
+    found = {name: dimensions[name].find(raw[column]) for name, column in ORDERS.references.items()}
     faults = {
         **find_column_faults(raw, parsed, ORDERS),
         DELIVERY_BEFORE_ORDER: is_true(parsed["delivery_date"] < parsed["order_date"]),
-        UNKNOWN_CUSTOMER: is_true(raw["customer_id"].notna()) & (customer_rows < 0),
-        UNKNOWN_PRODUCT: is_true(raw["product_id"].notna()) & (product_rows < 0),
+        **{
+            unknown_reason(column): is_true(raw[column].notna()) & (found[name] < 0)
+            for name, column in ORDERS.references.items()
+        },
     }
     computed = parsed.pipe(add_total_price).pipe(add_shipping_time)
-    looked_up = [customers.look_up(customer_rows), products.look_up(product_rows)]
+    looked_up = [dimensions[name].look_up(rows) for name, rows in found.items()]
     return Judged(pd.concat([computed, *looked_up], axis="columns"), faults)
 
 
@@ -105,7 +105,7 @@ def find_column_faults(raw: pd.DataFrame, parsed: pd.DataFrame, dataset: Dataset
         if column.kind is not Kind.TEXT:
             faults[invalid_reason(column)] = is_true(text.notna() & values.isna())
         if column.minimum is not None:
-            faults[column.below_minimum] = is_true(values < column.minimum)
+            faults[minimum_reason(column)] = is_true(values < column.minimum)
     return faults
 
 
@@ -124,21 +124,32 @@ def transform(hook: "S3Hook", settings: "Settings", extracted: "Extracted") -> "
     """
     inputs = extracted["inputs"]
     with scratch_folder("transform") as folder:
-        raw_dir, out_dir = folder / "raw", folder / "out"
-        sources = {}
-        for name, dataset in DATASETS.items():
-            _fetch_snapshot(hook, inputs[name], raw_dir / name)
-            sources[name] = RawSource(dataset, raw_dir / name, inputs[name]["key"])
-        late = _download_late_rows(hook, inputs, folder / "late")
+        sources = _fetch_sources(hook, inputs, folder / "raw")
+        late = download_late_rows(hook, inputs, folder / "late")
         started = time.monotonic()
-        counts = transform_files(sources, out_dir, settings.batch_bytes, late)
+        counts = transform_files(sources, folder / "out", settings.batch_bytes, late)
         report_counts(counts, time.monotonic() - started)
-        staged, made_from = {}, digest_inputs(inputs)
-        for path in sorted(out_dir.rglob("*.parquet")):
-            name = path.relative_to(out_dir).as_posix()
-            staged[name] = keys.staged(settings.layout, extracted["day"], extracted["run_id"], name)
-            upload_file(hook, path, staged[name], made_from=made_from)
-    return {"counts": counts, "staged": staged}
+        return {"counts": counts, "staged": _stage_files(hook, settings, extracted, folder / "out")}
+
+
+def _fetch_sources(hook: "S3Hook", inputs: "Mapping[str, RawFile]", folder: Path) -> dict[str, RawSource]:
+    for name in DATASETS:
+        fetch_snapshot(hook, inputs[name], folder / name)
+    return {
+        name: RawSource(dataset, folder / name, inputs[name]["key"]) for name, dataset in DATASETS.items()
+    }
+
+
+def _stage_files(
+    hook: "S3Hook", settings: "Settings", extracted: "Extracted", folder: Path
+) -> dict[str, str]:
+    """Upload the tables and quarantines of a folder. Returns the key of each."""
+    staged, made_from = {}, digest_inputs(extracted["inputs"])
+    for path in sorted(folder.rglob("*.parquet")):
+        name = path.relative_to(folder).as_posix()
+        staged[name] = keys.staged(settings.layout, extracted["day"], extracted["run_id"], name)
+        upload_file(hook, path, staged[name], made_from=made_from)
+    return staged
 
 
 def report_counts(counts: Counts, seconds: float) -> None:
@@ -146,51 +157,6 @@ def report_counts(counts: Counts, seconds: float) -> None:
     for line in describe_counts(counts):
         log.info("%s", line)
     log.info("Transformed in %.1f s, total price %s", seconds, counts["total_price"])
-
-
-def _fetch_snapshot(hook: "S3Hook", raw: "RawFile", path: Path) -> None:
-    """Fetch exactly the bytes that the run pinned."""
-    from botocore.exceptions import ClientError
-
-    url = raw["snapshot_key"]
-    try:
-        download_file(hook, url, path)
-        # Looked at afterwards: what was there before may have been replaced while it was read.
-        state = head_object(hook, url)
-    except ClientError as error:
-        if is_missing(error):
-            raise SnapshotGoneError(url) from error
-        raise
-    check_pinned(raw, state["etag"])
-    if path.stat().st_size != state["bytes"]:
-        raise TryAgainError(
-            f"{url} has {state['bytes']:,} bytes, of which {path.stat().st_size:,} arrived. "
-            "The next try may go well."
-        )
-
-
-def check_pinned(raw: "RawFile", etag: str) -> None:
-    """Whether a snapshot that has this ETag is the one that the run pinned.
-
-    Raises
-    ------
-    SnapshotGoneError: it is that of a later try.
-    """
-    if etag != raw.get("snapshot_etag", etag):
-        raise SnapshotGoneError(
-            raw["snapshot_key"],
-            "this run was cleared and extracted again, and this is an earlier try. Nothing has to be done.",
-        )
-
-
-def _download_late_rows(hook: "S3Hook", inputs: "Mapping[str, RawFile]", folder: Path) -> dict[str, Path]:
-    """The customers and products of later days that the run uses beside the day's own; most runs use none."""
-    late = {}
-    for dataset in (CUSTOMERS.name, PRODUCTS.name):
-        if pinned := inputs.get(LATE + dataset):
-            late[dataset] = folder / f"{dataset}.parquet"
-            download_file(hook, pinned["snapshot_key"], late[dataset])
-    return late
 
 
 def transform_files(
@@ -221,22 +187,32 @@ def transform_files(
 def _process_day(
     sources: Mapping[str, RawSource], out_dir: Path, batch_bytes: int, late: Mapping[str, Path]
 ) -> dict[str, FileReport]:
-    reports = {}
-    for dataset in (CUSTOMERS, PRODUCTS):
-        reports[dataset.name] = process_file(
-            sources[dataset.name], partial(transform_dimension, dataset=dataset), out_dir, batch_bytes
+    """One file after the other; what orders refer to stands before them in the contract."""
+    reports: dict[str, FileReport] = {}
+    dimensions: dict[str, Dimension] = {}
+    for name, dataset in DATASETS.items():
+        reports[name] = process_file(
+            sources[name],
+            make_judge(dataset, dimensions),
+            out_dir,
+            batch_bytes,
+            *list_measured(dataset),
         )
-    customers = Dimension.read(out_dir, CUSTOMERS, late.get(CUSTOMERS.name))
-    products = Dimension.read(out_dir, PRODUCTS, late.get(PRODUCTS.name))
-    reports[ORDERS.name] = process_file(
-        sources[ORDERS.name],
-        partial(transform_orders, customers=customers, products=products),
-        out_dir,
-        batch_bytes,
-        summed=SUMMED,
-        missing=MISSING,
-    )
+        if name in LOOKED_UP:
+            dimensions[name] = Dimension.read(out_dir, dataset, late.get(name))
     return reports
+
+
+def make_judge(dataset: Dataset, dimensions: Mapping[str, Dimension]) -> Callable[[pd.DataFrame], Judged]:
+    """What judges a batch of the dataset."""
+    if dataset is ORDERS:
+        return partial(transform_orders, dimensions=dimensions)
+    return partial(transform_table, dataset=dataset)
+
+
+def list_measured(dataset: Dataset) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The published columns whose sums are reported, and those whose empty values are counted."""
+    return (SUMMED, MISSING) if dataset is ORDERS else ((), ())
 
 
 def _move_files(source: Path, target: Path) -> None:

@@ -26,6 +26,13 @@ RAW_COLUMNS = {
         "status",
     ],
 }
+PUBLISHED_ORDERS = [
+    *RAW_COLUMNS["orders"][:-1],
+    *("total_price", "shipping_time_days"),
+    *("customer_country", "customer_city", "product_name", "product_category"),
+]
+#: The columns of each published table.
+PUBLISHED = {**RAW_COLUMNS, "orders": PUBLISHED_ORDERS}
 KEYS = {"customers": "customer_id", "products": "product_id", "orders": "order_id"}
 
 

@@ -34,7 +34,7 @@ class Dimension:
     @classmethod
     def read(cls, folder: Path, dataset: Dataset, late: Path | None = None) -> "Dimension":
         """The dimension that the transform wrote into a folder, and behind it rows that arrived late."""
-        columns = [dataset.key, *list_taken_over(dataset)]
+        columns = [dataset.key, *dataset.taken_over]
         return cls.of(pq.read_table(folder / f"{dataset.name}.parquet", columns=columns), dataset, late)
 
     @classmethod
@@ -45,7 +45,7 @@ class Dimension:
         rows = rows.combine_chunks()
         return cls(
             _only_chunk(rows[dataset.key]),
-            {in_orders: _only_chunk(rows[name]) for name, in_orders in list_taken_over(dataset).items()},
+            {in_orders: _only_chunk(rows[name]) for name, in_orders in dataset.taken_over.items()},
         )
 
     def find(self, ids: pd.Series) -> Rows:
@@ -76,11 +76,6 @@ class Dimension:
                 for name, values in self._columns.items()
             }
         )
-
-
-def list_taken_over(dataset: Dataset) -> dict[str, str]:
-    """The columns that orders take over, and what they are called there."""
-    return {column.name: column.in_orders for column in dataset.columns if column.in_orders}
 
 
 def _add_unknown(rows: pa.Table, late: pa.Table, key: str) -> pa.Table:

@@ -53,7 +53,7 @@ class RawSource:
 
 @dataclass(frozen=True)
 class Header:
-    """The columns of a raw file as delivered, in its order, and the bytes that they take up."""
+    """The columns of a raw file in its order, under the contract's names, and the bytes that they take up."""
 
     columns: tuple[str, ...]
     bytes: int
@@ -149,8 +149,9 @@ def read_header(source: RawSource) -> Header:
     check_text(line.group(), source.source_key, first_line=1)
     text = line["text"].decode().lstrip(_BYTE_ORDER_MARK)
     _check_delimiter(source, text)
-    columns = _split_names(source, text)
-    _check_columns(source, columns)
+    delivered = _split_names(source, text)
+    columns = tuple(map(source.dataset.name_of, delivered))
+    _check_columns(source, columns, delivered)
     return Header(columns, line.end())
 
 
@@ -167,7 +168,7 @@ def _check_beginning(source: RawSource, beginning: bytes) -> None:
 def _check_delimiter(source: RawSource, line: str) -> None:
     names = {";": "semicolons", "\t": "tabs", "|": "pipes", ":": "colons"}
     for sign, name in names.items():
-        columns = {column.strip('"') for column in line.split(sign)}
+        columns = {source.dataset.name_of(column.strip('"')) for column in line.split(sign)}
         if sign in line and columns.issuperset(source.dataset.required_names):
             raise RawFileError(
                 source.source_key, "line 1", f"the columns are separated by {name}", "Use commas."
@@ -186,14 +187,14 @@ def _split_names(source: RawSource, line: str) -> tuple[str, ...]:
         ) from error
 
 
-def _check_columns(source: RawSource, columns: tuple[str, ...]) -> None:
+def _check_columns(source: RawSource, columns: tuple[str, ...], delivered: tuple[str, ...]) -> None:
     missing = [name for name in source.dataset.required_names if name not in columns]
     if missing:
         raise RawFileError(
             source.source_key,
             "line 1",
             f"required column{'s' if len(missing) > 1 else ''} missing: {', '.join(missing)}",
-            _describe_header(source.dataset, columns),
+            _describe_header(source.dataset, delivered),
         )
     twice = [name for name, count in Counter(columns).items() if count > 1 and name]
     if twice:
@@ -202,8 +203,9 @@ def _check_columns(source: RawSource, columns: tuple[str, ...]) -> None:
         )
 
 
-def _describe_header(dataset: Dataset, columns: tuple[str, ...]) -> str:
+def _describe_header(dataset: Dataset, delivered: tuple[str, ...]) -> str:
     """What the header names; not shown where it may be a row of data, which may hold personal data."""
-    if {column.strip(' "').lower() for column in columns} & set(dataset.required_names):
-        return f"The header names: {', '.join(columns)[:300]}. Spaces and case count."
+    names = {dataset.name_of(name) for name in delivered} | {name.strip(' "').lower() for name in delivered}
+    if names & set(dataset.required_names):
+        return f"The header names: {', '.join(delivered)[:300]}. Spaces and case count."
     return "Line 1 names none of them: is it the header?"

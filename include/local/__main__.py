@@ -35,7 +35,7 @@ def _make_parser() -> argparse.ArgumentParser:
     commands.add_parser("down", help="stop the stack")
     commands.add_parser("status", help="say whether the stack runs, and where")
     transform = commands.add_parser("transform", help="run the transform alone, on local files")
-    transform.add_argument("raw_dir", type=Path, help="folder with the three raw files")
+    transform.add_argument("raw_dir", type=Path, help="folder with the raw files")
     transform.add_argument("out_dir", type=Path, help="folder for the Parquet files")
     for name, what in (
         ("quarantine", "write the refused rows of a day to a CSV file"),

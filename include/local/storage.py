@@ -73,7 +73,7 @@ def create_buckets(hook: "S3Hook", layout: Layout) -> None:
 
 
 def find_raw_files(folder: Path, layout: Layout) -> dict[str, Path]:
-    """The three files of a folder, named as the raw key template says: with `.gz` or without.
+    """The raw files of a folder, named as the raw key template says: with `.gz` or without.
 
     Where compressed files are delivered, a plain one will do as well.
 

@@ -11,7 +11,7 @@ from include.transform import transform_files
 
 
 def main(raw_dir: Path, out_dir: Path) -> None:
-    """Transform the three files of a folder and print their counts as one line of JSON."""
+    """Transform the raw files of a folder and print their counts as one line of JSON."""
     sources = {name: RawSource(dataset, *_find(raw_dir, name)) for name, dataset in DATASETS.items()}
     counts = transform_files(sources, out_dir, Settings().batch_bytes)
     print(json.dumps({name: counts[name] for name in ("rows", "reasons", "total_price")}))
@@ -22,4 +22,5 @@ def _find(raw_dir: Path, dataset: str) -> tuple[Path, str]:
     for name in (f"{dataset}.csv", f"{dataset}.csv.gz"):
         if (raw_dir / name).is_file():
             return raw_dir / name, name
-    raise RawFileError(str(raw_dir / f"{dataset}.csv"), "", "there is no such file", "Each day has three.")
+    wanted = str(raw_dir / f"{dataset}.csv")
+    raise RawFileError(wanted, "", "there is no such file", f"A day has {', '.join(DATASETS)}.")

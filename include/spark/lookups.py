@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from include.contract import DATASETS, Dataset
 from include.engine.batches import parse_key
-from include.engine.dimension import Dimension, list_taken_over
+from include.engine.dimension import Dimension
 from include.objects import download_file
 from include.spark.file_ranges import RemoteSource, read_range
 from include.spark.frames import RANGE, Batches, list_ranges, make_range_frame
@@ -62,7 +62,7 @@ class Lookup:
     def schema(self) -> pa.Schema:
         """The id, and the columns that orders take over."""
         whole = published_schema(self.dataset)
-        return pa.schema([whole.field(name) for name in (self.dataset.key, *list_taken_over(self.dataset))])
+        return pa.schema([whole.field(name) for name in (self.dataset.key, *self.dataset.taken_over)])
 
     @property
     def sql_schema(self) -> str:

@@ -7,25 +7,24 @@ stage hands on what the one on a single machine hands on: one object for each ta
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
-from include.contract import DATASETS, ORDERS, Dataset
+from include.contract import DATASETS, LOOKED_UP, ORDERS, Dataset
 from include.engine.batches import parse_block
 from include.engine.parquet import TableWriter
-from include.engine.process import EXACT, ComparedBatch, FileReport, Judged, check_nothing_lost, split_batch
+from include.engine.process import EXACT, ComparedBatch, FileReport, check_nothing_lost, split_batch
 from include.manifest import LATE, Extracted, Transformed, digest_inputs
 from include.objects import delete_objects, head_object, upload_file
+from include.snapshot import check_pinned
 from include.spark.file_ranges import FileRange, RemoteSource, open_remote_file, read_range, split_file
 from include.spark.frames import (
     RANGE,
@@ -41,15 +40,7 @@ from include.spark.lookups import Lookup, find_dimension, join_dimension
 from include.spark.repeats import find_repeats
 from include.spark.store import Store
 from include.tables import published_schema, quarantine_schema
-from include.transform import (
-    MISSING,
-    SUMMED,
-    check_pinned,
-    count_rows,
-    report_counts,
-    transform_dimension,
-    transform_orders,
-)
+from include.transform import count_rows, list_measured, make_judge, report_counts
 
 if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession
@@ -127,7 +118,7 @@ def transform_day(session: "SparkSession", extracted: Extracted, staged: str, si
                 (processed.refused, _quarantine_url(staged, dataset)),
             ):
                 join_pieces(Store(), joined, url, pool, made_from=made_from)
-            if dataset is not ORDERS:
+            if dataset.name in LOOKED_UP:
                 late = inputs[LATE + dataset.name]["snapshot_key"] if LATE + dataset.name in inputs else None
                 lookups.append(_open_lookup(processed, dataset, staged, late, sizes))
     delete_objects(Store(), [piece.url for each in done.values() for piece in (*each.table, *each.refused)])
@@ -186,7 +177,8 @@ def _split_range(
     refused_path: Path,
 ) -> dict[str, Any]:
     """Judge the rows of a range. Returns what was counted, as JSON can hold it."""
-    dataset, judge = file.dataset, _make_judge(file.dataset, row, lookups)
+    dataset = file.dataset
+    judge = make_judge(dataset, {lookup.name: find_dimension(lookup, row) for lookup in lookups})
     report = _start_report(file)
     same_rows, same_ids = (
         row[name].flatten().to_numpy(zero_copy_only=False) for name in (SAME_ROWS, SAME_IDS)
@@ -208,15 +200,6 @@ def _split_range(
     return {"rows": report.rows, "reasons": report.reasons, "sums": sums, "missing": report.missing}
 
 
-def _make_judge(
-    dataset: Dataset, row: pa.RecordBatch, lookups: list[Lookup]
-) -> Callable[[pd.DataFrame], Judged]:
-    if dataset is not ORDERS:
-        return partial(transform_dimension, dataset=dataset)
-    found = {lookup.name: find_dimension(lookup, row) for lookup in lookups}
-    return partial(transform_orders, customers=found["customers"], products=found["products"])
-
-
 def _add_reports(file: RemoteSource, parts: Iterable[dict[str, Any]]) -> FileReport:
     report = _start_report(file)
     for part in parts:
@@ -232,8 +215,7 @@ def _add_reports(file: RemoteSource, parts: Iterable[dict[str, Any]]) -> FileRep
 
 
 def _start_report(file: RemoteSource) -> FileReport:
-    summed, missing = (SUMMED, MISSING) if file.dataset is ORDERS else ((), ())
-    return FileReport.of(file.header, file.dataset, summed, missing)
+    return FileReport.of(file.header, file.dataset, *list_measured(file.dataset))
 
 
 def _open_lookup(

@@ -33,22 +33,24 @@ if TYPE_CHECKING:
 SETTINGS = Settings()
 LAYOUT = SETTINGS.layout
 ORDERS = 1_000_000
+#: So many fields do the lines below have, when they are whole.
+COLUMNS = 8
 #: What makes records hard to find and rows hard to tell apart; spread over the whole file.
 ODD_LINES = (
-    'M{n},C-000001,P-00001,2026-11-21T10:00:00Z,,2,9.99,"two\nlines, ""quoted"""',
-    'M{n},C-000001,P-00001,2026-11-21T10:00:00Z,,2,9.99,"ended\r\nby CRLF\n\n\nand blank lines"\r',
+    'M{n},C-000001,P-00001,2026-11-21T10:00:00Z,,2,9.99,"two\nlines, ""quoted"""{more}',
+    'M{n},C-000001,P-00001,2026-11-21T10:00:00Z,,2,9.99,"ended\r\nby CRLF\n\n\nand blank lines"{more}\r',
     'M{n},C-000001,P-00001,2026-11-21T10:00:00Z,,2,9.99,"never closed',
-    'M{n},"C-000001"x,P-00001,2026-11-21T10:00:00Z,,2,9.99,text behind a quote',
+    'M{n},"C-000001"x,P-00001,2026-11-21T10:00:00Z,,2,9.99,text behind a quote{more}',
     "M{n},C-000001",
     "",
-    ",C-000001,P-00001,2026-11-21T10:00:00Z,,2,9.99,an id that is missing",
-    ",C-000001,P-00001,2026-11-21T10:00:00Z,,2,9.99,an id that is missing {n}",
-    "SAME,C-000001,P-00001,2026-11-21T10:00:00Z,,2,9.99,the same row far away",
-    "SAME-ID,C-000001,P-00001,2026-11-21T10:00:00Z,,2,9.99,the same id far away {n}",
-    "LATE{n},C-LATE,P-LATE,2026-11-21T10:00:00Z,,2,9.99,both arrived on a later day",
-    "NEVER{n},C-NEVER,P-LATE,2026-11-21T10:00:00Z,,2,9.99,one never did",
-    "HUGE{n},C-000001,P-00001,2026-11-21T10:00:00Z,,999999999999999999,99999999999999.9999,many digits",
-    "ÄÖ{n},C-000001,P-00001,2026-11-21 10:00:00+02:00,2026-11-25,2,9.99,名前\r",
+    ",C-000001,P-00001,2026-11-21T10:00:00Z,,2,9.99,an id that is missing{more}",
+    ",C-000001,P-00001,2026-11-21T10:00:00Z,,2,9.99,an id that is missing {n}{more}",
+    "SAME,C-000001,P-00001,2026-11-21T10:00:00Z,,2,9.99,the same row far away{more}",
+    "SAME-ID,C-000001,P-00001,2026-11-21T10:00:00Z,,2,9.99,the same id far away {n}{more}",
+    "LATE{n},C-LATE,P-LATE,2026-11-21T10:00:00Z,,2,9.99,both arrived on a later day{more}",
+    "NEVER{n},C-NEVER,P-LATE,2026-11-21T10:00:00Z,,2,9.99,one never did{more}",
+    "HUGE{n},C-000001,P-00001,2026-11-21T10:00:00Z,,999999999999999999,99999999999999.9999,many digits{more}",
+    "ÄÖ{n},C-000001,P-00001,2026-11-21 10:00:00+02:00,2026-11-25,2,9.99,名前{more}\r",
 )
 #: Of each, one that the day has itself.
 LATE_ROWS = {
@@ -64,10 +66,15 @@ def raw_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     generate(dt.date(2026, 11, 21), folder, orders=ORDERS, customers=20_000, products=2_000)
     orders = folder / "orders.csv"
     lines = orders.read_text().splitlines(keepends=True)
-    odd = (ODD_LINES[n % len(ODD_LINES)].format(n=n) + "\n" for n in itertools.count())
+    odd = (make_odd_line(n, ODD_LINES[n % len(ODD_LINES)]) + "\n" for n in itertools.count())
     spread = (line if number % 97 else line + next(odd) for number, line in enumerate(lines))
-    orders.write_text("".join(spread) + ODD_LINES[0].format(n="last"), newline="")
+    orders.write_text("".join(spread) + make_odd_line("last", ODD_LINES[0]), newline="")
     return {name: folder / f"{name}.csv" for name in DATASETS}
+
+
+def make_odd_line(n: int | str, line: str) -> str:
+    """A contract may have gained columns at its end: these stay empty."""
+    return line.format(n=n, more="," * (len(DATASETS["orders"].columns) - COLUMNS))
 
 
 _days = (f"2026-05-{number:02}" for number in itertools.count(1))

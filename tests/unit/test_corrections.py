@@ -30,6 +30,16 @@ def test_a_replaced_file_is_named() -> None:
     assert str(change) == "2026-11-21: orders was replaced"
 
 
+def test_a_dataset_that_the_contract_dropped_is_no_change_and_one_that_it_gained_is_when_it_comes() -> None:
+    file = MANIFEST["inputs"]["orders"]
+    before: Manifest = {**MANIFEST, "inputs": MANIFEST["inputs"] | {"dropped": file, "repairs_dropped": file}}
+    change = find_change(MANIFEST, SAME | {"gained": FILE}, {})
+
+    assert find_change(before, SAME, {}) is None
+    assert change
+    assert change.inputs == {"gained": "added"}
+
+
 def test_the_same_change_has_the_same_run() -> None:
     first, again, other = (find_change(MANIFEST, replaced(etag), {}) for etag in ("f", "f", "g"))
 

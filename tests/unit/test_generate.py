@@ -12,7 +12,10 @@ import pytest
 
 from include import contract, generate
 from include.contract import DATASETS, ORDERS, PRODUCTS, Column, Dataset, Kind
-from include.spoil import EXACT_DUPLICATE
+from include.shop import names
+from include.shop import orders as shop_orders
+from include.shop.dice import Dice
+from include.shop.spoil import EXACT_DUPLICATE
 
 DAY = dt.date(2026, 11, 21)
 Row = dict[str, str]
@@ -46,7 +49,7 @@ def list_field_reasons(column: Column, text: str) -> set[str]:
     if not is_valid(column, text):
         return {contract.invalid_reason(column)}
     if column.minimum is not None and Decimal(text) < column.minimum:
-        return {column.below_minimum}
+        return {contract.minimum_reason(column)}
     return set()
 
 
@@ -55,10 +58,9 @@ def list_order_reasons(row: Row, known: dict[str, set[str]]) -> set[str]:
     ordered, delivered = parse_time(row["order_date"]), parse_time(row["delivery_date"])
     if ordered and delivered and delivered < ordered:
         reasons.add(contract.DELIVERY_BEFORE_ORDER)
-    if row["customer_id"] and row["customer_id"] not in known["customers"]:
-        reasons.add(contract.UNKNOWN_CUSTOMER)
-    if row["product_id"] and row["product_id"] not in known["products"]:
-        reasons.add(contract.UNKNOWN_PRODUCT)
+    for dataset, column in ORDERS.references.items():
+        if row[column] and row[column] not in known[dataset]:
+            reasons.add(contract.unknown_reason(column))
     return reasons
 
 
@@ -91,8 +93,7 @@ def classify(dataset: Dataset, path: Path, known: dict[str, set[str]]) -> tuple[
 
 def classify_day(folder: Path) -> Day:
     results: Day = {}
-    for name in ("customers", "products", "orders"):
-        dataset = DATASETS[name]
+    for name, dataset in DATASETS.items():
         known = {done: {row[DATASETS[done].key] for row in rows} for done, (_, rows) in results.items()}
         results[name] = classify(dataset, folder / f"{name}.csv", known)
     return results
@@ -120,8 +121,8 @@ def test_same_seed_day_and_size_give_the_same_bytes(tmp_path: Path) -> None:
 
 def test_dice_and_pools_are_those_of_every_other_machine() -> None:
     """A new numpy or Faker that draws differently must not go unnoticed."""
-    assert generate.Dice(1).at(DAY).roll("hour", 5, 1_000).tolist() == [99, 491, 664, 815, 11]
-    pools = (generate.list_people(), generate.list_towns(), generate.list_brands())
+    assert Dice(1).at(DAY).roll("hour", 5, 1_000).tolist() == [99, 491, 664, 815, 11]
+    pools = (names.list_people(), names.list_towns(), names.list_brands())
     assert [zlib.crc32(repr(pool).encode()) for pool in pools] == [1175483410, 3513566982, 2786478846]
 
 
@@ -172,7 +173,7 @@ def test_faults_can_be_left_out(tmp_path: Path) -> None:
 
 
 def test_chunks_hold_every_order_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generate, "CHUNK_ROWS", 1_000)
+    monkeypatch.setattr(shop_orders, "CHUNK_ROWS", 1_000)
     generate.generate(DAY, tmp_path, orders=2_500, leave_out=contract.reasons(ORDERS))
     _, accepted = classify_day(tmp_path)["orders"]
     numbers = {row["order_id"] for row in accepted}
@@ -203,8 +204,8 @@ def test_few_customers_have_many_orders(usual_day: Day) -> None:
 
 def test_weekday_and_month_move_the_number_of_orders() -> None:
     monday, saturday = dt.date(2026, 6, 1), dt.date(2026, 6, 6)
-    assert generate.count_orders(monday) > generate.count_orders(saturday)
-    assert generate.count_orders(dt.date(2026, 12, 7)) > 1.5 * generate.count_orders(monday)
+    assert shop_orders.count_orders(monday) > shop_orders.count_orders(saturday)
+    assert shop_orders.count_orders(dt.date(2026, 12, 7)) > 1.5 * shop_orders.count_orders(monday)
 
 
 def test_season_moves_prices_and_demand(tmp_path: Path) -> None:

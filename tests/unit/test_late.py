@@ -1,12 +1,13 @@
 """Customers and products that arrive later than the orders that name them."""
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from include.late import Lacking, Missing, choose_arrivals
+from include.late import Lacking, Missing, choose_arrivals, find_places
 from include.transform import transform_files
 from tests.unit.conftest import CUSTOMERS, ORDERS_HEADER, PRODUCTS, write_raw_files
 
@@ -56,3 +57,10 @@ def test_a_late_customer_is_found_and_never_takes_the_place_of_the_days_own(tmp_
     assert found == {"C1": ("FR", "Paris"), "C9": ("NO", None)}
     assert counts["rows"]["orders"] == {"read": 3, "published": 2, "quarantined": 1, "duplicates": 0}
     assert pq.read_table(tmp_path / "out" / "customers.parquet")["customer_id"].to_pylist() == ["C1", "C2"]
+
+
+def test_a_later_day_from_before_the_dataset_was_declared_has_nothing_to_take() -> None:
+    published: Any = {"day": "2026-11-22", "outputs": {}}
+    unasked: Any = None
+
+    assert find_places(unasked, [published], {C9, P9}) == {}

@@ -96,7 +96,7 @@ CASES: dict[str, tuple[BaseException | None, str, str, str]] = {
         AirflowSensorTimeout("Trigger timed out"),
         "wait_for_raw_files",
         "its raw files did not come",
-        "Not all three files came while wait_for_raw_files waited for them.",
+        "Not all raw files came while wait_for_raw_files waited for them.",
     ),
     "replaced four times": (
         RawFileChangedError("s3://raw/orders.csv was replaced"),

@@ -68,19 +68,30 @@ def test_the_readme_has_a_line_for_every_setting(setting: tuple[str, str]) -> No
 
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)
 def test_the_readme_shows_the_contract(dataset: include.contract.Dataset) -> None:
-    for column in dataset.columns:
-        presence = "required" if column.required else "optional"
-        assert f"| `{column.name}` | {column.kind} | {presence} | {column.meaning} |" in README
-    for reason in reasons(dataset):
-        assert f"`{reason}`" in README
+    lines = [
+        f"| `{column.name}` | {column.kind} | {'required' if column.required else 'optional'} "
+        f"| {column.meaning} |"
+        for column in dataset.columns
+    ]
+    refused = f"A row is refused for: {', '.join(f'`{reason}`' for reason in reasons(dataset))}."
+
+    assert_section_holds(f"#### `{dataset.name}.csv`", [*lines, refused])
 
 
-def test_the_readme_lists_the_published_columns_in_order() -> None:
-    listed = re.findall(
-        r"^\| `(\w+)` \| [^|]+ \| [^|]+ \|$", README.partition("### Published orders")[2], re.MULTILINE
-    )
+def test_the_readme_shows_the_published_orders() -> None:
+    lines = [f"| `{column.name}` | {column.kind} | {column.meaning} |" for column in published_orders()]
 
-    assert listed[: len(published_orders())] == [column.name for column in published_orders()]
+    assert_section_holds("### Published orders", lines)
+
+
+def assert_section_holds(heading: str, lines: list[str]) -> None:
+    """The lines of a section that say what the contract says, in order and no others."""
+    section = re.split(
+        r"^#+ |</details>", README.partition(f"{heading}\n")[2], maxsplit=1, flags=re.MULTILINE
+    )[0]
+    found = [line for line in section.splitlines() if line.startswith(("| `", "A row is refused"))]
+    wanted = "\n".join(lines)
+    assert found == lines, f"In README.md, the lines below {heading!r} must be these:\n\n{wanted}\n"
 
 
 def test_every_make_target_of_the_readme_exists() -> None:

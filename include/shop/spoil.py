@@ -8,16 +8,13 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from include import contract
-from include.contract import Dataset, Kind
+from include.contract import Column, Dataset, Kind
+from include.shop.columns import Columns, Numbers
 
-Numbers = npt.NDArray[np.int64]
-#: The columns of a raw file as text of one length; a null is an empty field.
-Columns = dict[str, Any]
 #: Random whole numbers: for which use, how many, below what.
 Roll = Callable[[str, int, int | Numbers], Numbers]
 #: The rows that get each fault, in order of the file.
@@ -29,6 +26,8 @@ INVALID_TEXTS = {
     Kind.DECIMAL: ("12,50", "free", "NaN", "9.99 EUR", "0.12345"),
     Kind.TIMESTAMP: ("2026-02-30", "31/12/2026", "2026-11-21T25:00:00Z", "yesterday", "0"),
 }
+#: Ids of datasets that orders refer to, and that these do not have.
+UNKNOWN_IDS = {"customers": ("GUEST", "c-000001"), "products": ("GIFTCARD", "p-00001")}
 BREAKS: tuple[Callable[[str], str], ...] = (
     lambda line: line.rpartition(",")[0],
     lambda line: f"{line},0",
@@ -79,18 +78,24 @@ def list_field_faults(dataset: Dataset, day: dt.date) -> dict[str, tuple[str, tu
     """For each reason that lies in a single field: the column, and texts that cause it."""
     faults: dict[str, tuple[str, tuple[str, ...]]] = {}
     for column in dataset.columns:
-        if not column.nullable:
-            faults[contract.missing_reason(column)] = (column.name, ("",))
-        if column.kind in INVALID_TEXTS:
-            faults[contract.invalid_reason(column)] = (column.name, INVALID_TEXTS[column.kind])
-        if column.minimum is not None:
-            too_small = (str(column.minimum - 1), str(column.minimum - 25))
-            faults[column.below_minimum] = (column.name, too_small)
+        faults |= {reason: (column.name, texts) for reason, texts in list_column_faults(column).items()}
     if dataset is contract.ORDERS:
         earlier = (f"{day - dt.timedelta(days=1)}T18:30:00Z", f"{day - dt.timedelta(days=30)}")
         faults[contract.DELIVERY_BEFORE_ORDER] = ("delivery_date", earlier)
-        faults[contract.UNKNOWN_CUSTOMER] = ("customer_id", ("GUEST", "c-000001"))
-        faults[contract.UNKNOWN_PRODUCT] = ("product_id", ("GIFTCARD", "p-00001"))
+    return faults
+
+
+def list_column_faults(column: Column) -> dict[str, tuple[str, ...]]:
+    """For each reason that the column's own declaration gives: texts that cause it."""
+    faults: dict[str, tuple[str, ...]] = {}
+    if not column.nullable:
+        faults[contract.missing_reason(column)] = ("",)
+    if column.kind in INVALID_TEXTS:
+        faults[contract.invalid_reason(column)] = INVALID_TEXTS[column.kind]
+    if column.minimum is not None:
+        faults[contract.minimum_reason(column)] = (str(column.minimum - 1), str(column.minimum - 25))
+    if column.refers_to:
+        faults[contract.unknown_reason(column.name)] = UNKNOWN_IDS.get(column.refers_to, ("UNKNOWN",))
     return faults
 
 

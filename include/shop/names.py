@@ -1,0 +1,40 @@
+"""Pools of names and places, filled by Faker: the same on every machine."""
+
+from functools import cache
+
+from faker import Faker
+
+LOCALES = ("pt_BR", "de_DE", "es_ES", "fr_FR", "en_GB", "ja_JP", "pl_PL", "en_US")
+PEOPLE_PER_COUNTRY, TOWNS_PER_COUNTRY, BRANDS = 400, 40, 50
+
+
+@cache
+def list_people() -> tuple[tuple[str, str], ...]:
+    """Full names and mailbox names, country by country; a few with a comma or quotes, as people type them."""
+    return tuple(
+        (f"{fake.name()}{suffix}", fake.user_name())
+        for fake in map(make_faker, LOCALES)
+        for suffix in (", jr.", ' "Max"', *[""] * (PEOPLE_PER_COUNTRY - 2))
+    )
+
+
+@cache
+def list_towns() -> tuple[str, ...]:
+    """Names of towns, country by country; some with their country behind a comma."""
+    return tuple(
+        f"{fake.city()}{suffix}"
+        for fake, locale in zip(map(make_faker, LOCALES), LOCALES, strict=True)
+        for suffix in (f", {locale[-2:]}", *[""] * (TOWNS_PER_COUNTRY - 1))
+    )
+
+
+@cache
+def list_brands() -> tuple[str, ...]:
+    fake = make_faker("de_DE")
+    return tuple(fake.last_name() for _ in range(BRANDS))
+
+
+def make_faker(locale: str) -> Faker:
+    fake = Faker(locale)
+    fake.seed_instance(1)
+    return fake

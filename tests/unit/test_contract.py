@@ -1,0 +1,143 @@
+"""What may stand in the contract, what may not, and what a header may call a column."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from include.contract import CUSTOMERS, DATASETS, ORDERS, PRODUCTS, minimum_reason, published_orders
+from include.contract_check import check_contract
+from include.dataset import Column, Dataset, Kind
+from include.errors import ContractError, RawFileError
+from tests.unit.conftest import ORDERS_HEADER, Transform
+
+ROW = "O1,C1,P1,3,19.99,2026-11-21,,open"
+TEXT = {"kind": Kind.TEXT, "meaning": ""}
+
+
+def extend(dataset: Dataset, **column: Any) -> Dataset:
+    return dataclasses.replace(dataset, columns=(*dataset.columns, Column(**TEXT | column)))
+
+
+def check(*datasets: Dataset) -> None:
+    orders = next(dataset for dataset in datasets if dataset.name == "orders")
+    check_contract(datasets, orders, published_orders())
+
+
+MISTAKES = {
+    "two of a name": (extend(ORDERS, name="status"), "orders: status stands there twice."),
+    "a name and another's": (
+        extend(ORDERS, name="state", also_named=("status",)),
+        "orders: status stands there twice.",
+    ),
+    "a header for a name": (
+        extend(ORDERS, name="Order Date"),
+        "orders.Order Date is no name of small letters, digits and _: its header goes into also_named.",
+    ),
+    "a column of the quarantine": (
+        extend(ORDERS, name="reasons"),
+        "orders.reasons has a name that the quarantine needs.",
+    ),
+    "a computed kind": (
+        extend(ORDERS, name="sum", kind=Kind.WIDE_DECIMAL),
+        "orders.sum can be no WIDE_DECIMAL, which is for computed columns.",
+    ),
+    "a smallest text": (
+        extend(ORDERS, name="size", minimum=1),
+        "orders.size has a minimum and is no number.",
+    ),
+    "personal and published": (
+        extend(ORDERS, name="phone", personal=True, in_orders="phone"),
+        "orders.phone is personal, so it cannot be in_orders.",
+    ),
+    "another name in orders": (
+        extend(ORDERS, name="coupon", in_orders="code"),
+        "orders.coupon keeps its name in_orders: its header goes into also_named.",
+    ),
+    "a reference to nothing": (
+        extend(ORDERS, name="store_id", refers_to="stores"),
+        "orders.store_id refers to stores, which must be declared before.",
+    ),
+    "a reference by another name": (
+        extend(ORDERS, name="buyer_id", refers_to="customers"),
+        "orders.buyer_id refers to customers: name it customer_id, as its key is.",
+    ),
+    "no key": (
+        dataclasses.replace(ORDERS, key="line_id"),
+        "orders: its key line_id must be a text column, required and not nullable.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("orders", "message"), MISTAKES.values(), ids=MISTAKES)
+def test_a_contract_that_cannot_be_kept_says_why(orders: Dataset, message: str) -> None:
+    with pytest.raises(ContractError) as error:
+        check(CUSTOMERS, PRODUCTS, orders)
+
+    assert str(error.value) == f"The contract cannot be kept. {message} Correct include/contract.py."
+
+
+def test_only_orders_refer_to_others_and_only_to_those_before_them() -> None:
+    with pytest.raises(ContractError, match=r"products: only orders refer to others\."):
+        check(CUSTOMERS, extend(PRODUCTS, name="customer_id", refers_to="customers"), ORDERS)
+    with pytest.raises(ContractError, match=r"orders\.product_id refers to products, which must be declared"):
+        check(CUSTOMERS, ORDERS, PRODUCTS)
+
+
+def test_two_columns_of_the_published_orders_cannot_share_a_name() -> None:
+    with pytest.raises(ContractError, match="the published orders: quantity stands there twice"):
+        check_contract(DATASETS.values(), ORDERS, [*published_orders(), ORDERS.column("quantity")])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(
+    ("kind", "minimum", "reason"),
+    [
+        (Kind.DECIMAL, 0, "size_negative"),
+        (Kind.WHOLE_NUMBER, 1, "size_not_positive"),
+        (Kind.DECIMAL, 1, "size_too_small"),
+        (Kind.WHOLE_NUMBER, -5, "size_too_small"),
+    ],
+)
+def test_the_reason_says_what_a_number_must_be(kind: Kind, minimum: int, reason: str) -> None:
+    assert minimum_reason(Column(name="size", kind=kind, minimum=minimum, meaning="")) == reason
+
+
+@pytest.fixture
+def other_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files may write `Order No` and `Qty`. Changed in place: every module holds the same columns."""
+    for name, header in {"order_id": "Order No", "quantity": "Qty"}.items():
+        # Frozen for everybody else.
+        monkeypatch.setitem(ORDERS.column(name).__dict__, "also_named", (header,))
+
+
+@pytest.mark.usefixtures("other_names")
+def test_a_header_may_use_another_name(transform_day: Transform) -> None:
+    header = ORDERS_HEADER.replace("order_id", "Order No").replace("quantity", "Qty")
+
+    renamed = transform_day(f"{header}{ROW}\nO2,C1,P1,0,1,2026-11-21,,\nO1,C1,P1,1,1,2026-11-21,,\n")
+
+    assert [(row["order_id"], row["quantity"]) for row in renamed.published()] == [("O1", 3)]
+    assert [(row["order_id"], row["quantity"], row["reasons"]) for row in renamed.quarantined()] == [
+        ("O2", "0", ["quantity_not_positive"]),
+        ("O1", "1", ["duplicate_order_id"]),
+    ]
+    assert renamed.counts["drift"]["orders"] == {"unknown_columns": []}
+    assert [row["order_id"] for row in transform_day(f"{ORDERS_HEADER}{ROW}\n").published()] == ["O1"]
+
+
+@pytest.mark.usefixtures("other_names")
+@pytest.mark.parametrize(
+    ("header", "problem"),
+    [
+        (ORDERS_HEADER.replace("status", "Qty"), "duplicate column: quantity"),
+        (
+            ORDERS_HEADER.replace("quantity", "qty"),
+            "required column missing: quantity. The header names: order_id",
+        ),
+        (ORDERS_HEADER.replace("quantity", "Qty").replace(",", ";"), "separated by semicolons"),
+    ],
+    ids=["both names", "another case", "another delimiter"],
+)
+def test_other_names_are_held_to_the_same_rules(transform_day: Transform, header: str, problem: str) -> None:
+    with pytest.raises(RawFileError, match=problem):
+        transform_day(f"{header}{ROW}\n")

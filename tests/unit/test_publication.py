@@ -1,0 +1,30 @@
+"""Which delivery of a day may take the place of which."""
+
+from typing import Any
+
+import pytest
+
+from include.errors import OlderDeliveryError
+from include.publication import Published, refuse_older_delivery
+from tests.unit.test_aws_metrics import MANIFEST
+
+OLDER, NEWER = "2026-11-21T08:00:00Z", "2026-11-21T09:00:00Z"
+
+
+def check(published: dict[str, str], own: dict[str, str]) -> None:
+    """Whether a run may publish, by when each of its files and each of those published was written."""
+    inputs: Any = {name: {"written_at": instant} for name, instant in published.items()}
+    extracted: Any = {"day": "2026-11-21", "inputs": {name: {"written_at": at} for name, at in own.items()}}
+    refuse_older_delivery(Published({}, {**MANIFEST, "inputs": inputs}, None, None), extracted)
+
+
+ALL = ("customers", "products", "orders")
+
+
+def test_an_earlier_delivery_is_refused() -> None:
+    with pytest.raises(OlderDeliveryError, match="with the products delivered at 2026-11-21T09:00:00Z"):
+        check(dict.fromkeys(ALL, OLDER) | {"products": NEWER}, dict.fromkeys(ALL, OLDER))
+
+
+def test_a_day_from_before_a_dataset_was_declared_can_be_published_again() -> None:
+    check({"customers": OLDER, "products": OLDER}, dict.fromkeys(ALL, OLDER))
