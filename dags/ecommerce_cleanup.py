@@ -1,32 +1,30 @@
-"""Once a day: remove what dead runs left in S3. Wiring only: the rule stands in `include/cleanup.py`."""
+"""Once a day: remove what dead runs left in S3.
+
+Wiring only: the rule stands in `include/cleanup.py`.
+"""
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
-from airflow.sdk import CronTriggerTimetable, dag, task
+from airflow.sdk import dag, task
 
+from include.config import ETL_DAG_ID
+from include.dag_settings import DAG_DEFAULTS, TASK_DEFAULTS, every
 from include.tasks import connected
 
-ETL_DAG_ID = "ecommerce_etl"
 LIVE_STATES = ["queued", "running"]
 
 
 @dag(
+    **DAG_DEFAULTS,
     dag_id="ecommerce_cleanup",
-    schedule=CronTriggerTimetable("30 3 * * *", timezone="UTC"),
-    start_date=dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
-    catchup=False,
+    schedule=every("30 3 * * *"),
     max_active_runs=1,
     # It has nothing to wait for and cannot touch a live run: it need not be switched on.
     is_paused_upon_creation=False,
-    default_args={
-        "owner": "data-engineering",
-        "retries": 3,
-        "retry_delay": dt.timedelta(minutes=5),
-        "execution_timeout": dt.timedelta(hours=1),
-    },
-    doc_md=__doc__,
-    tags=["ecommerce"],
+    default_args=TASK_DEFAULTS | {"execution_timeout": dt.timedelta(hours=1)},
+    doc_md=Path(__file__).with_suffix(".md").read_text(),
 )
 def ecommerce_cleanup() -> None:
     """Removes snapshots, staged outputs and unfinished uploads of runs that have ended long ago."""

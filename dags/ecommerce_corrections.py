@@ -4,48 +4,34 @@ Wiring only: what is looked for stands in `include/corrections.py`.
 """
 
 import datetime as dt
-import logging
 from pathlib import Path
 from typing import Any
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import CronTriggerTimetable, Param, dag, task
+from airflow.sdk import dag, task
 
+from include.config import ETL_DAG_ID
+from include.dag_settings import DAG_DEFAULTS, TASK_DEFAULTS, day_param, every
 from include.tasks import connected
-
-log = logging.getLogger(__name__)
 
 
 @dag(
+    **DAG_DEFAULTS,
     dag_id="ecommerce_corrections",
-    schedule=CronTriggerTimetable("20 * * * *", timezone="UTC"),
-    start_date=dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
-    catchup=False,
+    schedule=every("20 * * * *"),
     # A look sees everything that changed since: two at a time would see the same.
     max_active_runs=1,
-    default_args={
-        "owner": "data-engineering",
-        "retries": 3,
-        "retry_delay": dt.timedelta(minutes=5),
-        "execution_timeout": dt.timedelta(minutes=30),
-    },
+    default_args=TASK_DEFAULTS | {"execution_timeout": dt.timedelta(minutes=30)},
     params={
-        "day": Param(
-            None,
-            type=["null", "string"],
-            format="date",
-            title="Last day to look at",
-            description="YYYY-MM-DD, UTC. Leave it empty to look at the days up to that of the run.",
-        )
+        "day": day_param("Last day to look at", "Leave it empty to look at the days up to that of the run.")
     },
     doc_md=Path(__file__).with_suffix(".md").read_text(),
-    tags=["ecommerce"],
 )
 def ecommerce_corrections() -> None:
     """Starts a run of `ecommerce_etl` for each published day whose inputs have changed."""
     TriggerDagRunOperator.partial(
         task_id="run_again",
-        trigger_dag_id="ecommerce_etl",
+        trigger_dag_id=ETL_DAG_ID,
         logical_date=None,
         # The run is named after the change: it has been started, so there is nothing to do.
         skip_when_already_exists=True,
@@ -61,12 +47,7 @@ def find_changes(**context: Any) -> list[dict[str, Any]]:
     from include.day import day_of
 
     with connected() as (hook, settings):
-        last_day = day_of(context["dag_run"], context["params"])
-        found = corrections.look(hook, settings, last_day)
-    for day, names in found.gone.items():
-        log.warning("%s was published from raw files that are gone: %s", day, ", ".join(names))
-    for change in found.changes:
-        log.info("To be run again: %s", change)
+        found = corrections.look(hook, settings, day_of(context["dag_run"], context["params"]))
     return [
         {"trigger_run_id": change.run_id, "conf": {"day": change.day}, "note": str(change)}
         for change in found.changes

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
-from airflow.sdk import Asset, CronTriggerTimetable, Param, dag, task
+from airflow.sdk import Asset, dag, task
 
 from include.approval import GateApproval
+from include.config import ETL_DAG_ID
+from include.dag_settings import DAG_DEFAULTS, TASK_DEFAULTS, day_param, every
 from include.tasks import connected, raw_keys, report_failure
 from include.transform_operator import TransformOperator
 
@@ -19,34 +21,17 @@ PUBLISHED_ORDERS = Asset("ecommerce_orders")
 
 
 @dag(
-    dag_id="ecommerce_etl",
-    schedule=CronTriggerTimetable("0 0 * * *", timezone="UTC"),
-    start_date=dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
-    catchup=False,
+    **DAG_DEFAULTS,
+    dag_id=ETL_DAG_ID,
+    schedule=every("0 0 * * *"),
     # Days that wait for their files are active runs too; the pools bound what works at the same time.
     max_active_runs=16,
-    default_args={
-        "owner": "data-engineering",
-        "retries": 3,
-        # The time until the next try is Airflow's setting [core] default_task_retry_delay: five minutes.
-        "execution_timeout": dt.timedelta(hours=2),
-        "on_failure_callback": report_failure,
-        # What matters of it is logged in words; the whole is in XCom and in the manifest.
-        "show_return_value_in_logs": False,
-    },
-    params={
-        "day": Param(
-            None,
-            type=["null", "string"],
-            format="date",
-            title="Delivery day",
-            description="YYYY-MM-DD, UTC. Leave it empty to process the day of the run's logical date.",
-        )
-    },
+    default_args=TASK_DEFAULTS
+    | {"execution_timeout": dt.timedelta(hours=2), "on_failure_callback": report_failure},
+    params={"day": day_param("Delivery day", "Leave it empty to process the day of the run's logical date.")},
     user_defined_macros={"raw_keys": raw_keys},
     render_template_as_native_obj=True,
     doc_md=Path(__file__).with_suffix(".md").read_text(),
-    tags=["ecommerce"],
 )
 def ecommerce_etl() -> None:
     """Publishes one trustworthy order table per day."""

@@ -7,29 +7,22 @@ import datetime as dt
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import CronTriggerTimetable, dag, task
+from airflow.sdk import dag, task
 
+from include.dag_settings import DAG_DEFAULTS, TASK_DEFAULTS, every
 from include.tasks import connected
 
 
 @dag(
+    **DAG_DEFAULTS,
     dag_id="ecommerce_watchdog",
     # A few minutes past the hour: what comes right before its deadline has come in time.
-    schedule=CronTriggerTimetable("5 * * * *", timezone="UTC"),
-    start_date=dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
-    catchup=False,
+    schedule=every("5 * * * *"),
     max_active_runs=1,
     # It is quiet until something was delivered, so it may watch from the beginning.
     is_paused_upon_creation=False,
-    default_args={
-        "owner": "data-engineering",
-        "retries": 2,
-        "retry_delay": dt.timedelta(minutes=5),
-        "execution_timeout": dt.timedelta(minutes=10),
-        "show_return_value_in_logs": False,
-    },
+    default_args=TASK_DEFAULTS | {"execution_timeout": dt.timedelta(minutes=10)},
     doc_md=Path(__file__).with_suffix(".md").read_text(),
-    tags=["ecommerce"],
 )
 def ecommerce_watchdog() -> None:
     """Tells people of days that are late."""

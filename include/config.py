@@ -7,6 +7,8 @@ from typing import Any
 from include.errors import SettingError
 from include.keys import Layout
 
+#: The DAG that publishes days.
+ETL_DAG_ID = "ecommerce_etl"
 #: The one connection that all S3 traffic goes through.
 CONNECTION_ID = "ecommerce_s3"
 #: Loggers of libraries that would tell in every task where the credentials are from.
@@ -19,7 +21,7 @@ VARIABLE_PREFIX = "ecommerce_"
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What an operator may change without touching code. The README says what each setting does."""
+    """What an operator may change without touching code. docs/settings.md says what each does."""
 
     layout: Layout = field(default_factory=Layout)
     max_reject_ratio: float = 0.05

@@ -23,19 +23,24 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+def connect() -> "tuple[S3Hook, Settings]":
+    """The one way to S3 and to the settings; both are asked only when something of them is used."""
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    return S3Hook(aws_conn_id=CONNECTION_ID), Settings.from_variables()
+
+
 @contextmanager
 def connected() -> "Iterator[tuple[S3Hook, Settings]]":
-    """The S3 hook and the settings for a task's body.
+    """The hook and the settings for a task's body, whose errors end the task in words.
 
     Raises
     ------
     AirflowFailException: in place of an error that trying again cannot heal.
     TryAgainError: the next try may go well.
     """
-    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-
     with explained():
-        yield S3Hook(aws_conn_id=CONNECTION_ID), Settings.from_variables()
+        yield connect()
 
 
 def raw_keys(run: Run, params: Mapping[str, Any]) -> list[str]:
@@ -49,12 +54,10 @@ def report_failure(context: Mapping[str, Any]) -> None:
 
     Works while the store is down or a setting is wrong: that may be the failure.
     """
-    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-
     from include.metrics import report_failed
     from include.notify import describe_failure, send_alert
 
-    hook, settings = S3Hook(aws_conn_id=CONNECTION_ID), Settings.from_variables()
+    hook, settings = connect()
     day = _find_day(context)
     failure = _read_failure(hook, settings.layout, day, context)
     if send_alert(describe_failure(failure)) and day:

@@ -38,12 +38,11 @@ def build_site() -> Any:
 
 
 def open_store() -> Any:
-    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-
-    from include.config import CONNECTION_ID, Settings
     from include.docs.store import Store
+    from include.tasks import connect
 
-    return Store(S3Hook(aws_conn_id=CONNECTION_ID), Settings.from_variables().layout)
+    hook, settings = connect()
+    return Store(hook, settings.layout)
 
 
 APP = {"app": LazySite(), "url_prefix": URL_PREFIX, "name": "Data quality"}

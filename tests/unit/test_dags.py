@@ -2,6 +2,7 @@
 
 import ast
 import datetime as dt
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -38,7 +39,11 @@ def test_the_schedule_is_daily_at_midnight_utc_without_catch_up(dag) -> None:  #
     assert (dag.catchup, dag.max_active_runs) == (False, 16)
 
 
-def test_every_task_is_retried_and_bounded_in_time(dag) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("name", sorted(path.stem for path in (PROJECT / "dags").glob("*.py")))
+def test_every_task_of_every_dag_is_retried_bounded_in_time_and_explained(name: str) -> None:
+    dag = importlib.import_module(f"dags.{name}").DAG
+
+    assert (dag.dag_id, dag.doc_md, dag.catchup) == (name, dag.doc_md or "missing", False)
     for task in dag.tasks:
         assert (task.retries, task.retry_delay) == (3, dt.timedelta(minutes=5)), task.task_id
         assert task.execution_timeout, task.task_id
@@ -61,7 +66,7 @@ def test_the_watchdog_looks_every_hour_by_itself() -> None:
     assert (dag.timetable.expression, str(dag.timetable.timezone)) == ("5 * * * *", "UTC")
     assert (dag.catchup, dag.max_active_runs, dag.is_paused_upon_creation) == (False, 1, False)
     assert [(task.task_id, task.retries, bool(task.execution_timeout)) for task in dag.tasks] == [
-        ("look", 2, True)
+        ("look", 3, True)
     ]
 
 
