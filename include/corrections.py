@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from include import keys
 from include.contract import DATASETS
+from include.day import days_until
 from include.late import Missing, find_arrivals
-from include.lookback import days_until, read_manifests
+from include.lookback import read_manifests
 from include.manifest import LATE, REPAIRS, Manifest, compare_inputs
 from include.objects import ObjectState, find_object
 
@@ -65,8 +66,10 @@ def look(hook: "S3Hook", settings: "Settings", last_day: str) -> Look:
         inputs = find_inputs(hook, settings.layout, day)
         if gone := [name for name in DATASETS if name not in inputs]:
             found.gone[day] = gone
+            log.warning("%s was published from raw files that are gone: %s", day, ", ".join(gone))
         elif change := find_change(manifest, inputs, arrivals.get(day, {})):
             found.changes.append(change)
+            log.info("To be run again: %s", change)
     log.info("Looked at %s published days up to %s", len(manifests), last_day)
     return found
 

@@ -12,6 +12,20 @@ def format_instant(instant: dt.datetime) -> str:
     return instant.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+def move_day(day: str, days: int) -> str:
+    return (dt.date.fromisoformat(day) + dt.timedelta(days=days)).isoformat()
+
+
+def days_until(last_day: str, count: int) -> list[str]:
+    """So many days, the last one included, the oldest first."""
+    return [move_day(last_day, -age) for age in reversed(range(count))]
+
+
+def days_after(day: str, count: int) -> list[str]:
+    """So many days behind a day, the oldest first."""
+    return [move_day(day, step) for step in range(1, count + 1)]
+
+
 def list_due_days(now: dt.datetime, deadline_hour: int, count: int) -> list[str]:
     """The newest days whose deadline, an hour in UTC, has passed; the newest first."""
     newest = (now.astimezone(dt.UTC) - dt.timedelta(hours=deadline_hour)).date()

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from include.manifest import (
+    Candidate,
     ChangedRows,
     Correction,
     Counts,
     Extracted,
     Manifest,
     Output,
-    Transformed,
     compare_inputs,
 )
 from include.objects import download_file, is_missing
@@ -28,9 +28,7 @@ _MEMORY_LIMIT = "500MB"
 _THREADS = 2
 
 
-def find_correction(
-    hook: "S3Hook", published: Published, extracted: Extracted, transformed: Transformed, started_at: str
-) -> Correction | None:
+def find_correction(hook: "S3Hook", published: Published, candidate: Candidate) -> Correction | None:
     """How the staged day differs from the published one; None when the day was never published.
 
     To be asked before anything of the day is replaced.
@@ -38,12 +36,15 @@ def find_correction(
     previous = published.manifest
     if previous is None:
         return None
-    if (previous["run_id"], previous["started_at"]) == (extracted["run_id"], started_at):
+    if (previous["run_id"], previous["started_at"]) == (candidate.run_id, candidate.started_at):
         # A second try of a task that had written its manifest already.
         # Days that were published by an earlier release say nothing of it.
         return previous.get("correction")
-    orders = _compare_published(hook, previous["outputs"]["orders"], transformed["staged"]["orders.parquet"])
-    return describe_correction(previous, published.manifest_version, extracted, transformed["counts"], orders)
+    staged_key = candidate.transformed["staged"]["orders.parquet"]
+    orders = _compare_published(hook, previous["outputs"]["orders"], staged_key)
+    return describe_correction(
+        previous, published.manifest_version, candidate.extracted, candidate.counts, orders
+    )
 
 
 def describe_correction(

@@ -9,7 +9,8 @@ from include.contract import DATASETS, Dataset
 from include.errors import RawFileChangedError
 from include.late import pin_late_rows
 from include.manifest import REPAIRS, Extracted, PartlyUsed, RawFile
-from include.objects import copy_object, download_file, head_object, read_object, upload_file
+from include.object_conditions import ObjectChangedError, copy_object
+from include.objects import download_file, head_object, read_object, upload_file
 from include.scratch import scratch_folder
 
 if TYPE_CHECKING:
@@ -38,19 +39,15 @@ def extract(hook: "S3Hook", settings: "Settings", day: str, run_id: str) -> Extr
 
 
 def _pin(hook: "S3Hook", layout: keys.Layout, day: str, run_id: str, dataset: str) -> RawFile:
-    from botocore.exceptions import ClientError
-
     raw = head_object(hook, keys.raw(layout, day, dataset))
     snapshot_key = keys.snapshot(layout, day, run_id, dataset)
     try:
         # The clean-up asks Airflow for the run before it removes the snapshot.
         copy = copy_object(hook, raw["key"], snapshot_key, if_etag=raw["etag"], run_id=run_id)
-    except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 412:
-            raise RawFileChangedError(
-                f"{raw['key']} was replaced while it was being copied. The next try takes the new file."
-            ) from error
-        raise
+    except ObjectChangedError as error:
+        raise RawFileChangedError(
+            f"{raw['key']} was replaced while it was being copied. The next try takes the new file."
+        ) from error
     return {**raw, "snapshot_key": snapshot_key, "snapshot_etag": copy["etag"]}
 
 

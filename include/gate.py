@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from include import keys
 from include.errors import GateClosedError
-from include.manifest import Approval, Counts, Extracted, Quality, Transformed
+from include.manifest import Approval, Candidate, Counts, Quality
 from include.objects import write_json
 
 if TYPE_CHECKING:
@@ -47,29 +47,36 @@ def describe_decision(approval: Approval | None) -> list[str]:
     return [f"It was rejected at {approval['at']}{why}"]
 
 
-def close_gate(
-    hook: "S3Hook",
-    settings: "Settings",
-    extracted: Extracted,
-    transformed: Transformed,
-    quality: Quality,
-    faults: list[str],
-    approval: Approval | None,
-) -> NoReturn:
+def pass_gate(hook: "S3Hook", settings: "Settings", candidate: Candidate) -> Approval | None:
+    """Let a good day pass, or one whose faults were approved. Returns the approval that it took, if any.
+
+    Raises
+    ------
+    GateClosedError: too many rows were refused, or the checkpoint failed, and nobody approved that.
+    """
+    faults = find_gate_faults(candidate.counts, candidate.quality, settings.max_reject_ratio)
+    if not faults:
+        return None
+    if not is_accepted(faults, candidate.approval):
+        _close_gate(hook, settings.layout, candidate, faults)
+    return candidate.approval
+
+
+def _close_gate(hook: "S3Hook", layout: keys.Layout, candidate: Candidate, faults: list[str]) -> NoReturn:
     """Leave `gate.json` in S3 and end the run with the reasons."""
-    day, run_id, counts = extracted["day"], extracted["run_id"], transformed["counts"]
-    gate_key = keys.staged(settings.layout, day, run_id, "gate.json")
-    record = {"day": day, "run_id": run_id, "success": False, "faults": faults, "approval": approval}
-    record |= {"inputs": extracted["inputs"], **counts, "quality": quality}
-    write_json(hook, record, gate_key)
+    day, run_id = candidate.day, candidate.run_id
+    gate_key = keys.staged(layout, day, run_id, "gate.json")
+    record = {"day": day, "run_id": run_id, "success": False, "faults": faults}
+    record |= {"approval": candidate.approval, "inputs": candidate.extracted["inputs"]}
+    write_json(hook, {**record, **candidate.counts, "quality": candidate.quality}, gate_key)
     raise GateClosedError(
         "\n".join(
             [
                 f"The gate is closed for {day}: nothing was published.",
                 *faults,
-                *describe_decision(approval),
-                f"Data Docs: {quality['docs_key']}",
-                f"Refused rows: {keys.staged(settings.layout, day, run_id, 'quarantine/')}",
+                *describe_decision(candidate.approval),
+                f"Data Docs: {candidate.quality['docs_key']}",
+                f"Refused rows: {keys.staged(layout, day, run_id, 'quarantine/')}",
                 f"All counts: {gate_key}",
                 "Have the raw files corrected, then clear this run from extract on.",
             ]

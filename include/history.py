@@ -1,7 +1,7 @@
 """How a day compares with the same weekday of the weeks before it.
 
-Medians, not means: one odd day among the earlier ones changes nothing. The judgement is pure; only
-`compare_with_history` talks to S3.
+Medians, not means: one odd day among the earlier ones changes nothing. Pure: whoever asks has read the
+manifests.
 """
 
 import datetime as dt
@@ -9,15 +9,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from include.lookback import move_day, read_manifests
-
-if TYPE_CHECKING:
-    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-
-    from include.config import Settings
-    from include.manifest import Counts
+from include.day import move_day
 
 #: What chance alone may do to a day: so many standard deviations.
 CHANCE_DEVIATIONS = 3
@@ -64,16 +58,6 @@ class Comparison:
     lowest: float | None = None
     highest: float | None = None
     told: str
-
-
-def compare_with_history(
-    hook: "S3Hook", settings: "Settings", day: str, counts: "Counts"
-) -> list[Comparison]:
-    """Each measure of a day, beside the published ones of the same weekday before it."""
-    published = read_manifests(hook, settings.layout, find_earlier_days(day, settings.history_weeks))
-    earlier = [measure_day(manifest) for manifest in published.values()]
-    tolerances = {name: getattr(settings, measure.tolerance) for name, measure in MEASURES.items()}
-    return compare_day(day, measure_day(counts), earlier, tolerances, settings.history_min_days)
 
 
 def find_earlier_days(day: str, weeks: int) -> list[str]:

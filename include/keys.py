@@ -64,6 +64,11 @@ def manifest(layout: Layout, day: str) -> str:
     return f"s3://{layout.curated_bucket}/manifests/dt={day}.json"
 
 
+def manifests(layout: Layout) -> str:
+    """What all manifests' keys begin with: behind it come the day and `.json`."""
+    return manifest(layout, "").removesuffix(".json")
+
+
 def alerts(layout: Layout, day: str) -> str:
     """What people were told about a day that is in trouble."""
     return f"s3://{layout.curated_bucket}/alerts/dt={day}.json"

@@ -1,6 +1,5 @@
 """The published days around a day: always so many, so that reading them costs the same in a long history."""
 
-import datetime as dt
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, cast
@@ -13,20 +12,6 @@ if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
 _READERS = 8
-
-
-def days_until(last_day: str, count: int) -> list[str]:
-    """So many days, the last one included, the oldest first."""
-    return [move_day(last_day, -age) for age in reversed(range(count))]
-
-
-def days_after(day: str, count: int) -> list[str]:
-    """So many days behind a day, the oldest first."""
-    return [move_day(day, step) for step in range(1, count + 1)]
-
-
-def move_day(day: str, days: int) -> str:
-    return (dt.date.fromisoformat(day) + dt.timedelta(days=days)).isoformat()
 
 
 def read_manifests(hook: "S3Hook", layout: keys.Layout, days: Iterable[str]) -> dict[str, Manifest]:

@@ -1,11 +1,12 @@
 """The records that travel between the stages, and the manifest of a published day.
 
-Plain dictionaries, since they go through XCom and JSON; the names are a contract with whoever reads them.
+Dictionaries, where they go through XCom and JSON; the names are a contract with whoever reads them.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -123,6 +124,29 @@ class Approval(TypedDict):
     at: str
     reason: str
     faults: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A day that asks to be published: what the stages of its run have handed on, and when the run began."""
+
+    extracted: Extracted
+    transformed: Transformed
+    quality: Quality
+    approval: Approval | None
+    started_at: str
+
+    @property
+    def day(self) -> str:
+        return self.extracted["day"]
+
+    @property
+    def run_id(self) -> str:
+        return self.extracted["run_id"]
+
+    @property
+    def counts(self) -> Counts:
+        return self.transformed["counts"]
 
 
 class ChangedRows(TypedDict):

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from include.objects import MADE_FROM, Hook, locate, open_object
+from include.object_streams import open_object
+from include.objects import MADE_FROM, Hook, locate
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,8 @@ from include import keys
 from include.contract import DATASETS
 from include.errors import OlderDeliveryError
 from include.manifest import Extracted, Manifest
-from include.objects import ObjectChangedError, find_object, read_object, replace_object
+from include.object_conditions import ObjectChangedError, replace_object
+from include.objects import find_object, read_object
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook

@@ -10,9 +10,11 @@ from include.contract import DATASETS
 from include.day import format_instant
 from include.difference import find_correction
 from include.errors import PublishConflictError, RowsLostError
-from include.gate import close_gate, find_gate_faults, is_accepted
+from include.gate import pass_gate
 from include.manifest import (
     Approval,
+    Candidate,
+    Correction,
     Extracted,
     Manifest,
     Output,
@@ -22,8 +24,8 @@ from include.manifest import (
     code_version,
     digest_inputs,
 )
-from include.objects import ObjectChangedError, replace_json, replace_object
-from include.publication import Published, read_published, refuse_older_delivery, settle
+from include.object_conditions import ObjectChangedError, replace_json, replace_object
+from include.publication import read_published, refuse_older_delivery, settle
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -44,41 +46,25 @@ def publish(
 ) -> Manifest:
     """Publish a day that passes the gate, by itself or by approval; a day published before is replaced.
 
-    Each table is replaced in one step. The manifest comes last: what it names is there. However this ends,
-    the published keys hold what the manifest names.
-
     Raises
     ------
+    RowsLostError: the counts of the transform do not add up.
     GateClosedError: too many rows were refused, or the checkpoint failed, and nobody approved that;
         `gate.json` says so in S3.
     OlderDeliveryError: a later delivery of the day is published already.
     StagedChangedError: an earlier try of this run, from other raw files, wrote a staged table.
     PublishConflictError: another run published the day at the same moment; trying again helps.
-    RowsLostError: the counts of the transform do not add up.
     """
-    check_nothing_lost(transformed["counts"]["rows"])
-    faults = find_gate_faults(transformed["counts"], quality, settings.max_reject_ratio)
-    if faults and not is_accepted(faults, approval):
-        close_gate(hook, settings, extracted, transformed, quality, faults, approval)
-    try:
-        published = read_published(hook, settings.layout, extracted["day"])
-        refuse_older_delivery(published, extracted)
-        manifest = _replace_day(
-            hook,
-            settings.layout,
-            published,
-            extracted,
-            transformed,
-            quality,
-            approval if faults else None,
-            started_at,
-        )
-    except ObjectChangedError as error:
-        raise PublishConflictError(
-            f"Another run published {extracted['day']} at the same moment ({error}). The next try sees it."
-        ) from error
-    finally:
-        settle(hook, settings.layout, extracted["day"])
+    candidate = Candidate(
+        extracted=extracted,
+        transformed=transformed,
+        quality=quality,
+        approval=approval,
+        started_at=format_instant(started_at),
+    )
+    check_nothing_lost(candidate.counts["rows"])
+    accepted = pass_gate(hook, settings, candidate)
+    manifest = _replace_day(hook, settings.layout, candidate, accepted)
     orders = f"{manifest['outputs']['orders']['rows']:,}"
     log.info("Published %s: %s orders, total price %s", manifest["day"], orders, manifest["total_price"])
     return manifest
@@ -92,57 +78,66 @@ def check_nothing_lost(rows: dict[str, RowCounts]) -> None:
 
 
 def _replace_day(
-    hook: "S3Hook",
-    layout: keys.Layout,
-    published: Published,
-    extracted: Extracted,
-    transformed: Transformed,
-    quality: Quality,
-    approval: Approval | None,
-    started_at: dt.datetime,
+    hook: "S3Hook", layout: keys.Layout, candidate: Candidate, accepted: Approval | None
 ) -> Manifest:
-    """What differs from the published day is found before anything of it is replaced."""
-    correction = find_correction(hook, published, extracted, transformed, format_instant(started_at))
-    outputs = _publish_tables(hook, layout, extracted, transformed, published.etags)
-    manifest: Manifest = {
-        "day": extracted["day"],
-        "run_id": extracted["run_id"],
-        "code_version": code_version(),
-        "started_at": format_instant(started_at),
-        "published_at": format_instant(dt.datetime.now(dt.UTC)),
-        "inputs": extracted["inputs"],
-        **transformed["counts"],
-        "quality": quality,
-        "approval": approval,
-        "outputs": outputs,
-        "correction": correction,
-    }
-    replace_json(hook, manifest, keys.manifest(layout, extracted["day"]), published.manifest_etag)
+    """Replace each table in one step, then the manifest: what it names is there.
+
+    However this ends, the published keys hold what the manifest names.
+    """
+    try:
+        published = read_published(hook, layout, candidate.day)
+        refuse_older_delivery(published, candidate.extracted)
+        # What differs from the published day is found before anything of it is replaced.
+        correction = find_correction(hook, published, candidate)
+        outputs = _replace_tables(hook, layout, candidate, published.etags)
+        manifest = _make_manifest(candidate, accepted, outputs, correction)
+        replace_json(hook, manifest, keys.manifest(layout, candidate.day), published.manifest_etag)
+    except ObjectChangedError as error:
+        raise PublishConflictError(
+            f"Another run published {candidate.day} at the same moment ({error}). The next try sees it."
+        ) from error
+    finally:
+        settle(hook, layout, candidate.day)
     return manifest
 
 
-def _publish_tables(
-    hook: "S3Hook",
-    layout: keys.Layout,
-    extracted: Extracted,
-    transformed: Transformed,
-    etags: Mapping[str, str | None],
+def _make_manifest(
+    candidate: Candidate,
+    accepted: Approval | None,
+    outputs: dict[str, Output],
+    correction: Correction | None,
+) -> Manifest:
+    return {
+        "day": candidate.day,
+        "run_id": candidate.run_id,
+        "code_version": code_version(),
+        "started_at": candidate.started_at,
+        "published_at": format_instant(dt.datetime.now(dt.UTC)),
+        "inputs": candidate.extracted["inputs"],
+        **candidate.counts,
+        "quality": candidate.quality,
+        "approval": accepted,
+        "outputs": outputs,
+        "correction": correction,
+    }
+
+
+def _replace_tables(
+    hook: "S3Hook", layout: keys.Layout, candidate: Candidate, etags: Mapping[str, str | None]
 ) -> dict[str, Output]:
     """Copy the staged tables and quarantines over the published ones, which have these ETags."""
-    staged, rows = transformed["staged"], transformed["counts"]["rows"]
-    day, made_from = extracted["day"], digest_inputs(extracted["inputs"])
+    staged, rows = candidate.transformed["staged"], candidate.counts["rows"]
+    day, made_from = candidate.day, digest_inputs(candidate.extracted["inputs"])
 
     def replace(name: str, url: str, row_count: int) -> Output:
-        state = replace_object(hook, staged[name], url, etags[url], made_from=made_from)
+        state = replace_object(hook, staged[f"{name}.parquet"], url, etags[url], made_from=made_from)
         return {**state, "rows": row_count}
 
     outputs: dict[str, Output] = {}
     for dataset in DATASETS:
-        outputs[dataset] = replace(
-            f"{dataset}.parquet", keys.published(layout, day, dataset), rows[dataset]["published"]
-        )
-        refused = f"quarantine/{dataset}"
+        table, refused = dataset, f"quarantine/{dataset}"
+        outputs[table] = replace(table, keys.published(layout, day, dataset), rows[dataset]["published"])
         outputs[refused] = replace(
-            f"{refused}.parquet", keys.quarantine(layout, day, dataset), rows[dataset]["quarantined"]
+            refused, keys.quarantine(layout, day, dataset), rows[dataset]["quarantined"]
         )
     return outputs

@@ -6,7 +6,7 @@ Either way it hands on the same record; what comes after it does not know where 
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.amazon.aws.operators.glue import GlueJobOperator
 
@@ -15,6 +15,7 @@ from include.config import CONNECTION_ID, Settings
 from include.contract import DATASETS
 from include.errors import PipelineError, SettingError
 from include.manifest import describe_counts, digest_inputs
+from include.objects import read_json
 from include.tasks import connected
 
 if TYPE_CHECKING:
@@ -112,11 +113,12 @@ def read_result(hook: "S3Hook", settings: Settings, extracted: "Extracted") -> "
 
     Raises
     ------
-    PipelineError: the job found that the day's files cannot be used; in its words.
+    PipelineError: the job left nothing, or found that the day's files cannot be used; in its words.
     """
-    bucket, key = hook.parse_s3_url(name_result(settings, extracted))
-    result = json.loads(hook.read_key(key, bucket))
+    url = name_result(settings, extracted)
+    result = read_json(hook, url)
+    if result is None:
+        raise PipelineError(f"The Glue job ended well and left no {url}. Clear this run from transform on.")
     if "error" in result:
         raise PipelineError(result["error"])
-    transformed: Transformed = result
-    return transformed
+    return cast("Transformed", result)

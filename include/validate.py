@@ -5,7 +5,9 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from include.history import compare_with_history
+from include.docs.publish import publish_docs
+from include.history import MEASURES, Comparison, compare_day, find_earlier_days, measure_day
+from include.lookback import read_manifests
 from include.objects import download_file
 from include.scratch import scratch_folder
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
     from include.config import Settings
-    from include.manifest import Extracted, Quality, Transformed
+    from include.manifest import Counts, Extracted, Quality, Transformed
     from include.quality.checkpoint import Checked
 
 log = logging.getLogger(__name__)
@@ -32,8 +34,6 @@ def validate(
     """
     checked = check_orders(hook, settings, extracted, transformed)
     report_findings(checked)
-    from include.docs.publish import publish_docs
-
     return publish_docs(hook, settings, extracted, transformed, checked)
 
 
@@ -57,6 +57,16 @@ def check_orders(
         "Checked %s rows against %s expectations, %.1f s", f"{rows:,}", len(checked.result.results), seconds
     )
     return checked
+
+
+def compare_with_history(
+    hook: "S3Hook", settings: "Settings", day: str, counts: "Counts"
+) -> list[Comparison]:
+    """Each measure of a day, beside the published ones of the same weekday before it."""
+    published = read_manifests(hook, settings.layout, find_earlier_days(day, settings.history_weeks))
+    earlier = [measure_day(manifest) for manifest in published.values()]
+    tolerances = {name: getattr(settings, measure.tolerance) for name, measure in MEASURES.items()}
+    return compare_day(day, measure_day(counts), earlier, tolerances, settings.history_min_days)
 
 
 def report_findings(checked: "Checked") -> None:

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from include import keys
-from include.config import Settings
+from include.config import ETL_DAG_ID, Settings
 from include.contract import DATASETS
 from include.day import list_due_days
 from include.errors import AlertNotSentError
 from include.notify import Alert, describe_remedy, make_subject, send_alert
-from include.objects import read_json
+from include.object_listings import find_first_name
+from include.objects import find_object, read_json
 from include.told import FILES_MISSING, NOT_PUBLISHED, RUN_FAILED, forget_told, read_told, remember_told
 
 if TYPE_CHECKING:
@@ -96,17 +97,16 @@ def look_at_day(hook: "S3Hook", layout: keys.Layout, day: str) -> DayState:
         published_at = dt.datetime.fromisoformat(manifest["published_at"])
         orders = manifest["rows"]["orders"]["published"]
         return DayState(day=day, told=told, published_at=published_at, published_orders=orders)
-    raw = {url: hook.head_object(url) for url in (keys.raw(layout, day, name) for name in DATASETS)}
-    missing = tuple(url for url, head in raw.items() if head is None)
-    came_at = [head["LastModified"] for head in raw.values() if head is not None]
+    raw = {url: find_object(hook, url) for url in (keys.raw(layout, day, name) for name in DATASETS)}
+    missing = tuple(url for url, state in raw.items() if state is None)
+    came_at = [dt.datetime.fromisoformat(state["written_at"]) for state in raw.values() if state]
     return DayState(day=day, told=told, missing=missing, complete_at=None if missing else max(came_at))
 
 
 def find_first_day(hook: "S3Hook", layout: keys.Layout) -> str | None:
     """The first day that was ever published: S3 lists manifests in the order of their days."""
-    bucket, prefix = hook.parse_s3_url(keys.manifest(layout, "").removesuffix(".json"))
-    found = hook.get_conn().list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
-    return next((item["Key"].removeprefix(prefix)[:10] for item in found.get("Contents", [])), None)
+    name = find_first_name(hook, keys.manifests(layout))
+    return name.removesuffix(".json") if name else None
 
 
 def find_first_delivered(states: Sequence[DayState]) -> str | None:
@@ -116,7 +116,7 @@ def find_first_delivered(states: Sequence[DayState]) -> str | None:
 
 def gather_news(states: Sequence[DayState], settings: Settings, now: dt.datetime, ui_url: str) -> list[News]:
     """What people have to be told, one message for each kind."""
-    runs_url = f"{ui_url}/dags/ecommerce_etl/runs"
+    runs_url = f"{ui_url}/dags/{ETL_DAG_ID}/runs"
     troubles = [(state, find_trouble(state, settings, now)) for state in states]
     new = [(state, trouble) for state, trouble in troubles if trouble and not is_known(state, trouble)]
     missing = [state for state, trouble in new if trouble == FILES_MISSING]
@@ -211,11 +211,12 @@ def join_days(states: Sequence[DayState]) -> str:
 def describe_state(state: DayState) -> str:
     """A day in a few words."""
     if state.published_at:
-        return f"published at {format_instant(state.published_at)}, {state.published_orders:,} orders"
+        return f"published at {format_minute(state.published_at)}, {state.published_orders:,} orders"
     if state.complete_at:
-        return f"not published yet; its raw files are complete since {format_instant(state.complete_at)}"
+        return f"not published yet; its raw files are complete since {format_minute(state.complete_at)}"
     return f"not published yet; missing {', '.join(state.missing)}"
 
 
-def format_instant(instant: dt.datetime) -> str:
+def format_minute(instant: dt.datetime) -> str:
+    """For people, who wait for days and not for seconds."""
     return instant.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -12,8 +12,8 @@ from starlette.exceptions import HTTPException
 
 from include.config import CONNECTION_ID
 from include.docs.pages import render_error
-from include.docs.store import Opened
 from include.docs.summary import CONTENT_TYPES
+from include.object_streams import Opened
 
 log = logging.getLogger(__name__)
 

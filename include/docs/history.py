@@ -1,6 +1,5 @@
 """What became of each day: a judgement on summaries and manifests, without any IO."""
 
-import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -65,11 +64,6 @@ class Day:
             for reason, count in counts.items():
                 totals[reason] = totals.get(reason, 0) + count
         return dict(sorted(((reason, n) for reason, n in totals.items() if n), key=lambda item: -item[1]))
-
-
-def days_until(last: dt.date, count: int) -> list[str]:
-    """The days up to and with `last`, the oldest first."""
-    return [(last - dt.timedelta(days=back)).isoformat() for back in reversed(range(count))]
 
 
 def judge_days(

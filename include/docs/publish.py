@@ -9,6 +9,7 @@ from include import keys
 from include.docs.pages import STYLE, render_results, render_run, style_sheet
 from include.docs.summary import CONTENT_TYPES, RunSummary, report_page, run_folder, summary_page
 from include.gate import find_gate_faults
+from include.objects import write_text
 from include.quality.findings import Outcome, describe, find_config, find_outcome
 from include.quality.severity import name_expectation
 
@@ -109,6 +110,4 @@ def list_results(checked: "Checked") -> list[tuple[str, Outcome, str]]:
 def write_pages(hook: "S3Hook", layout: keys.Layout, pages: dict[str, str]) -> None:
     """Store the pages, in the order given."""
     for page, text in pages.items():
-        bucket, key = hook.parse_s3_url(keys.docs(layout, page))
-        content_type = CONTENT_TYPES[page.rpartition(".")[2]]
-        hook.get_conn().put_object(Bucket=bucket, Key=key, Body=text.encode(), ContentType=content_type)
+        write_text(hook, text, keys.docs(layout, page), CONTENT_TYPES[page.rpartition(".")[2]])

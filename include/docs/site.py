@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException as AnyHTTPException
 
+from include.day import days_until
 from include.docs.answers import (
     ASK_AGAIN,
     FOREVER,
@@ -27,7 +28,7 @@ from include.docs.answers import (
     show_refusal,
     show_store_trouble,
 )
-from include.docs.history import days_until, judge_days
+from include.docs.history import judge_days
 from include.docs.pages import STYLE, render_day, render_front, render_index, style_sheet
 from include.docs.store import Store
 from include.docs.summary import CONTENT_TYPES, report_page
@@ -84,7 +85,7 @@ route = partial(router.api_route, methods=[*READING])
 @route("/")
 def show_front(request: Request, store: StoreOf, today: Today) -> Response:
     """The last weeks at a glance."""
-    shown = days_until(today, SHOWN_DAYS)
+    shown = days_until(today.isoformat(), SHOWN_DAYS)
     days = judge_days(
         shown,
         store.read_summaries(shown[0], shown[-1]),

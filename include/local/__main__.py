@@ -13,7 +13,7 @@ from include.errors import PipelineError
 def main(arguments: list[str] | None = None) -> int:
     """Run a command. Returns 0 when it did what was asked, 1 with one line on stderr when it did not."""
     signal.signal(signal.SIGTERM, _interrupt)
-    options = _make_parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     try:
         _run_command(options)
     except (PipelineError, OSError) as error:
@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _make_parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m include.local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="publish one day through the real DAG")

@@ -15,7 +15,8 @@ from include.contract import DATASETS, Dataset
 from include.engine.csv_blocks import Block, BlockCutter, find_last_line_end
 from include.engine.raw_file import Header, RawSource, decompress, read_header
 from include.errors import RawFileError, SnapshotGoneError
-from include.objects import find_object, open_object
+from include.object_streams import open_object
+from include.objects import find_object
 from include.spark.store import Store
 
 if TYPE_CHECKING:

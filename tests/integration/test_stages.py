@@ -14,7 +14,8 @@ from include.config import Settings
 from include.errors import GateClosedError, RawFileChangedError
 from include.extract import extract
 from include.manifest import Quality
-from include.objects import RemoteFile, head_object
+from include.object_streams import RemoteFile
+from include.objects import head_object
 from include.publish import publish
 from include.transform import transform
 from tests.integration.conftest import GREEN, LAYOUT, Pipeline, make_orders

@@ -1,7 +1,7 @@
 """Which days are to be run again."""
 
 from include.corrections import find_change
-from include.lookback import days_after, days_until
+from include.day import days_after, days_until
 from include.manifest import Manifest
 from include.objects import ObjectState
 from tests.unit.test_aws_metrics import MANIFEST

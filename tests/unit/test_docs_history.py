@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from include.docs.history import Day, Verdict, days_until, judge_days
+from include.docs.history import Day, Verdict, judge_days
 from include.docs.summary import RunSummary
 from include.manifest import Manifest, RowCounts
 
@@ -112,12 +112,6 @@ def test_counts_of_all_files_are_added() -> None:
     judged = judge("2026-11-20", [make_summary("2026-11-20", "03:00:00.000")])
     assert (judged.accepted_orders, judged.quarantined) == (9, 3)
     assert list(judged.reason_totals.items()) == [("malformed_row", 3), ("unknown_customer", 1)]
-
-
-def test_days_end_with_the_last() -> None:
-    import datetime as dt
-
-    assert days_until(dt.date(2026, 3, 1), 3) == ["2026-02-27", "2026-02-28", "2026-03-01"]
 
 
 @pytest.mark.parametrize(

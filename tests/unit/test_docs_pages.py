@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from include.day import days_until
 from include.docs.charts import Bar, draw_bars
-from include.docs.history import Day, Verdict, days_until, judge_days
+from include.docs.history import Day, Verdict, judge_days
 from include.docs.pages import render_day, render_error, render_front, render_index, render_run, style_sheet
 from include.docs.summary import RunSummary, run_folder, summary_page
 from include.quality.findings import Outcome
@@ -34,7 +35,7 @@ def make_summary(text: str = "fine", *, faults: list[str] | None = None) -> RunS
 
 
 def make_days(summary: RunSummary) -> list[Day]:
-    shown = days_until(__import__("datetime").date(2026, 11, 24), 35)
+    shown = days_until("2026-11-24", 35)
     return judge_days(shown, [summary], {}, today="2026-11-24", first_day="2026-11-20")
 
 

@@ -10,11 +10,11 @@ from include.history import (
     MEASURES,
     Comparison,
     compare_day,
-    compare_with_history,
     find_earlier_days,
     find_range,
     measure_day,
 )
+from include.validate import compare_with_history
 
 SATURDAY = "2026-11-21"
 TOLERANCES = {name: float(getattr(Settings(), measure.tolerance)) for name, measure in MEASURES.items()}

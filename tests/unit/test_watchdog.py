@@ -8,7 +8,7 @@ import pytest
 from include import keys, watchdog
 from include.config import Settings
 from include.contract import DATASETS
-from include.day import list_due_days
+from include.day import format_instant, list_due_days
 from include.errors import AlertNotSentError
 from include.keys import Layout
 from include.notify import Alert
@@ -36,9 +36,9 @@ class Bucket:
         rows = {"orders": {"published": 1234}}
         self.documents[keys.manifest(LAYOUT, day)] = {"published_at": at, "rows": rows}
 
-    def head_object(self, url: str) -> dict[str, Any] | None:
+    def find_object(self, url: str) -> dict[str, Any] | None:
         self.requests += 1
-        return {"LastModified": self.raw[url]} if url in self.raw else None
+        return {"written_at": format_instant(self.raw[url])} if url in self.raw else None
 
     def parse_s3_url(self, url: str) -> tuple[str, str]:
         bucket, _, key = url.removeprefix("s3://").partition("/")
@@ -85,6 +85,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     monkeypatch.setattr(watchdog, "send_alert", stage.send)
     monkeypatch.setattr("include.told.read_json", read)
     monkeypatch.setattr("include.watchdog.read_json", read)
+    monkeypatch.setattr("include.watchdog.find_object", lambda _hook, url: stage.bucket.find_object(url))
     monkeypatch.setattr(
         "include.told.write_json", lambda _hook, document, url: documents.update({url: document})
     )
