@@ -29,7 +29,7 @@ help:
 	@echo 'make test-celery          test the DAG on two Celery workers, one of which is killed'
 	@echo 'make test-spark           run the transform on a real Spark, beside the one on one machine'
 	@echo 'make test-faults          break requests, processes, disk and store at random; FULL=1 takes hours'
-	@echo 'make check                check format, lint and types'
+	@echo 'make check                check format, lint, the rooms and types'
 	@echo 'make check-security       check dependencies, code, secrets, templates and image'
 	@echo 'make bench                compare the speed with the peers; BENCH="--size small" only tries it'
 	@echo 'make clean                stop everything; delete .venv/ and .local/ with all that they hold'
@@ -65,6 +65,7 @@ test-faults: $(DEVELOPING)
 check: $(DEVELOPING)
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
+	.venv/bin/lint-imports --no-cache --no-logo
 	$(PYTHON) -m mypy
 
 check-security: $(DEVELOPING)
