@@ -1,31 +1,17 @@
 """The project's own files agree with each other."""
 
-import dataclasses
 import re
-from pathlib import Path
 
 import pytest
 import yaml
 
 import include
-from include.config import CONNECTION_ID, VARIABLE_PREFIX, Settings
+from include.config import CONNECTION_ID
 from include.contract import DATASETS, published_orders, reasons
-from include.keys import Layout
+from tests.project import PROJECT, list_settings, read_pins
 
-PROJECT = Path(__file__).parents[2]
-README = (PROJECT / "README.md").read_text()
-
-
-def read_pins(name: str) -> dict[str, str]:
-    """Package names and versions of a requirements file."""
-    pattern = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?==([^\s;]+)", re.MULTILINE)
-    return {package.lower(): version for package, version in pattern.findall((PROJECT / name).read_text())}
-
-
-def list_settings() -> dict[str, str]:
-    own = {field.name: field.default for field in dataclasses.fields(Settings) if field.name != "layout"}
-    layout = {field.name: field.default for field in dataclasses.fields(Layout)}
-    return {VARIABLE_PREFIX + name: str(default) for name, default in (layout | own).items()}
+SETTINGS_PAGE = (PROJECT / "docs" / "settings.md").read_text()
+CONTRACT_PAGE = (PROJECT / "docs" / "contract.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -59,15 +45,15 @@ def test_the_local_stack_declares_every_pool_that_the_dags_use() -> None:
 
 
 @pytest.mark.parametrize("setting", list_settings().items(), ids=lambda setting: setting[0])
-def test_the_readme_has_a_line_for_every_setting(setting: tuple[str, str]) -> None:
+def test_every_setting_has_a_line(setting: tuple[str, str]) -> None:
     name, default = setting
     shown = f"`{default}`" if default else "empty"
 
-    assert f"| `{name}` | {shown} |" in README
+    assert f"| `{name}` | {shown} |" in SETTINGS_PAGE
 
 
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)
-def test_the_readme_shows_the_contract(dataset: include.contract.Dataset) -> None:
+def test_the_page_of_the_contract_shows_every_column_and_reason(dataset: include.contract.Dataset) -> None:
     lines = [
         f"| `{column.name}` | {column.kind} | {'required' if column.required else 'optional'} "
         f"| {column.meaning} |"
@@ -75,30 +61,23 @@ def test_the_readme_shows_the_contract(dataset: include.contract.Dataset) -> Non
     ]
     refused = f"A row is refused for: {', '.join(f'`{reason}`' for reason in reasons(dataset))}."
 
-    assert_section_holds(f"#### `{dataset.name}.csv`", [*lines, refused])
+    assert_section_holds(f"### `{dataset.name}.csv`", [*lines, refused])
 
 
-def test_the_readme_shows_the_published_orders() -> None:
+def test_the_page_of_the_contract_shows_the_published_orders() -> None:
     lines = [f"| `{column.name}` | {column.kind} | {column.meaning} |" for column in published_orders()]
 
-    assert_section_holds("### Published orders", lines)
+    assert_section_holds("## Published orders", lines)
 
 
 def assert_section_holds(heading: str, lines: list[str]) -> None:
     """The lines of a section that say what the contract says, in order and no others."""
-    section = re.split(
-        r"^#+ |</details>", README.partition(f"{heading}\n")[2], maxsplit=1, flags=re.MULTILINE
-    )[0]
+    section = re.split(r"^#+ ", CONTRACT_PAGE.partition(f"\n{heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[
+        0
+    ]
     found = [line for line in section.splitlines() if line.startswith(("| `", "A row is refused"))]
     wanted = "\n".join(lines)
-    assert found == lines, f"In README.md, the lines below {heading!r} must be these:\n\n{wanted}\n"
-
-
-def test_every_make_target_of_the_readme_exists() -> None:
-    rules = re.findall(r"^([a-z -]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE)
-    targets = {target for rule in rules for target in rule.split()}
-
-    assert set(re.findall(r"`make ([a-z-]+)", README)) <= targets
+    assert found == lines, f"In docs/contract.md, the lines below {heading!r} must be these:\n\n{wanted}\n"
 
 
 def test_the_version_stands_in_one_more_place_only() -> None:

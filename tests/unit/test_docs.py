@@ -1,0 +1,251 @@
+"""What the pages name is there: links, paths, commands, settings, keys, functions, packages."""
+
+import ast
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+from include import keys
+from include.aws.__main__ import make_parser as make_aws_parser
+from include.config import CONNECTION_ID, ETL_DAG_ID, Settings
+from include.keys import Layout
+from include.local.__main__ import make_parser as make_local_parser
+from include.local.stack import DEFAULT_S3_PORT, DEFAULT_UI_PORT
+from include.manifest import Manifest
+from include.notify import SMTP_CONNECTION_ID
+from tests.project import PROJECT, list_settings, read_pins
+
+DOCS = PROJECT / "docs"
+PAGES = sorted(
+    path
+    for pattern in ("*.md", "docs/**/*.md", "dags/*.md", "include/**/*.md")
+    for path in PROJECT.glob(pattern)
+)
+TOP_FOLDERS = "benchmarks|dags|docs|include|plugins|tests|\\.ci"
+#: Below `.local/output/{day}/`, and named without it.
+OUTPUTS = {"docs/index.html"}
+DATASETS_OF_KEYS = "(?:customers|products|orders)"
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(PROJECT).as_posix())
+
+
+def read_code(page: Path) -> list[str]:
+    """What a page sets as code: its blocks, line by line, and its code spans."""
+    text = page.read_text()
+    blocks = re.findall(r"^```[^\n]*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    spans = re.findall(r"`([^`]+)`", re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL))
+    return [line for block in blocks for line in block.splitlines()] + [
+        span.replace("\n", " ") for span in spans
+    ]
+
+
+def list_anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@each_page
+def test_every_link_leads_somewhere(page: Path) -> None:
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()) if "://" not in link]
+    dead = []
+    for link in links:
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        if not target.exists() or (anchor and anchor not in list_anchors(target)):
+            dead.append(link)
+
+    assert dead == []
+
+
+@each_page
+def test_every_path_exists(page: Path) -> None:
+    paths = {
+        path
+        for code in read_code(page)
+        for path in re.findall(rf"(?<![\w/.-])(?:{TOP_FOLDERS})/[\w./*@-]*", code)
+    }
+
+    assert [path for path in paths - OUTPUTS if not list(PROJECT.glob(path.rstrip("/.")))] == []
+
+
+@each_page
+def test_every_test_file_exists(page: Path) -> None:
+    named = {name for code in read_code(page) for name in re.findall(r"\btest_\w+\.py", code)}
+
+    assert named <= {path.name for path in (PROJECT / "tests").rglob("test_*.py")}
+
+
+@each_page
+def test_every_make_target_exists(page: Path) -> None:
+    rules = re.findall(r"^([a-z -]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE)
+    targets = {target for rule in rules for target in rule.split()}
+    named = {target for code in read_code(page) for target in re.findall(r"(?:^|\s)make ([a-z-]+)", code)}
+
+    assert named <= targets
+
+
+@each_page
+def test_every_command_can_be_given(page: Path) -> None:
+    parsers = {"include.aws": make_aws_parser(), "include.local": make_local_parser()}
+    runs = [run for code in read_code(page) for run in re.findall(r"python3? -m ([\w.]+) ?([^#]*)", code)]
+
+    assert [module for module, _ in runs if importlib.util.find_spec(module) is None] == []
+    for module, arguments in runs:
+        if module in parsers and arguments:
+            parsers[module].parse_args(shlex.split(arguments))
+
+
+@each_page
+def test_every_setting_dag_connection_and_pool_exists(page: Path) -> None:
+    declared = yaml.safe_load((PROJECT / "airflow_settings.yaml").read_text())["airflow"]
+    known = {
+        *list_settings(),
+        *(path.stem for path in (PROJECT / "dags").glob("*.py")),
+        *(pool["pool_name"] for pool in declared["pools"]),
+        CONNECTION_ID,
+        SMTP_CONNECTION_ID,
+    }
+    named = {name for code in read_code(page) for name in re.findall(r"\becommerce_[a-z_]+[a-z]\b", code)}
+
+    assert named - known == set()
+
+
+def list_key_patterns() -> list[str]:
+    """Each kind of key as a regular expression that takes a day, a run and a page, or their placeholders."""
+    layout, day, run, name = Layout(), "DAY", "RUN", "NAME"
+    of_datasets = [
+        location(layout, day, "DATASET")
+        for location in (keys.raw, keys.published, keys.quarantine, keys.repair)
+    ] + [location(layout, day, run, "DATASET") for location in (keys.snapshot, keys.late)]
+    others = [
+        keys.staged(layout, day, run, name),
+        keys.manifest(layout, day),
+        keys.alerts(layout, day),
+        keys.docs(layout, name),
+    ]
+    parts = {
+        "DAY": r"(?:\{day\}|[\d-]{10})",
+        "DATASET": rf"(?:\{{dataset\}}|{DATASETS_OF_KEYS})",
+        "RUN": r"(?:\{run\}|[\w.+:-]+)",
+        "NAME": r"(?:…|\{\w+\}|[\w./{}-]+)",
+    }
+    patterns = [re.escape(key) for key in of_datasets + others]
+    return [re.sub("|".join(parts), lambda found: parts[found[0]], pattern) for pattern in patterns]
+
+
+@each_page
+def test_every_key_is_one_of_the_layout(page: Path) -> None:
+    layout = Layout()
+    buckets = "|".join((layout.raw_bucket, layout.curated_bucket, layout.quality_bucket))
+    named = {
+        key
+        for code in read_code(page)
+        for key in re.findall(rf"s3://(?:{buckets})/[^\s`'\",)]+[^\s`'\",:;.)]", code)
+    }
+    patterns = list_key_patterns()
+
+    assert [key for key in named if not any(re.fullmatch(pattern, key) for pattern in patterns)] == []
+
+
+def test_every_kind_of_key_has_a_row() -> None:
+    section = (DOCS / "how-it-works.md").read_text().partition("## Where everything lies")[2]
+    shown = re.findall(r"`(s3://[^`]+)`", section)
+
+    assert [
+        pattern for pattern in list_key_patterns() if not any(re.fullmatch(pattern, key) for key in shown)
+    ] == []
+
+
+def test_every_function_on_the_way_of_a_day_is_where_the_page_says() -> None:
+    rows = re.findall(
+        r"\| `(\w+)` \| `([\w/]+\.py)` \|$", (DOCS / "how-it-works.md").read_text(), re.MULTILINE
+    )
+    missing = [
+        (name, path)
+        for name, path in rows
+        if name
+        not in {
+            node.name
+            for node in ast.walk(ast.parse((PROJECT / path).read_text()))
+            if isinstance(node, ast.FunctionDef)
+        }
+    ]
+
+    assert len(rows) > 15
+    assert missing == []
+
+
+def test_every_room_is_told() -> None:
+    page = (DOCS / "how-it-works.md").read_text()
+    packages = [path.parent.name for path in (PROJECT / "include").glob("*/__init__.py")]
+
+    assert [name for name in packages if f"| `include/{name}/` |" not in page] == []
+
+
+@pytest.mark.parametrize("index", [DOCS / "README.md", DOCS / "adr" / "README.md"], ids=["docs", "decisions"])
+def test_every_page_is_in_its_index(index: Path) -> None:
+    linked = set(re.findall(r"\]\(([^)#]+)\)", index.read_text()))
+
+    assert {page.name for page in index.parent.glob("*.md")} - {"README.md"} <= linked
+
+
+def test_every_decision_has_its_own_number() -> None:
+    numbers = sorted(path.name[:4] for path in (DOCS / "adr").glob("0*.md"))
+
+    assert numbers == [f"{number:04}" for number in range(1, len(numbers) + 1)]
+
+
+@pytest.mark.parametrize("name", [path.name for path in sorted(PROJECT.glob("requirements*.txt"))])
+def test_every_dependency_is_explained(name: str) -> None:
+    sections = re.split(r"^## ", (DOCS / "dependencies.md").read_text(), flags=re.MULTILINE)
+    (section,) = [section for section in sections if section.splitlines()[0].endswith(f"`{name}`")]
+    cells = re.findall(r"^\| (`[^|]+`) \|", section, re.MULTILINE)
+
+    assert {package for cell in cells for package in re.findall(r"`([^`]+)`", cell)} == set(read_pins(name))
+
+
+def test_the_contract_names_every_field_of_the_manifest() -> None:
+    section = (DOCS / "contract.md").read_text().partition("## The manifest")[2]
+    cells = re.findall(r"^\| (`[^|]+`) \|", section, re.MULTILINE)
+
+    assert {name for cell in cells for name in re.findall(r"`(\w+)`", cell)} == set(Manifest.__annotations__)
+
+
+def test_when_each_dag_runs_is_told_as_it_is() -> None:
+    page = (DOCS / "operate.md").read_text()
+    told = dict(re.findall(r"^\| `(ecommerce_\w+)` \| ([^|]+) \|", page, re.MULTILINE))
+    crons = {
+        path.stem: re.findall(r'schedule=every\("(\d+) (\S+) \* \* \*"\)', path.read_text())
+        for path in (PROJECT / "dags").glob("*.py")
+    }
+
+    assert told.keys() == crons.keys()
+    for dag, ((minute, hour),) in crons.items():
+        words = f"{minute} minutes past" if hour == "*" else f"at {int(hour):02}:{int(minute):02}"
+        assert words in told[dag]
+
+
+def test_the_figures_of_the_readme_are_those_of_the_settings_and_the_dag() -> None:
+    from include.dag_settings import TASK_DEFAULTS
+
+    readme = (PROJECT / "README.md").read_text().replace("\n", " ")
+
+    assert f"more than {Settings().max_reject_ratio * 100:g} % of a file's rows" in readme
+    assert TASK_DEFAULTS["retries"] == 3
+    assert "tried up to four times" in readme
+    wait = re.findall(
+        r"timeout=dt\.timedelta\(hours=(\d+)\)\.total", (PROJECT / "dags" / f"{ETL_DAG_ID}.py").read_text()
+    )
+    assert f"up to {wait[0]} hours" in (DOCS / "operate.md").read_text()
+    assert f"move the ports {DEFAULT_UI_PORT} and {DEFAULT_S3_PORT}" in readme
+
+
+def test_the_pools_are_told_with_their_slots() -> None:
+    declared = yaml.safe_load((PROJECT / "airflow_settings.yaml").read_text())["airflow"]["pools"]
+    page = (DOCS / "settings.md").read_text().replace("\n", " ")
+
+    assert [pool for pool in declared if f"`{pool['pool_name']}` ({pool['pool_slot']} slot" not in page] == []
