@@ -30,7 +30,7 @@ class RandomFaults(Plan):
         return self._draw.choices(possible, weights)[0]
 
 
-@pytest.mark.parametrize("batch", range(choose(8, 60)))
+@pytest.mark.parametrize("batch", range(choose(8, 30)))
 def test_broken_days_heal_or_stop_clearly(world: World, report: Report, batch: int) -> None:
     """Half of the days were published before, and are now delivered once more."""
     with ThreadPoolExecutor(LANES) as pool:
@@ -41,7 +41,7 @@ def test_broken_days_heal_or_stop_clearly(world: World, report: Report, batch: i
     report("faults injected into requests", count_faults(world))
 
 
-@pytest.mark.parametrize("number", range(choose(4, 24)))
+@pytest.mark.parametrize("number", range(choose(4, 12)))
 def test_broken_days_of_files_in_parts_heal_or_stop_clearly(
     world: World, report: Report, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
@@ -65,7 +65,7 @@ class OneFault(Plan):
         return self._draw.choice(request.possible_faults) if request.number == self._number else None
 
 
-@pytest.mark.parametrize("number", range(choose(30, 400)))
+@pytest.mark.parametrize("number", range(choose(30, 200)))
 def test_a_day_with_one_fault_heals_by_itself(
     world: World, draw: random.Random, report: Report, number: int
 ) -> None:

@@ -40,12 +40,12 @@ def test_publications_that_change_places_twice(
     world: World, draw: random.Random, report: Report, lanes: list[Lane], first: int
 ) -> None:
     pairs = list(product(range(1, count_requests(world, draw, lanes[0])), repeat=2))
-    for pair in draw.sample(pairs, choose(8, 250)):
+    for pair in draw.sample(pairs, choose(8, 120)):
         publish_both(world, draw, lanes, switch_at(list(pair), first))
         report("interleavings of two publications, with two switches", 1)
 
 
-@pytest.mark.parametrize("number", range(choose(10, 150)))
+@pytest.mark.parametrize("number", range(choose(10, 80)))
 def test_whole_runs_of_one_day_in_random_order(
     world: World, draw: random.Random, report: Report, lanes: list[Lane], number: int
 ) -> None:
@@ -140,7 +140,7 @@ def settle(watched: Watched, world: World) -> None:
     watched.check_at_rest(watched.deliveries[-1])
 
 
-@pytest.mark.parametrize("number", range(choose(8, 60)))
+@pytest.mark.parametrize("number", range(choose(8, 40)))
 def test_a_transform_that_wakes_up_after_its_run_was_cleared_from_extract_on(
     world: World, draw: random.Random, report: Report, lanes: list[Lane], number: int
 ) -> None:

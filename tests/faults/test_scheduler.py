@@ -24,11 +24,11 @@ from tests.faults.proxy import Plan, Request
 from tests.faults.test_broken_requests import RandomFaults
 from tests.integration.conftest import wait_until
 
-SOAK_DAYS = choose(10, 60)
-KILLED_DAYS = choose(6, 30)
+SOAK_DAYS = choose(10, 40)
+KILLED_DAYS = choose(6, 20)
 KILLS = {
-    "task": choose(5, 40),
-    "executor": choose(1, 6),
+    "task": choose(5, 30),
+    "executor": choose(1, 4),
     "scheduler": choose(1, 4),
     "everything": choose(1, 3),
 }

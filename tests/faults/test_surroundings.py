@@ -230,7 +230,7 @@ def test_a_store_that_is_away_is_said(world: World, draw: random.Random) -> None
     watched.check_at_rest(watched.deliveries[-1])
 
 
-@pytest.mark.parametrize("number", range(choose(4, 40)))
+@pytest.mark.parametrize("number", range(choose(4, 20)))
 def test_two_producers_and_a_run_at_the_same_moment(
     world: World, draw: random.Random, report: Report, number: int
 ) -> None:
