@@ -18,7 +18,7 @@ from include.aws import policies
 from include.aws.validate_templates import example_place
 from include.cleanup import clean_up
 from include.config import Settings
-from include.contract import CUSTOMERS, DATASETS, ORDERS, UNKNOWN_CUSTOMER
+from include.contract import CUSTOMERS, DATASETS, ORDERS, unknown_reason
 from include.corrections import look
 from include.docs.store import Store
 from include.extract import extract
@@ -118,7 +118,7 @@ def _repair_a_row_and_deliver_a_late_customer(own_store: OwnStore, manifest: Man
     repaired = {name: refused[0][name] for name in ("line_number", "raw_etag")} | {"order_id": "repaired"}
     repair = ",".join(repaired) + "\n" + ",".join(map(str, repaired.values())) + "\n"
     s3.put_object(Bucket=CURATED, Key=f"repairs/dt={DAY}/orders.csv", Body=repair.encode())
-    unknown = next(row["customer_id"] for row in refused if row["reasons"] == UNKNOWN_CUSTOMER)
+    unknown = next(row["customer_id"] for row in refused if row["reasons"] == unknown_reason("customer_id"))
     for dataset in DATASETS:
         body = s3.get_object(Bucket=RAW, Key=f"{DAY}/{dataset}.csv")["Body"].read()
         if dataset == CUSTOMERS.name:
