@@ -1,5 +1,6 @@
 """Small days of raw files, and what the transform makes of them."""
 
+import gzip
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,12 +69,18 @@ def write_raw_files(
     """A day's files; of a dataset that a contract may gain, one with a row."""
     folder.mkdir(exist_ok=True)
     sources = {}
-    others = {name: write_row(dataset) for name, dataset in DATASETS.items() if name not in reference.KEYS}
-    for name, content in (others | dict(contents)).items():
+    for name, content in (write_others(suffix) | dict(contents)).items():
         path = folder / f"{name}{suffix}"
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         sources[name] = RawSource(DATASETS[name], path, f"s3://raw/{path.name}")
     return sources
+
+
+def write_others(suffix: str = ".csv") -> dict[str, str | bytes]:
+    """The files of datasets that a contract may gain."""
+    gained = {name: write_row(dataset) for name, dataset in DATASETS.items() if name not in reference.KEYS}
+    is_zipped = suffix.endswith(".gz")
+    return {name: gzip.compress(text.encode()) if is_zipped else text for name, text in gained.items()}
 
 
 def write_row(dataset: Dataset) -> str:

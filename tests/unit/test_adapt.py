@@ -12,9 +12,14 @@ from typing import Any
 import pytest
 
 from include.contract import DATASETS, reasons
+from tests import reference
 
 PROJECT = Path(__file__).parents[2]
 GUIDE = (PROJECT / "docs" / "adapt.md").read_text()
+pytestmark = pytest.mark.skipif(
+    {name: list(dataset.column_names) for name, dataset in DATASETS.items()} != reference.RAW_COLUMNS,
+    reason="the guide starts from another contract than the one that is here now",
+)
 CHANGES = re.findall(r"^```diff (\S+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
 
 

@@ -17,6 +17,7 @@ from benchmarks import compare, measure, report, transform
 from benchmarks.measure import BenchmarkError, Measurement, Spread, Summary
 from benchmarks.peers import find_strange_columns
 from include.local import transform_files
+from tests.unit.conftest import write_others
 
 TIMES = [
     "2026-11-21", "2026-11-21T10:11", "2026-11-21 10:11:12", "2026-11-21T10:11:12Z", "2024-02-29T00:00Z",
@@ -110,6 +111,8 @@ def raw_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "products.csv").write_text(PRODUCTS)
     header = "order_id,customer_id,product_id,order_date,delivery_date,quantity,selling_price,status\n"
     (folder / "orders.csv").write_text(header + "\n".join(list_odd_orders()) + "\n")
+    for name, text in write_others().items():
+        (folder / f"{name}.csv").write_text(str(text))
     return folder
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from include.config import Settings
+from include.contract import DATASETS
 from include.errors import SettingError
 from include.manifest import Extracted
 from include.transform_operator import choose_engine, make_arguments
@@ -10,7 +11,7 @@ from include.transform_operator import choose_engine, make_arguments
 
 def make_extracted(size_bytes: int, etag: str = "1") -> Extracted:
     raw = {"key": "s3://r/x", "snapshot_key": "s3://c/x", "etag": etag, "version_id": None}
-    sizes = {"customers": 10, "products": 10, "orders": size_bytes - 20}
+    sizes = dict.fromkeys(DATASETS, 0) | {"customers": 10, "products": 10, "orders": size_bytes - 20}
     return {
         "day": "2026-11-21",
         "run_id": "run 1",

@@ -12,14 +12,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include import keys
-from include.contract import DATASETS, ORDERS
+from include.contract import ORDERS
 from include.docs.summary import RunSummary
-from include.engine.raw_file import RawSource
+from include.history import MEASURES
 from include.manifest import Extracted
 from include.objects import upload_file
 from include.tables import published_schema
 from include.transform import transform_files
 from include.validate import validate
+from tests.unit.conftest import write_raw_files
 from tests.unit.test_docs_site.conftest import (
     LAYOUT,
     SETTINGS,
@@ -52,11 +53,7 @@ RAW = {
 
 
 def validate_raw_files(hook: "S3Hook", folder: Path, day: str) -> Any:
-    sources = {}
-    for name, text in RAW.items():
-        (folder / f"{name}.csv").write_text(text)
-        sources[name] = RawSource(DATASETS[name], folder / f"{name}.csv", f"s3://raw/{name}.csv")
-    counts = transform_files(sources, folder / "out", 1 << 20)
+    counts = transform_files(write_raw_files(folder / "raw", RAW), folder / "out", 1 << 20)
     staged = keys.staged(LAYOUT, day, "run", "orders.parquet")
     upload_file(hook, folder / "out" / "orders.parquet", staged)
     extracted: Extracted = {"day": day, "run_id": "run", "inputs": {}}
@@ -66,10 +63,13 @@ def validate_raw_files(hook: "S3Hook", folder: Path, day: str) -> Any:
 def test_validation_leaves_its_pages_and_no_personal_data(
     hook: "S3Hook", browser: Client, tmp_path: Path
 ) -> None:
+    from include.quality.expectations import build_suite
+
     quality = validate_raw_files(hook, tmp_path, "2026-10-01")
     bucket, key = hook.parse_s3_url(quality["docs_key"])
     folder = key.removeprefix(f"{LAYOUT.docs_prefix}/").rpartition("/")[0]
-    assert (quality["success"], quality["expectations"], quality["failed"]) == (True, 34, [])
+    expectations = len(build_suite().expectations) + len(MEASURES)
+    assert (quality["success"], quality["expectations"], quality["failed"]) == (True, expectations, [])
     assert sorted(list_docs(hook, "runs/2026-10-01/")) == [
         f"{folder}/{name}" for name in ("index.html", "site.css", "suite.html", "validation.html")
     ]
