@@ -39,11 +39,6 @@ class BenchmarkApi(AirflowApi):
         token = (self.find_dag(dag_id) or {})["file_token"]
         self._request("PUT", f"/parseDagFile/{token}")
 
-    def list_runs(self, dag_id: str) -> list[Json]:
-        """All runs, the latest first; the first hundred."""
-        runs: list[Json] = self._get(f"/dags/{dag_id}/dagRuns", limit=100, order_by="-id")["dag_runs"]
-        return runs
-
 
 def measure_scheduler(
     report: Report, console: Console, size: Size, rounds: int, backfill_days: int, backfill_rounds: int

@@ -1,14 +1,11 @@
 """The transform on Spark, on one core and on two, beside the engine of one machine on the same day."""
 
 import json
-import subprocess
-import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 from rich.console import Console
 from rich.table import Table
 
@@ -19,10 +16,10 @@ from benchmarks.transform import OURS, plain_counts, run_contestant, scratch_fol
 from include.local.ports import find_free_ports
 from include.local.settings_file import Connection, read_settings
 from include.local.state import State
-from include.local.store import choose_ports, remove_sockets, start_store
+from include.local.store import choose_ports, remove_sockets, start_store, wait_for_store
 
 CORES = (1, 2)
-_START_SECONDS = 60
+_STOP_SECONDS = 60
 
 
 def measure_spark(report: Report, console: Console, size: Size, rounds: int) -> None:
@@ -76,17 +73,5 @@ def run_store(folder: Path) -> Iterator[Connection]:
         yield connection
     finally:
         process.terminate()
-        process.wait(timeout=_START_SECONDS)
+        process.wait(timeout=_STOP_SECONDS)
         remove_sockets(ports, port)
-
-
-def wait_for_store(url: str, process: "subprocess.Popen[bytes]") -> None:
-    end = time.monotonic() + _START_SECONDS
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            httpx.get(url, trust_env=False, timeout=2)
-        except httpx.TransportError:
-            time.sleep(0.1)
-        else:
-            return
-    raise BenchmarkError("the store does not answer")

@@ -38,7 +38,7 @@ def teach(resource_type: str, create: Create, delete: Delete) -> None:
     """Register a type. `create` takes the properties and the region and returns the physical id."""
 
     def make(
-        _cls: Any, _name: str, template: Json, account_id: str, region_name: str, **_: Any
+        _cls: Any, /, _name: str, template: Json, account_id: str, region_name: str, **_: Any
     ) -> ApiResource:
         identity = create(template["Properties"], region_name)
         arn = f"arn:aws:cloudwatch:{region_name}:{account_id}:alarm:{identity}"

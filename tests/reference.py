@@ -203,7 +203,7 @@ def _judge_order(
     assert quantity is not None
     assert price is not None
     assert order_date is not None
-    customer, product = known["customer_id"][raw["customer_id"]], known["product_id"][raw["product_id"]]
+    customer, product = (known[name][str(raw[name])] for name in ("customer_id", "product_id"))
     return {
         **{name: raw[name] for name in ("order_id", "customer_id", "product_id")},
         **values,

@@ -2,16 +2,16 @@
 
 import json
 import time
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import httpx
 
 from include.local.errors import StackError
+from include.local.ports import ANSWER_SECONDS
 from include.local.settings_file import Connection, LocalSettings, move_endpoint
 
-#: A busy machine may take this long for an answer while everything starts at once.
-ANSWER_SECONDS = 60
 #: SQLite may be locked by another component for longer than a request waits: then the next one succeeds.
 _TRIES = 4
 _RETRY_SECONDS = 1.0
@@ -82,14 +82,30 @@ class AirflowApi:
     def read_run(self, dag_id: str, run_id: str) -> Json:
         return self._get(f"/dags/{dag_id}/dagRuns/{run_id}")
 
+    def list_runs(self, dag_id: str, *states: str) -> list[Json]:
+        """The runs that are in one of the states, or all; the latest hundred, the latest first."""
+        wanted = {"state": states, "order_by": "-id", "limit": 100}
+        runs: list[Json] = self._get(f"/dags/{dag_id}/dagRuns", **wanted)["dag_runs"]
+        return runs
+
     def find_unfinished_runs(self, dag_id: str) -> list[str]:
         """The ids of the runs that have not ended."""
-        found = self._get(f"/dags/{dag_id}/dagRuns", state=["queued", "running"], limit=100)["dag_runs"]
-        return [run["dag_run_id"] for run in found]
+        return [run["dag_run_id"] for run in self.list_runs(dag_id, "queued", "running")]
 
     def fail_run(self, dag_id: str, run_id: str) -> None:
         """End a run that nobody waits for any more; its running tasks are stopped."""
         self._request("PATCH", f"/dags/{dag_id}/dagRuns/{run_id}", json={"state": "failed"})
+
+    def change_extra(self, connection_id: str, change: Callable[[Json], Json]) -> Json:
+        """Change the options of a connection, and nothing else of it. Returns them as they were."""
+        path = f"/connections/{connection_id}"
+        kept = self._get(path)
+        extra: Json = json.loads(kept["extra"] or "{}")
+        if (wanted := change(extra)) != extra:
+            body = {"connection_id": connection_id, "conn_type": kept["conn_type"]}
+            changed = body | {"extra": json.dumps(wanted)}
+            self._request("PATCH", path, json=changed, params={"update_mask": "extra"})
+        return extra
 
     def read_tasks(self, dag_id: str) -> list[Json]:
         tasks: list[Json] = self._get(f"/dags/{dag_id}/tasks")["tasks"]
@@ -126,14 +142,8 @@ class AirflowApi:
             raise StackError(f"Airflow refused {what} of airflow_settings.yaml: {errors}")
 
     def _move_store(self, store: Connection) -> None:
-        path = f"/connections/{store.conn_id}"
-        kept = self._get(path)
-        extra = json.loads(kept["extra"] or "{}")
-        wanted = move_endpoint(extra, int(store.extra["endpoint_url"].rpartition(":")[2]))
-        if wanted != extra:
-            body = {"connection_id": store.conn_id, "conn_type": kept["conn_type"]}
-            changed = body | {"extra": json.dumps(wanted)}
-            self._request("PATCH", path, json=changed, params={"update_mask": "extra"})
+        port = int(store.extra["endpoint_url"].rpartition(":")[2])
+        self.change_extra(store.conn_id, lambda extra: move_endpoint(extra, port))
 
     def _get(self, path: str, **params: Any) -> Json:
         answer: Json = self._request("GET", path, params=params).json()

@@ -1,4 +1,4 @@
-"""Ports on the loopback address."""
+"""Ports on the loopback address, and whether anything answers there."""
 
 import errno
 import os
@@ -11,6 +11,8 @@ import psutil
 from include.local.errors import PortError
 
 LOOPBACK = "127.0.0.1"
+#: A busy machine may take this long for an answer while everything starts at once.
+ANSWER_SECONDS = 60
 #: A process that was killed a moment ago may still have its port.
 _RELEASE_SECONDS = 2.0
 #: Below the range from which operating systems give out ports for outgoing connections.
@@ -55,6 +57,18 @@ def find_free_ports(count: int) -> list[int]:
 
 def is_free_port(port: int) -> bool:
     return not _why_taken(port)
+
+
+def has_answer(url: str) -> bool:
+    """Whether something answers there, be it a refusal."""
+    # The supervisor uses this module as well, and asks nobody.
+    import httpx
+
+    try:
+        httpx.get(url, trust_env=False, timeout=ANSWER_SECONDS)
+    except httpx.TransportError:
+        return False
+    return True
 
 
 def _why_taken(port: int) -> str:

@@ -8,14 +8,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-import httpx
-
 from include.keys import Layout
-from include.local.api import ANSWER_SECONDS, AirflowApi
+from include.local.api import AirflowApi
 from include.local.cluster import plan_cluster
 from include.local.errors import LocalError, StackError
 from include.local.launch import Ports, find_reason, launch_supervisor
-from include.local.ports import LOOPBACK, find_free_ports, require_free_port
+from include.local.ports import LOOPBACK, find_free_ports, has_answer, require_free_port
 from include.local.processes import find_supervisor, stop_session
 from include.local.settings_file import LocalSettings, read_layout, read_settings
 from include.local.state import (
@@ -235,12 +233,3 @@ class Stack:
     def _has_task_server(self) -> bool:
         record = read_record(self.state)
         return record is not None and has_answer(f"http://{LOOPBACK}:{record.task_port}/execution/health")
-
-
-def has_answer(url: str) -> bool:
-    """Whether something answers there, be it a refusal."""
-    try:
-        httpx.get(url, trust_env=False, timeout=ANSWER_SECONDS)
-    except httpx.TransportError:
-        return False
-    return True

@@ -5,14 +5,17 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from include.local.environment import clean_environment
 from include.local.errors import StackError
-from include.local.ports import LOOPBACK, find_free_ports, is_free_port
+from include.local.ports import LOOPBACK, find_free_ports, has_answer, is_free_port
 from include.local.settings_file import Connection
 from include.local.state import State
 
+_START_SECONDS = 60
+_POLL_SECONDS = 0.1
 #: Every port that `weed mini` opens beside S3 and that cannot be switched off.
 _INNER_PORTS = (
     "master.port",
@@ -38,18 +41,34 @@ def choose_ports(state: State) -> dict[str, int]:
 
 
 def start_store(
-    state: State, login: Connection, s3_port: int, ports: dict[str, int]
+    state: State, login: Connection, s3_port: int, ports: dict[str, int], *options: str
 ) -> "subprocess.Popen[bytes]":
-    """Start the store in the session of the caller. Its log goes to `logs/store.log`."""
+    """Start the store in the session of the caller. Its log goes on in `logs/store.log`."""
     credentials = {"AWS_ACCESS_KEY_ID": login.login, "AWS_SECRET_ACCESS_KEY": login.password}
-    with (state.logs / "store.log").open("wb") as log:
+    with (state.logs / "store.log").open("ab") as log:
         return subprocess.Popen(  # noqa: S603 - the command is ours
-            make_command(state.store, s3_port, ports),
+            [*make_command(state.store, s3_port, ports), *options],
             env=clean_environment() | credentials,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
         )
+
+
+def wait_for_store(url: str, process: "subprocess.Popen[bytes]") -> None:
+    """Return once a store that was started here answers.
+
+    Raises
+    ------
+    StackError: it ended by itself, or takes too long.
+    """
+    end = time.monotonic() + _START_SECONDS
+    while not has_answer(url):
+        if process.poll() is not None:
+            raise StackError(f"The store ended by itself, with exit code {process.returncode}.")
+        if time.monotonic() > end:
+            raise StackError(f"The store does not answer on {url} after {_START_SECONDS} seconds.")
+        time.sleep(_POLL_SECONDS)
 
 
 def remove_sockets(ports: dict[str, int], s3_port: int) -> None:

@@ -3,10 +3,10 @@
 import datetime as dt
 import os
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,6 +17,7 @@ from playwright.sync_api import (
     ConsoleMessage,
     Page,
     Request,
+    ViewportSize,
     expect,
     sync_playwright,
 )
@@ -24,13 +25,15 @@ from playwright.sync_api import (
 from include import keys
 from include.config import Settings
 from include.contract import ORDERS
-from include.local.dag_run import DAG_ID, trigger_day
+from include.local.dag_run import trigger_day
 from include.local.ports import find_free_ports
 from include.local.stack import Stack
 from include.local.storage import create_buckets
+from include.manifest import RowCounts
 from include.objects import upload_file
 from include.tables import published_schema
 from include.validate import prepare_libraries, validate
+from tests.integration.conftest import Pipeline
 
 #: Shows that a browser is wanted: without one the tests then fail in place of being skipped.
 REQUIRED = "BROWSER_REQUIRED"
@@ -56,7 +59,6 @@ REFUSED_ORDERS = {1: 2, 2: 5, 3: 40, 4: 0, 6: 3}
 REFUSED = (TODAY - dt.timedelta(days=3)).isoformat()
 MISSING = (TODAY - dt.timedelta(days=5)).isoformat()
 BROKEN = (TODAY - dt.timedelta(days=7)).isoformat()
-RUN_SECONDS = 300
 #: A busy machine needs a while for the first page, for which the API server imports the site.
 expect.set_options(timeout=30_000)
 
@@ -82,7 +84,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with Stack(tmp_path_factory.mktemp("stack"), ui_port=ui_port, s3_port=s3_port) as started:
         create_buckets(started.hook, Settings().layout)
         runs = [run_day(started, back, refused) for back, refused in REFUSED_ORDERS.items()]
-        wait_for_runs(started, runs)
+        for run_id in runs:
+            Pipeline(started).wait(run_id)
         leave_broken_validation(started, tmp_path_factory.mktemp("broken"))
         yield started
 
@@ -92,19 +95,8 @@ def run_day(stack: Stack, back: int, refused: int) -> str:
     good = [f"O{n},C1,P1,2,9.99,{day}T10:00:00,\n" for n in range(120 - 10 * back)]
     bad = [f"{MAIL}-{n},C{n % 2},P1,{n % 3},{MAIL},{day},{MAIL}\n" for n in range(refused)]
     raw = {"customers": CUSTOMERS, "products": PRODUCTS, "orders": HEADER + "".join(good + bad)}
-    for dataset, text in raw.items():
-        bucket, key = stack.hook.parse_s3_url(keys.raw(Settings().layout, day, dataset))
-        stack.hook.get_conn().put_object(Bucket=bucket, Key=key, Body=text.encode())
+    Pipeline(stack).deliver(day, **raw)
     return trigger_day(stack.api, day)
-
-
-def wait_for_runs(stack: Stack, runs: list[str]) -> None:
-    end = time.monotonic() + RUN_SECONDS
-    for run_id in runs:
-        while stack.api.read_run(DAG_ID, run_id)["state"] not in {"success", "failed"}:
-            if time.monotonic() > end:
-                pytest.fail(f"The run {run_id} has not ended after {RUN_SECONDS} seconds.")
-            time.sleep(0.5)
 
 
 def leave_broken_validation(stack: Stack, folder: Path) -> None:
@@ -115,7 +107,7 @@ def leave_broken_validation(stack: Stack, folder: Path) -> None:
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), folder / "orders.parquet")
     staged = keys.staged(Settings().layout, BROKEN, "run", "orders.parquet")
     upload_file(stack.hook, folder / "orders.parquet", staged)
-    counts = {"read": 3, "published": 3, "quarantined": 0, "duplicates": 0}
+    counts: RowCounts = {"read": 3, "published": 3, "quarantined": 0, "duplicates": 0}
     validate(
         stack.hook,
         Settings(),
@@ -164,8 +156,8 @@ def new_page(chromium: Browser, login_state: Path) -> Iterator[Callable[..., Pag
     """Opens a page of a logged-in user; its keyword arguments are those of a browser context."""
     opened: list[BrowserContext] = []
 
-    def open_page(**options: object) -> Page:
-        size = {"width": 1280, "height": 800}
+    def open_page(**options: Any) -> Page:
+        size: ViewportSize = {"width": 1280, "height": 800}
         opened.append(chromium.new_context(storage_state=login_state, viewport=size, **options))
         return opened[-1].new_page()
 

@@ -1,45 +1,30 @@
 """A closed gate as a person sees it in Airflow: what the form shows, and what the answer does."""
 
 import datetime as dt
-import json
-import time
 from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from include import keys
-from include.config import Settings
 from include.local.dag_run import DAG_ID
 from include.local.stack import Stack
-from tests.browser.conftest import TODAY, run_day, take_picture, wait_for_runs
+from tests.browser.conftest import TODAY, run_day, take_picture
+from tests.integration.conftest import Pipeline
+from tests.waiting import wait_until
 
 BACK = 9
 DAY = (TODAY - dt.timedelta(days=BACK)).isoformat()
-APPROVAL = "/variables/ecommerce_gate_approval"
 ASK_SECONDS = 120
 
 
 @pytest.fixture
 def waiting_run(stack: Stack) -> str:
     """A run whose gate is closed and waits for an answer."""
-    switch_approval(stack, "True")
-    run_id = run_day(stack, BACK, refused=40)
-    end = time.monotonic() + ASK_SECONDS
-    while "awaiting_input" not in read_states(stack, run_id):
-        assert time.monotonic() < end, read_states(stack, run_id)
-        time.sleep(0.5)
-    switch_approval(stack, "False")
+    pipeline = Pipeline(stack)
+    with pipeline.variables(gate_approval="True"):
+        run_id = run_day(stack, BACK, refused=40)
+        wait_until(lambda: pipeline.task_state(run_id, "approve"), {"awaiting_input"}, ASK_SECONDS)
     return run_id
-
-
-def switch_approval(stack: Stack, text: str) -> None:
-    body = {"key": APPROVAL.rpartition("/")[2], "value": text}
-    stack.api._request("PATCH", APPROVAL, json=body)
-
-
-def read_states(stack: Stack, run_id: str) -> list[str]:
-    return [task["state"] for task in stack.api.read_task_instances(DAG_ID, run_id)]
 
 
 def test_a_person_reads_why_the_gate_is_closed_and_opens_it(
@@ -62,10 +47,10 @@ def test_a_person_reads_why_the_gate_is_closed_and_opens_it(
 
     page.get_by_role("textbox").fill("The shop tested its checkout.")
     page.get_by_role("button", name="Approve").click()
-    wait_for_runs(stack, [waiting_run])
+    pipeline = Pipeline(stack)
+    assert pipeline.wait(waiting_run) == "success"
 
-    bucket, key = stack.hook.parse_s3_url(keys.manifest(Settings().layout, DAY))
-    approval = json.loads(stack.hook.read_key(key, bucket))["approval"]
+    approval = pipeline.read_manifest(DAY)["approval"]
     assert (approval["by"], approval["reason"]) == ("admin", "The shop tested its checkout.")
     other.reload()
     expect(shown).to_have_text(f"{DAY}: published")

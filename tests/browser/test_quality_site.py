@@ -29,7 +29,8 @@ def find_frame(page: Page) -> FrameLocator:
 
 def check_quiet(seen: Seen, stack: Stack) -> None:
     """The browser complained about nothing and asked nobody but this Airflow."""
-    asked = {re.match(r"(blob:|data:|https?://[^/]+)", address)[0] for address in seen.addresses}
+    found = [re.match(r"blob:|data:|https?://[^/]+", address) for address in seen.addresses]
+    asked = {match and match[0] for match in found}
     assert asked <= {stack.url, "blob:", "data:"}
     assert seen.errors == []
 

@@ -21,7 +21,7 @@ def page(new_page: Callable[..., Page]) -> Page:
 @pytest.fixture(scope="module")
 def run_url(stack: Stack) -> str:
     """The page of the run that failed."""
-    runs = stack.api._get(f"/dags/{DAG_ID}/dagRuns", state=["failed"], limit=100)["dag_runs"]
+    runs = stack.api.list_runs(DAG_ID, "failed")
     (run_id,) = [run["dag_run_id"] for run in runs if REFUSED in run["dag_run_id"]]
     return f"{stack.url}/dags/{DAG_ID}/runs/{run_id}"
 

@@ -14,9 +14,9 @@ from include.local.errors import StackError
 from include.local.ports import find_free_ports
 from include.local.servers import require_servers
 from include.local.stack import Stack
-from include.local.state import read_record
 from include.local.storage import create_buckets
 from tests.integration.conftest import LAYOUT, Pipeline
+from tests.stack_processes import read_running
 
 #: What differs from `compose.yaml`: nobody waits for minutes here. The way is the same.
 IMPATIENT = {
@@ -61,7 +61,5 @@ def pipeline(open_folder: Path) -> Iterator[Pipeline]:
 
 def read_cluster(stack: Stack) -> Cluster:
     """The cluster of a running stack, as its supervisor was told."""
-    record = read_record(stack.state)
-    assert record
-    command = psutil.Process(record.pid).cmdline()
+    command = psutil.Process(read_running(stack).pid).cmdline()
     return Cluster.read(command[command.index("--cluster") + 1])

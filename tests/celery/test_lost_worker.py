@@ -2,7 +2,6 @@
 
 import datetime as dt
 import io
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,12 @@ import redis
 from include import keys
 from include.contract import DATASETS
 from include.local.dag_run import DAG_ID
-from include.local.processes import find_session
-from include.local.state import read_record, read_secrets
+from include.local.state import read_secrets
+from include.object_versions import list_versions
 from tests.celery.conftest import read_cluster
-from tests.integration.conftest import LAYOUT, Pipeline, make_orders, wait_until
+from tests.integration.conftest import LAYOUT, Pipeline, make_orders
+from tests.stack_processes import find_members
+from tests.waiting import wait_until
 
 FIRST_DAY = dt.datetime(2026, 2, 1, tzinfo=dt.UTC)
 DAYS = [(FIRST_DAY + dt.timedelta(days=number)).date().isoformat() for number in range(10)]
@@ -52,19 +53,19 @@ class Aftermath:
 
 @pytest.fixture(scope="module")
 def aftermath(pipeline: Pipeline) -> Aftermath:
-    set_variable(pipeline, "ecommerce_batch_bytes", str(BATCH_BYTES))
+    pipeline.api.set_variable("ecommerce_batch_bytes", str(BATCH_BYTES))
     for day in DAYS:
         pipeline.deliver(day, make_orders(count_orders(day), FAULTY_ORDERS))
-    pipeline.stack.api.unpause(DAG_ID)
-    assert pipeline.stack.api.backfill(DAG_ID, FIRST_DAY, FIRST_DAY + dt.timedelta(days=9)) == 10
+    pipeline.api.unpause(DAG_ID)
+    assert pipeline.api.backfill(DAG_ID, FIRST_DAY, FIRST_DAY + dt.timedelta(days=9)) == 10
 
     dead = wait_for_transform(pipeline, LONG_DAY)
     kill_worker(pipeline, dead)
-    wait_until(lambda: not pipeline.stack.api.find_unfinished_runs(DAG_ID), {True}, _SECONDS)
+    wait_until(lambda: not pipeline.api.find_unfinished_runs(DAG_ID), {True}, _SECONDS)
     (alive,) = set(read_cluster(pipeline.stack).addresses) - {dead}
     wait_until(lambda: has_refused(pipeline, alive), {True}, _SECONDS)
 
-    runs = {run["logical_date"][:10]: run for run in list_runs(pipeline)}
+    runs = {run["logical_date"][:10]: run for run in pipeline.api.list_runs(DAG_ID)}
     tasks = {day: read_tasks(pipeline, run["dag_run_id"]) for day, run in runs.items()}
     return Aftermath(pipeline, dead, alive, runs, tasks)
 
@@ -93,7 +94,7 @@ def test_only_the_task_that_was_lost_was_tried_again_on_the_other_worker(afterma
 @pytest.mark.parametrize("day", DAYS)
 def test_the_day_is_published_right(aftermath: Aftermath, day: str) -> None:
     good = count_orders(day)
-    manifest = json.loads(aftermath.pipeline.get(keys.manifest(LAYOUT, day)))
+    manifest = aftermath.pipeline.read_manifest(day)
     orders = pq.read_table(io.BytesIO(aftermath.pipeline.get(manifest["outputs"]["orders"]["key"])))
 
     assert manifest["run_id"] == aftermath.runs[day]["dag_run_id"]
@@ -139,7 +140,7 @@ def test_only_the_dead_worker_leaves_temporary_files(aftermath: Aftermath) -> No
 
 def test_the_log_of_a_task_is_read_from_the_worker_that_ran_it(aftermath: Aftermath) -> None:
     run_id = aftermath.runs[LONG_DAY]["dag_run_id"]
-    events = aftermath.pipeline.stack.api.read_task_log(DAG_ID, run_id, "transform", 2)
+    events = aftermath.pipeline.api.read_task_log(DAG_ID, run_id, "transform", 2)
 
     assert any(str(event["event"]).startswith("Transformed") for event in events)
 
@@ -148,7 +149,7 @@ def wait_for_transform(pipeline: Pipeline, day: str) -> str:
     """The address of the worker that is in the middle of the day's transform: it has written something."""
 
     def find_worker() -> str | None:
-        for run in list_runs(pipeline):
+        for run in pipeline.api.list_runs(DAG_ID):
             if run["logical_date"].startswith(day):
                 task = read_tasks(pipeline, run["dag_run_id"]).get("transform", {})
                 is_running = task.get("state") == "running" and task.get("hostname")
@@ -168,12 +169,8 @@ def is_writing(pipeline: Pipeline, address: str) -> bool:
 
 def kill_worker(pipeline: Pipeline, address: str) -> None:
     """End a worker and all that runs on it at once, as a machine does that loses its power."""
-    record = read_record(pipeline.stack.state)
-    assert record
     title = f"celery@{address}:MainProcess"
-    (worker,) = [
-        each for each in find_session(pipeline.stack.state, record.pid) if title in " ".join(each.cmdline())
-    ]
+    (worker,) = [each for each in find_members(pipeline.stack) if title in " ".join(each.cmdline())]
     for process in [worker, *worker.children(recursive=True)]:
         process.kill()
 
@@ -202,17 +199,8 @@ def count_unconfirmed(pipeline: Pipeline) -> int:
         return int(client.hlen("unacked"))
 
 
-def set_variable(pipeline: Pipeline, name: str, text: str) -> None:
-    pipeline.stack.api._request("PATCH", f"/variables/{name}", json={"key": name, "value": text})
-
-
-def list_runs(pipeline: Pipeline) -> list[dict[str, Any]]:
-    runs: list[dict[str, Any]] = pipeline.stack.api._get(f"/dags/{DAG_ID}/dagRuns", limit=100)["dag_runs"]
-    return runs
-
-
 def read_tasks(pipeline: Pipeline, run_id: str) -> dict[str, dict[str, Any]]:
-    return {task["task_id"]: task for task in pipeline.stack.api.read_task_instances(DAG_ID, run_id)}
+    return {task["task_id"]: task for task in pipeline.api.read_task_instances(DAG_ID, run_id)}
 
 
 def list_staged(aftermath: Aftermath, day: str) -> list[str]:
@@ -226,6 +214,5 @@ def list_staged(aftermath: Aftermath, day: str) -> list[str]:
 
 
 def count_versions(pipeline: Pipeline, url: str) -> int:
-    bucket, key = pipeline.stack.hook.parse_s3_url(url)
-    answer = pipeline.stack.hook.get_conn().list_object_versions(Bucket=bucket, Prefix=key)
-    return len([each for each in answer.get("Versions", []) if each["Key"] == key])
+    versions = list_versions(pipeline.stack.hook, url)
+    return sum(version.url == url and not version.is_delete_marker for version in versions)

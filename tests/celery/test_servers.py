@@ -2,9 +2,6 @@
 
 import ipaddress
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,22 +14,11 @@ from include.local.cluster import Cluster
 from include.local.ports import find_free_ports, is_free_port
 from include.local.processes import find_session
 from include.local.stack import Stack
-from include.local.state import read_record, read_secrets
+from include.local.state import read_secrets
 from tests.celery.conftest import read_cluster
 from tests.integration.conftest import Pipeline
-from tests.integration.test_local_stack import wait_until_gone
-
-#: What `make run EXECUTOR=celery` does first: own a stack. Then it waits to be killed.
-OWNER = """
-import sys
-from pathlib import Path
-from include.local.stack import Stack
-stack = Stack(Path(sys.argv[1]), ui_port=int(sys.argv[2]), s3_port=int(sys.argv[3]), workers=1)
-stack.start()
-stack._wait("The servers", lambda: "db-migrate.log" in {path.name for path in stack.state.logs.iterdir()})
-print("started", flush=True)
-sys.stdin.read()
-"""
+from tests.stack_processes import find_doors, find_members, read_running, start_owner, wait_until_gone
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -56,18 +42,14 @@ def is_inside(process: psutil.Process, folder: Path) -> bool:
 
 
 def wait_for_servers(stack: Stack) -> None:
-    stack._wait("The servers", (stack.state.logs / "db-migrate.log").exists)
+    """Return once they answer: then the migration of the database begins, and its log with it."""
+    wait_until((stack.state.logs / "db-migrate.log").exists, {True}, 240)
 
 
 def test_the_servers_end_with_an_owner_that_is_killed(stack: Stack) -> None:
-    arguments = [str(stack.state.root), str(stack.ui_port), str(stack.s3_port)]
-    with subprocess.Popen(
-        [sys.executable, "-c", OWNER, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as owner:
-        assert owner.stdout
-        assert owner.stdout.readline() == "started\n"
-        record, cluster = read_record(stack.state), read_cluster(stack)
-        assert record
+    with start_owner(stack) as owner:
+        wait_for_servers(stack)
+        record, cluster = read_running(stack), read_cluster(stack)
         assert not is_free_port(cluster.database_port)
         assert not is_free_port(cluster.broker_port)
         owner.send_signal(signal.SIGKILL)
@@ -80,8 +62,7 @@ def test_the_servers_end_with_an_owner_that_is_killed(stack: Stack) -> None:
 def test_the_next_start_clears_what_a_killed_supervisor_left(stack: Stack) -> None:
     stack.start()
     wait_for_servers(stack)
-    record, first = read_record(stack.state), read_cluster(stack)
-    assert record
+    record, first = read_running(stack), read_cluster(stack)
     psutil.Process(record.pid).kill()
     assert not is_free_port(first.database_port)
 
@@ -112,37 +93,24 @@ def test_nobody_gets_into_the_servers_without_the_password(pipeline: Pipeline) -
 
 
 def test_nothing_listens_beyond_this_machine(pipeline: Pipeline) -> None:
-    record, cluster = read_record(pipeline.stack.state), read_cluster(pipeline.stack)
-    assert record
-    ours = {process.pid for process in find_session(pipeline.stack.state, record.pid)}
-    doors = [
-        tuple(connection.laddr)
-        for connection in psutil.net_connections("inet")
-        if connection.status == psutil.CONN_LISTEN and connection.pid in ours
-    ]
+    cluster, doors = read_cluster(pipeline.stack), find_doors(pipeline.stack)
 
     assert all(ipaddress.ip_address(address).is_loopback for address, _ in doors)
     assert {
         ("127.0.0.1", cluster.database_port),
         ("127.0.0.1", cluster.broker_port),
         *((address, cluster.log_port) for address in cluster.addresses),
-    } <= set(doors)
+    } <= doors
 
 
 def test_no_list_of_processes_shows_a_password(pipeline: Pipeline) -> None:
-    record = read_record(pipeline.stack.state)
-    assert record
     secrets = read_secrets(pipeline.stack.state)
-    shown = " ".join(
-        word for process in find_session(pipeline.stack.state, record.pid) for word in process.cmdline()
-    )
+    shown = " ".join(word for process in find_members(pipeline.stack) for word in process.cmdline())
 
     assert secrets.database_password not in shown
     assert secrets.broker_password not in shown
 
 
 def wait_until_free(cluster: Cluster) -> None:
-    end = time.monotonic() + 30
-    while not all(is_free_port(port) for port in (cluster.database_port, cluster.broker_port)):
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    ports = (cluster.database_port, cluster.broker_port)
+    wait_until(lambda: all(is_free_port(port) for port in ports), {True}, 30)

@@ -15,7 +15,8 @@ from include.local.processes import find_session
 from include.local.stack import Stack
 from include.local.state import read_record
 from tests.faults.proxy import FaultProxy
-from tests.integration.conftest import find_scheduler, wait_until
+from tests.stack_processes import find_scheduler
+from tests.waiting import wait_until
 
 #: Nobody waits for minutes here. The way is the same.
 IMPATIENT = {

@@ -142,8 +142,8 @@ class Watched:
             assert body == expected, f"{self.day}: the named version of {name} is not the delivery's"
             assert output["bytes"] == len(expected)
             dataset = name.rpartition("/")[2]
-            kind = "quarantined" if "/" in name else "published"
-            assert output["rows"] == delivery.counts["rows"][dataset][kind]
+            rows = delivery.counts["rows"][dataset]
+            assert output["rows"] == (rows["quarantined"] if "/" in name else rows["published"])
 
     def _url(self, name: str) -> str:
         dataset = Path(name).stem

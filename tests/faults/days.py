@@ -14,7 +14,7 @@ from include.config import Settings
 from include.manifest import Quality
 from include.refusals import explained
 from tests.faults.checker import LAYOUT, Delivery, Watched, expect_delivery
-from tests.integration.conftest import GREEN
+from tests.records import GREEN
 
 TRIES = 4
 SETTINGS = Settings()

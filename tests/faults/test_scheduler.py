@@ -22,7 +22,7 @@ from tests.faults.conftest import IS_FULL, Report, choose
 from tests.faults.days import deliver, watch_day
 from tests.faults.proxy import Plan, Request
 from tests.faults.test_broken_requests import RandomFaults
-from tests.integration.conftest import wait_until
+from tests.waiting import wait_until
 
 SOAK_DAYS = choose(10, 40)
 KILLED_DAYS = choose(6, 20)

@@ -1,39 +1,30 @@
 """One stack for all tests of a session: the real store and the real Airflow, on ports of their own."""
 
 import datetime as dt
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from include import keys
+from include.config import VARIABLE_PREFIX
 from include.keys import Layout
 from include.local.dag_run import DAG_ID, find_failed, read_fault, trigger_day, wait_for_dag
 from include.local.ports import find_free_ports
 from include.local.progress import order_tasks, read_progress
 from include.local.stack import Stack
-from include.local.state import read_record
 from include.local.storage import create_buckets
-from include.manifest import Quality
+from tests.operator_api import OperatorApi
+from tests.waiting import wait_until
 
 LAYOUT = Layout()
-#: The verdict of a checkpoint that had nothing to say.
-GREEN: Quality = {
-    "success": True,
-    "expectations": 1,
-    "failed": [],
-    "warnings": [],
-    "skipped": [],
-    "docs_key": "s3://docs/page.html",
-}
 _RUN_SECONDS = 420
-_POLL_SECONDS = 0.2
 
 CUSTOMERS = "customer_id,name,email,city,country,signup_date\nC1,Ann,ann@example.com,Paris,FR,2024-05-01\n"
 PRODUCTS = "product_id,name,category,list_price\nP1,Lamp,Home,20.00\n"
@@ -52,6 +43,10 @@ class Pipeline:
 
     stack: Stack
 
+    @cached_property
+    def api(self) -> OperatorApi:
+        return OperatorApi.of(self.stack)
+
     def deliver(self, day: str, orders: str, **others: str) -> None:
         contents = {"customers": CUSTOMERS, "products": PRODUCTS, "orders": orders, **others}
         for dataset, text in contents.items():
@@ -59,17 +54,18 @@ class Pipeline:
 
     def run(self, day: str) -> tuple[str, str]:
         """Run the DAG for the day. Returns how it ended, and the message of the task that failed."""
-        run_id = trigger_day(self.stack.api, day)
+        run_id = trigger_day(self.api, day)
         return self.wait(run_id), self.read_fault(run_id)
 
-    def wait(self, run_id: str) -> str:
+    def wait(self, run_id: str, dag_id: str = DAG_ID) -> str:
+        """How the run ended."""
         return wait_until(
-            lambda: self.stack.api.read_run(DAG_ID, run_id)["state"], {"success", "failed"}, _RUN_SECONDS
+            lambda: str(self.api.read_run(dag_id, run_id)["state"]), {"success", "failed"}, _RUN_SECONDS
         )
 
     def read_fault(self, run_id: str) -> str:
-        order = order_tasks(self.stack.api.read_tasks(DAG_ID))
-        instances = self.stack.api.read_task_instances(DAG_ID, run_id)
+        order = order_tasks(self.api.read_tasks(DAG_ID))
+        instances = self.api.read_task_instances(DAG_ID, run_id)
         failed = find_failed(read_progress(instances, order, dt.datetime.now(dt.UTC)))
         return read_fault(self.stack, run_id, failed) if failed else ""
 
@@ -79,22 +75,21 @@ class Pipeline:
 
     def read_task(self, run_id: str, task_id: str) -> dict[str, Any]:
         """The task's instance; empty before there is one."""
-        instances = self.stack.api.read_task_instances(DAG_ID, run_id)
+        instances = self.api.read_task_instances(DAG_ID, run_id)
         return next((task for task in instances if task["task_id"] == task_id), {})
 
     @contextmanager
-    def variable(self, name: str, value: str) -> Iterator[None]:
-        """A setting that is another one for a while."""
-        before = self.stack.api.read_variables()[name]
-        self._set_variable(name, value)
+    def variables(self, **texts: str) -> Iterator[None]:
+        """Airflow Variables of the pipeline, named without their prefix, that are others for a while."""
+        before = self.api.read_variables()
+        wanted = {VARIABLE_PREFIX + name: text for name, text in texts.items()}
         try:
+            for name, text in wanted.items():
+                self.api.set_variable(name, text)
             yield
         finally:
-            self._set_variable(name, before)
-
-    def _set_variable(self, name: str, value: str) -> None:
-        body = {"key": name, "value": value}
-        self.stack.api._request("PATCH", f"/variables/{name}", json=body)
+            for name in wanted:
+                self.api.set_variable(name, before[name])
 
     def put(self, url: str, body: bytes) -> None:
         bucket, key = self.stack.hook.parse_s3_url(url)
@@ -105,29 +100,20 @@ class Pipeline:
         body: bytes = self.stack.hook.get_conn().get_object(Bucket=bucket, Key=key)["Body"].read()
         return body
 
+    def read_json(self, url: str) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(self.get(url))
+        return document
+
+    def read_manifest(self, day: str) -> dict[str, Any]:
+        return self.read_json(keys.manifest(LAYOUT, day))
+
+    def delete(self, url: str) -> None:
+        bucket, key = self.stack.hook.parse_s3_url(url)
+        self.stack.hook.delete_objects(bucket, key)
+
     def exists(self, url: str) -> bool:
         bucket, key = self.stack.hook.parse_s3_url(url)
         return bool(self.stack.hook.check_for_key(key, bucket))
-
-
-def wait_until(read: Callable[[], Any], wanted: set[Any], seconds: float) -> Any:
-    """The value, once it is one of those wanted."""
-    end = time.monotonic() + seconds
-    while (value := read()) not in wanted:
-        assert time.monotonic() < end, f"still {value!r} after {seconds} seconds"
-        time.sleep(_POLL_SECONDS)
-    return value
-
-
-def find_scheduler(stack: Stack) -> psutil.Process | None:
-    """The process that the supervisor started with the scheduler's log as its output."""
-    record = read_record(stack.state)
-    log = str(stack.state.logs / "scheduler.log")
-    for process in psutil.Process(record.pid).children() if record else []:
-        with suppress(psutil.Error):
-            if log in {file.path for file in process.open_files()}:
-                return process
-    return None
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -10,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import httpx
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from include.aws.policies import Policy
 from include.config import CONNECTION_ID
@@ -20,8 +19,8 @@ from include.local.ports import LOOPBACK, find_free_ports
 from include.local.settings_file import Connection
 from include.local.state import State
 from include.local.storage import open_hook
+from tests.waiting import wait_until
 
-_START_SECONDS = 60
 #: The store tells its parts about a new identity; that takes a moment.
 _IDENTITY_SECONDS = 30
 
@@ -38,16 +37,10 @@ class OwnStore:
 
     def start(self) -> None:
         """Start it, again on the same data if it was killed; it answers when this returns."""
-        self.process = subprocess.Popen(
-            # The identities' interface is closed unless it is asked for.
-            [*store.make_command(self.state.store, self.port, self.inner_ports), "-s3.iam.readOnly=false"],
-            env=store.clean_environment()
-            | {"AWS_ACCESS_KEY_ID": self.owner.login, "AWS_SECRET_ACCESS_KEY": self.owner.password},
-            stdin=subprocess.DEVNULL,
-            stdout=(self.state.logs / "store.log").open("ab"),
-            stderr=subprocess.STDOUT,
-        )
-        wait_for_store(self.owner.extra["endpoint_url"], self.process)
+        # The identities' interface is closed unless it is asked for.
+        option = "-s3.iam.readOnly=false"
+        self.process = store.start_store(self.state, self.owner, self.port, self.inner_ports, option)
+        store.wait_for_store(self.owner.extra["endpoint_url"], self.process)
 
     def kill(self) -> None:
         """End it at once, as a machine does that loses its power."""
@@ -84,21 +77,17 @@ class OwnStore:
             iam.attach_user_policy(UserName=name, PolicyArn=made["Policy"]["Arn"])
         key = iam.create_access_key(UserName=name)["AccessKey"]
         identity = replace(self.owner, login=key["AccessKeyId"], password=key["SecretAccessKey"])
-        self._wait_for(identity)
+        wait_until(lambda: self._knows(identity), {True}, _IDENTITY_SECONDS)
         return identity
 
-    def _wait_for(self, identity: Connection) -> None:
-        end = time.monotonic() + _IDENTITY_SECONDS
-        while time.monotonic() < end:
-            try:
-                self.client("s3", identity).list_buckets()
-            except Exception as error:
-                if "InvalidAccessKeyId" not in str(error):
-                    raise
-                time.sleep(0.1)
-            else:
-                return
-        raise TimeoutError("the store does not know its new identity")
+    def _knows(self, identity: Connection) -> bool:
+        try:
+            self.client("s3", identity).list_buckets()
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "InvalidAccessKeyId":
+                raise
+            return False
+        return True
 
 
 @contextmanager
@@ -124,16 +113,3 @@ def _make_owner(url: str) -> Connection:
     return Connection(
         conn_id=CONNECTION_ID, conn_type="aws", login="owner", password="owner-secret", extra=extra
     )
-
-
-def wait_for_store(url: str, process: "subprocess.Popen[bytes]") -> None:
-    end = time.monotonic() + _START_SECONDS
-    while time.monotonic() < end:
-        assert process.poll() is None, "the store ended by itself"
-        try:
-            httpx.get(url, trust_env=False, timeout=2)
-        except httpx.TransportError:
-            time.sleep(0.1)
-        else:
-            return
-    raise TimeoutError("the store does not answer")

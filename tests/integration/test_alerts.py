@@ -5,7 +5,7 @@ import datetime as dt
 import json
 import queue
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from html import unescape
@@ -22,7 +22,8 @@ from include.config import CONNECTION_ID
 from include.local.dag_run import DAG_ID, trigger_day
 from include.local.ports import LOOPBACK, find_free_ports
 from include.notify import SMTP_CONNECTION_ID
-from tests.integration.conftest import LAYOUT, Pipeline, make_orders, wait_until
+from tests.integration.conftest import LAYOUT, Pipeline, make_orders
+from tests.waiting import wait_until
 
 _SECONDS = 60
 WATCHDOG = "ecommerce_watchdog"
@@ -50,23 +51,6 @@ class Mailbox(Sink):
         return self.received.empty()
 
 
-@contextlib.contextmanager
-def variables(pipeline: Pipeline, values: Mapping[str, str]) -> Iterator[None]:
-    """Variables as an operator sets them, and as they were afterwards."""
-    kept = pipeline.stack.api.read_variables()
-    try:
-        for name, text in values.items():
-            set_variable(pipeline, name, text)
-        yield
-    finally:
-        for name in values:
-            set_variable(pipeline, name, kept[name])
-
-
-def set_variable(pipeline: Pipeline, name: str, text: str) -> None:
-    pipeline.stack.api._request("PATCH", f"/variables/{name}", json={"key": name, "value": text})
-
-
 @pytest.fixture
 def mailbox(pipeline: Pipeline) -> Iterator[Mailbox]:
     """The mail server, and a pipeline that sends to it."""
@@ -74,19 +58,14 @@ def mailbox(pipeline: Pipeline) -> Iterator[Mailbox]:
     controller = Controller(mailbox, hostname=LOOPBACK, port=port)
     controller.start()
     extra = {"from_email": "etl@example.com", "disable_tls": True, "disable_ssl": True, "retry_limit": 0}
-    connection = {
-        "connection_id": SMTP_CONNECTION_ID,
-        "conn_type": "smtp",
-        "host": LOOPBACK,
-        "port": port,
-        "extra": json.dumps(extra),
-    }
-    pipeline.stack.api._request("POST", "/connections", json=connection)
+    pipeline.api.create_connection(
+        connection_id=SMTP_CONNECTION_ID, conn_type="smtp", host=LOOPBACK, port=port, extra=json.dumps(extra)
+    )
     try:
-        with variables(pipeline, {"ecommerce_alert_email": "data@example.com"}):
+        with pipeline.variables(alert_email="data@example.com"):
             yield mailbox
     finally:
-        pipeline.stack.api._request("DELETE", f"/connections/{SMTP_CONNECTION_ID}")
+        pipeline.api.delete(f"/connections/{SMTP_CONNECTION_ID}")
         controller.stop()
 
 
@@ -115,18 +94,12 @@ def topic_with_queue(pipeline: Pipeline, moto_url: str) -> Iterator[tuple[str, A
     queue_url = sqs.create_queue(QueueName="alerts")["QueueUrl"]
     queue_arn = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn["QueueArn"])
-    kept = pipeline.stack.api._request("GET", f"/connections/{CONNECTION_ID}").json()["extra"]
+    moved = {"service_config": {"sns": {"endpoint_url": moto_url}}}
+    kept = pipeline.api.change_extra(CONNECTION_ID, lambda extra: extra | moved)
     try:
-        change_extra(pipeline, json.loads(kept) | {"service_config": {"sns": {"endpoint_url": moto_url}}})
         yield topic, sqs, queue_url
     finally:
-        change_extra(pipeline, json.loads(kept))
-
-
-def change_extra(pipeline: Pipeline, extra: dict[str, Any]) -> None:
-    body = {"connection_id": CONNECTION_ID, "conn_type": "aws", "extra": json.dumps(extra)}
-    path = f"/connections/{CONNECTION_ID}"
-    pipeline.stack.api._request("PATCH", path, json=body, params={"update_mask": "extra"})
+        pipeline.api.change_extra(CONNECTION_ID, lambda _: kept)
 
 
 def run_id_of(text: str) -> str:
@@ -151,7 +124,7 @@ def test_a_closed_gate_is_one_mail_with_the_reasons_and_the_way_on(
     assert f"Data Docs: {url}/quality/days/{day}" in text
     assert '"The gate is closed"' in text
     assert mailbox.is_empty()
-    assert json.loads(pipeline.get(keys.alerts(LAYOUT, day)))["told"].keys() == {"run_failed"}
+    assert pipeline.read_json(keys.alerts(LAYOUT, day))["told"].keys() == {"run_failed"}
 
 
 def test_a_file_that_cannot_be_used_is_published_to_the_topic(
@@ -160,7 +133,7 @@ def test_a_file_that_cannot_be_used_is_published_to_the_topic(
     pipeline.deliver(day, "")
     with (
         topic_with_queue(pipeline, moto_url) as (topic, sqs, queue_url),
-        variables(pipeline, {"ecommerce_alert_topic_arn": topic}),
+        pipeline.variables(alert_topic_arn=topic),
     ):
         assert pipeline.run(day)[0] == "failed"
         answer = sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=20, MaxNumberOfMessages=10)
@@ -177,7 +150,7 @@ def read_whole_log(pipeline: Pipeline, run_id: str, task_id: str) -> list[dict[s
     events: list[dict[str, Any]] = []
 
     def has_ended() -> bool:
-        events[:] = pipeline.stack.api.read_task_log(DAG_ID, run_id, task_id, 1)
+        events[:] = pipeline.api.read_task_log(DAG_ID, run_id, task_id, 1)
         told = [event["event"] for event in events]
         return "::group::Post Execute" in told and told[-1] == "::endgroup::"
 
@@ -187,19 +160,19 @@ def read_whole_log(pipeline: Pipeline, run_id: str, task_id: str) -> list[dict[s
 
 def test_a_try_that_is_repeated_tells_nobody(pipeline: Pipeline, day: str, mailbox: Mailbox) -> None:
     pipeline.deliver(day, make_orders(10))
-    with variables(pipeline, {"ecommerce_curated_bucket": "no-such-bucket"}):
-        run_id = trigger_day(pipeline.stack.api, day)
+    with pipeline.variables(curated_bucket="no-such-bucket"):
+        run_id = trigger_day(pipeline.api, day)
         wait_until(lambda: pipeline.task_state(run_id, "extract"), {"up_for_retry"}, _SECONDS)
         read_whole_log(pipeline, run_id, "extract")
-    pipeline.stack.api.fail_run(DAG_ID, run_id)
+    pipeline.api.fail_run(DAG_ID, run_id)
 
     assert mailbox.is_empty()
 
 
 def test_a_channel_that_fails_hides_nothing(pipeline: Pipeline, day: str) -> None:
     pipeline.deliver(day, "")
-    with variables(pipeline, {"ecommerce_alert_email": "data@example.com"}):
-        run_id = trigger_day(pipeline.stack.api, day)
+    with pipeline.variables(alert_email="data@example.com"):
+        run_id = trigger_day(pipeline.api, day)
         state, fault = pipeline.wait(run_id), pipeline.read_fault(run_id)
         events = read_whole_log(pipeline, run_id, "transform")
 
@@ -212,10 +185,9 @@ def test_a_channel_that_fails_hides_nothing(pipeline: Pipeline, day: str) -> Non
 
 def watch(pipeline: Pipeline) -> str:
     """One look of the watchdog. Returns how it ended."""
-    api, run_id = pipeline.stack.api, f"test__{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S%f}"
-    api.trigger(WATCHDOG, run_id, {})
-    ended = wait_until(lambda: api.read_run(WATCHDOG, run_id)["state"], {"success", "failed"}, _SECONDS)
-    return str(ended)
+    run_id = f"test__{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S%f}"
+    pipeline.api.trigger(WATCHDOG, run_id, {})
+    return pipeline.wait(run_id, WATCHDOG)
 
 
 def test_the_watchdog_tells_once_of_each_trouble_and_gives_the_all_clear(
@@ -226,21 +198,15 @@ def test_the_watchdog_tells_once_of_each_trouble_and_gives_the_all_clear(
     pipeline.deliver(stuck, make_orders(20))
     pipeline.deliver(late, make_orders(30))
     missing = keys.raw(LAYOUT, late, "products")
-    bucket, key = pipeline.stack.hook.parse_s3_url(missing)
-    pipeline.stack.hook.delete_objects(bucket, key)
-    at_once = {
-        "ecommerce_deadline_hour": "0",
-        "ecommerce_processing_hours": "0",
-        "ecommerce_watchdog_days": "2",
-    }
-    with variables(pipeline, at_once):
+    pipeline.delete(missing)
+    with pipeline.variables(deadline_hour="0", processing_hours="0", watchdog_days="2"):
         assert watch(pipeline) == "success"
         told = dict([mailbox.next(), mailbox.next()])
         assert watch(pipeline) == "success"
         assert mailbox.is_empty()
 
         pipeline.deliver(late, make_orders(30))
-        assert [pipeline.wait(trigger_day(pipeline.stack.api, day)) for day in (stuck, late)] == [
+        assert [pipeline.wait(trigger_day(pipeline.api, day)) for day in (stuck, late)] == [
             "success",
             "success",
         ]

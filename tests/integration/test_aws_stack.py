@@ -43,10 +43,11 @@ from include.metrics import report_failed, report_published
 from include.publish import publish
 from include.transform import transform
 from include.transform_operator import TransformOperator, name_result
-from tests.integration.conftest import CUSTOMERS, GREEN, PRODUCTS, make_orders
+from tests.doubles import Task
+from tests.integration.conftest import CUSTOMERS, PRODUCTS, make_orders
 from tests.integration.own_store import OwnStore, run_own_store
 from tests.moto_cloudformation import BUCKET_POLICIES, teach_all
-from tests.unit.test_aws_metrics import Task
+from tests.records import GREEN
 
 REGION = "us-east-1"
 COMPARISONS = {"GreaterThanThreshold": operator.gt}
@@ -225,9 +226,10 @@ def test_an_alert_reaches_whoever_subscribes(deployed: Account) -> None:
         ],
     )
 
-    SnsNotifier(
+    notifier = SnsNotifier(
         aws_conn_id=CONNECTION_ID, target_arn=topic, subject="Day 2026-11-21", message="The gate is closed."
-    ).notify({})
+    )
+    notifier.notify({})  # type: ignore[no-untyped-call]  # the provider's
 
     (message,) = sqs.receive_message(QueueUrl=queue)["Messages"]
     assert json.loads(message["Body"])["Message"] == "The gate is closed."
@@ -414,7 +416,7 @@ def test_task_logs_arrive_in_their_group(
     remote.handler.handle(
         logging.makeLogRecord({"name": "include", "msg": "Published 2026-11-21", "levelno": logging.INFO})
     )
-    remote.close()
+    remote.close()  # type: ignore[no-untyped-call]  # the provider's
 
     events = deployed.client("logs").get_log_events(
         logGroupName="/shop/tasks", logStreamName="dag_id=ecommerce_etl/task_id=publish"
@@ -429,12 +431,12 @@ def test_a_connection_comes_from_the_secrets_manager(deployed: Account) -> None:
         Name="shop/connections/warehouse",
         SecretString=json.dumps({"conn_type": "postgres", "host": "db", "login": "etl", "password": "p"}),
     )
-    backend = SecretsManagerBackend(
-        connections_prefix="shop/connections", variables_prefix="shop/variables", config_prefix=None
-    )
+    backend = SecretsManagerBackend(connections_prefix="shop/connections", variables_prefix="shop/variables")
 
-    found = json.loads(backend.get_conn_value("warehouse"))
+    value = backend.get_conn_value("warehouse")
 
+    assert value
+    found = json.loads(value)
     assert (found["conn_type"], found["login"]) == ("postgres", "etl")
     assert backend.get_conn_value("missing") is None
 

@@ -1,7 +1,6 @@
 """A backfill of two weeks: days without files, a day with a closed gate, and a scheduler that is killed."""
 
 import datetime as dt
-import json
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -13,7 +12,9 @@ from include.contract import DATASETS
 from include.local.dag_run import DAG_ID, wait_for_dag
 from include.local.ports import find_free_ports
 from include.local.stack import Stack
-from tests.integration.conftest import LAYOUT, Pipeline, find_scheduler, make_orders, wait_until
+from tests.integration.conftest import LAYOUT, Pipeline, make_orders
+from tests.stack_processes import find_scheduler
+from tests.waiting import wait_until
 
 FIRST_DAY = dt.datetime(2026, 2, 1, tzinfo=dt.UTC)
 DAYS = [(FIRST_DAY + dt.timedelta(days=number)).date().isoformat() for number in range(14)]
@@ -76,8 +77,7 @@ def unfinished_days(pipeline: Pipeline) -> frozenset[str]:
 
 
 def read_runs(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
-    runs = pipeline.stack.api._get(f"/dags/{DAG_ID}/dagRuns", limit=100)["dag_runs"]
-    return {run["logical_date"][:10]: run for run in runs}
+    return {run["logical_date"][:10]: run for run in pipeline.api.list_runs(DAG_ID)}
 
 
 def test_days_without_files_wait_without_a_worker_and_go_on_when_they_come(backfilled: Pipeline) -> None:
@@ -104,7 +104,7 @@ def test_every_other_day_ends_well_and_the_red_one_red(backfilled: Pipeline) -> 
 
 @pytest.mark.parametrize("day", [day for day in DAYS if day != RED_DAY])
 def test_every_day_is_published_once_and_right(backfilled: Pipeline, day: str) -> None:
-    manifest = json.loads(backfilled.get(keys.manifest(LAYOUT, day)))
+    manifest = backfilled.read_manifest(day)
 
     assert manifest["run_id"] == read_runs(backfilled)[day]["dag_run_id"]
     assert manifest["rows"]["orders"]["published"] == count_orders(day)

@@ -11,14 +11,14 @@ from include.config import Settings
 from include.errors import SnapshotGoneError
 from include.extract import extract
 from include.local.dag_run import trigger_day
-from include.manifest import Quality
 from include.object_versions import list_versions
 from include.publish import publish
 from include.transform import transform
-from tests.integration.conftest import LAYOUT, Pipeline, make_orders, wait_until
+from tests.integration.conftest import LAYOUT, Pipeline, make_orders
+from tests.records import GREEN
+from tests.waiting import wait_until
 
 SETTINGS = Settings()
-GREEN: Quality = {"success": True, "expectations": 1, "failed": [], "docs_key": "s3://docs/page.html"}
 NOW = dt.datetime.now(dt.UTC)
 LATER = NOW + dt.timedelta(days=SETTINGS.keep_days + 1)
 
@@ -93,14 +93,13 @@ def test_only_old_unfinished_uploads_below_the_two_prefixes_are_ended(pipeline: 
 
 
 def test_the_nightly_run_leaves_a_waiting_run_alone(pipeline: Pipeline, day: str) -> None:
-    hook, api = pipeline.stack.hook, pipeline.stack.api
+    hook, api = pipeline.stack.hook, pipeline.api
     pipeline.deliver(day, make_orders(10, faulty=10))
     red = trigger_day(api, day)
     assert pipeline.wait(red) == "failed"
-    bucket, key = hook.parse_s3_url(keys.raw(LAYOUT, day, "products"))
     pipeline.deliver(day, make_orders(10))
     extracted = extract(hook, SETTINGS, day, "forgotten")
-    hook.delete_objects(bucket, key)
+    pipeline.delete(keys.raw(LAYOUT, day, "products"))
     waiting = trigger_day(api, day)
     wait_until(lambda: pipeline.task_state(waiting, "wait_for_raw_files"), {"deferred"}, 180)
     snapshot = keys.snapshot(LAYOUT, day, waiting, "orders")
@@ -112,12 +111,10 @@ def test_the_nightly_run_leaves_a_waiting_run_alone(pipeline: Pipeline, day: str
         MetadataDirective="REPLACE",
     )
 
-    with pipeline.variable("ecommerce_keep_days", "0"):
+    with pipeline.variables(keep_days="0"):
         api.trigger("ecommerce_cleanup", f"now__{day}", {})
-        states = {"success", "failed"}
-        state = wait_until(lambda: api.read_run("ecommerce_cleanup", f"now__{day}")["state"], states, 120)
+        assert pipeline.wait(f"now__{day}", "ecommerce_cleanup") == "success"
 
-    assert state == "success"
     assert list_left(pipeline, day) == {f"snapshots/{keys.safe(waiting)}"}
     pipeline.deliver(day, make_orders(20))
     assert pipeline.wait(waiting) == "success"

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from typing import Any
 
 from include.config import CONNECTION_ID
 from include.local.state import PROJECT
@@ -14,9 +13,9 @@ POOL, VARIABLE = "ecommerce_publish", "ecommerce_docs_prefix"
 
 
 def test_what_is_missing_is_created_for_the_store_of_the_file(pipeline: Pipeline) -> None:
-    api, store = pipeline.stack.api, pipeline.stack.settings.store
+    api, store = pipeline.api, pipeline.stack.settings.store
     for path in (f"/connections/{CONNECTION_ID}", f"/pools/{POOL}", f"/variables/{VARIABLE}"):
-        api._request("DELETE", path)
+        api.delete(path)
     # Another name of the same address, so that it is not the one of the settings file.
     store_url = pipeline.stack.endpoint_url.replace("127.0.0.1", "localhost")
     environment = {
@@ -37,13 +36,8 @@ def test_what_is_missing_is_created_for_the_store_of_the_file(pipeline: Pipeline
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("connections, Variables and pools, and the store its buckets.\n")
-    connection = read(pipeline, f"/connections/{CONNECTION_ID}")
+    connection = api.read(f"/connections/{CONNECTION_ID}")
     assert json.loads(connection["extra"])["endpoint_url"] == store_url
     assert connection["login"] == store.login
-    assert read(pipeline, f"/pools/{POOL}")["slots"] == 1
-    assert read(pipeline, f"/variables/{VARIABLE}")["value"] == "docs"
-
-
-def read(pipeline: Pipeline, path: str) -> dict[str, Any]:
-    found: dict[str, Any] = pipeline.stack.api._get(path)
-    return found
+    assert api.read(f"/pools/{POOL}")["slots"] == 1
+    assert api.read(f"/variables/{VARIABLE}")["value"] == "docs"

@@ -21,18 +21,9 @@ from include.local.__main__ import main
 from include.local.dag_run import CORRECTIONS_DAG_ID, trigger_day
 from include.local.errors import LocalError
 from include.local.repairs import export_quarantine
-from tests.integration.conftest import (
-    CUSTOMERS,
-    LAYOUT,
-    ORDERS_HEADER,
-    PRODUCTS,
-    Pipeline,
-    make_orders,
-    wait_until,
-)
+from tests.integration.conftest import CUSTOMERS, LAYOUT, ORDERS_HEADER, PRODUCTS, Pipeline, make_orders
 
 SETTINGS = Settings()
-_LOOK_SECONDS = 120
 _windows, _looks = count(), count()
 
 
@@ -45,12 +36,10 @@ def days() -> list[str]:
 
 def look(pipeline: Pipeline, last_day: str) -> dict[str, str]:
     """Run the corrections DAG. Returns the run of each change, and whether it was started or there before."""
-    api, look_id = pipeline.stack.api, f"look__{next(_looks)}"
+    api, look_id = pipeline.api, f"look__{next(_looks)}"
     api.unpause(CORRECTIONS_DAG_ID)
     api.trigger(CORRECTIONS_DAG_ID, look_id, {"day": last_day})
-    wait_until(
-        lambda: api.read_run(CORRECTIONS_DAG_ID, look_id)["state"], {"success", "failed"}, _LOOK_SECONDS
-    )
+    pipeline.wait(look_id, CORRECTIONS_DAG_ID)
     instances = api.read_task_instances(CORRECTIONS_DAG_ID, look_id)
     assert {task["state"] for task in instances if task["task_id"] == "find_changes"} == {"success"}
     runs = [task for task in instances if task["task_id"] == "run_again" and task["map_index"] >= 0]
@@ -62,11 +51,6 @@ def look_and_wait(pipeline: Pipeline, last_day: str) -> list[tuple[str, str]]:
     runs = look(pipeline, last_day)
     assert set(runs.values()) <= {"success"}
     return [(run_id.split("__")[1], pipeline.wait(run_id)) for run_id in runs]
-
-
-def read_manifest(pipeline: Pipeline, day: str) -> dict[str, Any]:
-    manifest: dict[str, Any] = json.loads(pipeline.get(keys.manifest(LAYOUT, day)))
-    return manifest
 
 
 def read_orders(body: bytes) -> list[dict[str, Any]]:
@@ -86,7 +70,7 @@ def test_a_corrected_file_changes_exactly_its_day_once(pipeline: Pipeline, days:
     for day in days:
         pipeline.deliver(day, make_orders(30))
         assert pipeline.run(day) == ("success", "")
-    before = {day: read_manifest(pipeline, day) for day in days}
+    before = {day: pipeline.read_manifest(day) for day in days}
     old_orders = pipeline.get(before[corrected]["outputs"]["orders"]["key"])
     assert look(pipeline, untouched) == {}
 
@@ -95,7 +79,7 @@ def test_a_corrected_file_changes_exactly_its_day_once(pipeline: Pipeline, days:
     pipeline.deliver(corrected, "".join([*lines[:2], *lines[3:]]))
 
     assert look_and_wait(pipeline, untouched) == [(corrected, "success")]
-    manifest = read_manifest(pipeline, corrected)
+    manifest = pipeline.read_manifest(corrected)
     assert manifest["run_id"].startswith(RUN_PREFIX)
     correction = manifest["correction"]
     assert correction.pop("manifest_version")
@@ -107,14 +91,14 @@ def test_a_corrected_file_changes_exactly_its_day_once(pipeline: Pipeline, days:
         "total_price": {"before": "599.40", "after": "609.39"},
     }
     assert before[corrected]["correction"] is None
-    assert read_manifest(pipeline, untouched) == before[untouched]
+    assert pipeline.read_manifest(untouched) == before[untouched]
     assert look(pipeline, untouched) == {}
     assert read_version(pipeline, before[corrected]["outputs"]["orders"]) == old_orders
     old_manifest = read_version(
         pipeline,
         {
             "key": keys.manifest(LAYOUT, corrected),
-            "version_id": read_manifest(pipeline, corrected)["correction"]["manifest_version"],
+            "version_id": pipeline.read_manifest(corrected)["correction"]["manifest_version"],
         },
     )
     assert json.loads(old_manifest) == before[corrected]
@@ -124,21 +108,20 @@ def test_a_broken_correction_is_run_once_and_changes_nothing(pipeline: Pipeline,
     day = days[0]
     pipeline.deliver(day, make_orders(30))
     assert pipeline.run(day)[0] == "success"
-    before = read_manifest(pipeline, day)
+    before = pipeline.read_manifest(day)
     pipeline.deliver(day, ORDERS_HEADER)
 
     assert look_and_wait(pipeline, day) == [(day, "failed")]
     assert set(look(pipeline, day).values()) == {"skipped"}
 
-    assert read_manifest(pipeline, day) == before
+    assert pipeline.read_manifest(day) == before
 
 
 def test_a_file_that_is_gone_is_reported_and_not_waited_for(pipeline: Pipeline, days: list[str]) -> None:
     day = days[0]
     pipeline.deliver(day, make_orders(5))
     assert pipeline.run(day)[0] == "success"
-    bucket, key = pipeline.stack.hook.parse_s3_url(keys.raw(LAYOUT, day, "products"))
-    pipeline.stack.hook.delete_objects(bucket, key)
+    pipeline.delete(keys.raw(LAYOUT, day, "products"))
 
     found = corrections.look(pipeline.stack.hook, SETTINGS, day)
 
@@ -151,7 +134,7 @@ def test_a_rerun_by_hand_says_that_nothing_changed(pipeline: Pipeline, days: lis
     for _ in range(2):
         assert pipeline.run(day)[0] == "success"
 
-    correction = read_manifest(pipeline, day)["correction"]
+    correction = pipeline.read_manifest(day)["correction"]
 
     assert correction["orders"] == {"added": 0, "removed": 0, "altered": 0}
     assert correction["inputs"] == {}
@@ -181,7 +164,7 @@ def test_a_look_costs_the_same_however_long_the_history_is(pipeline: Pipeline, d
 def read_manifest_of_a_small_day(pipeline: Pipeline, day: str) -> dict[str, Any]:
     pipeline.deliver(day, make_orders(5))
     assert pipeline.run(day)[0] == "success"
-    return read_manifest(pipeline, day)
+    return pipeline.read_manifest(day)
 
 
 def count_requests(pipeline: Pipeline, last_day: str) -> Counter[str]:
@@ -216,13 +199,13 @@ def test_late_customers_and_products_heal_the_day(pipeline: Pipeline, days: list
     pipeline.deliver(next_day, make_orders(5), customers=CUSTOMERS + LATE_CUSTOMER)
     assert pipeline.run(next_day) == ("success", "")
     assert look_and_wait(pipeline, next_day) == [(day, "success")]
-    first = read_manifest(pipeline, day)
+    first = pipeline.read_manifest(day)
     pipeline.deliver(
         next_day, make_orders(5), customers=CUSTOMERS + LATE_CUSTOMER, products=PRODUCTS + LATE_PRODUCT
     )
     assert pipeline.run(next_day) == ("success", "")
     assert look_and_wait(pipeline, next_day) == [(day, "success")]
-    second = read_manifest(pipeline, day)
+    second = pipeline.read_manifest(day)
 
     assert (first["inputs"]["late_customers"]["rows"], "late_products" in first["inputs"]) == (1, False)
     assert first["correction"]["orders"] == {"added": 1, "removed": 0, "altered": 0}
@@ -245,7 +228,7 @@ def test_late_customers_and_products_heal_the_day(pipeline: Pipeline, days: list
 
     assert look(pipeline, next_day) == {}
     assert pipeline.run(day) == ("success", "")
-    third = read_manifest(pipeline, day)
+    third = pipeline.read_manifest(day)
     assert third["outputs"]["orders"]["etag"] == second["outputs"]["orders"]["etag"]
     assert third["correction"]["orders"] == {"added": 0, "removed": 0, "altered": 0}
 
@@ -285,12 +268,12 @@ def test_repaired_rows_are_published_and_the_raw_file_stays(
     file.write_text(corrected)
     assert main(["repair", day, str(file)]) == 0
     assert look_and_wait(pipeline, day) == [(day, "success")]
-    first = read_manifest(pipeline, day)
+    first = pipeline.read_manifest(day)
     again = export(pipeline, day)
     again[1] |= {**again[0], "line_number": 103, "order_id": "F2"}
     put_repair(pipeline, day, again)
     assert look_and_wait(pipeline, day) == [(day, "success")]
-    second = read_manifest(pipeline, day)
+    second = pipeline.read_manifest(day)
 
     assert first["correction"]["inputs"] == {"repairs_orders": "added"}
     assert first["correction"]["orders"] == {"added": 1, "removed": 0, "altered": 0}
@@ -306,7 +289,7 @@ def test_repaired_rows_are_published_and_the_raw_file_stays(
 
     pipeline.deliver(day, make_orders(10))
     assert look_and_wait(pipeline, day) == [(day, "success")]
-    replaced = read_manifest(pipeline, day)
+    replaced = pipeline.read_manifest(day)
     assert replaced["inputs"]["repairs_orders"]["rows"] == 0
     assert replaced["rows"]["orders"]["published"] == 10
     assert look(pipeline, day) == {}
@@ -316,14 +299,14 @@ def test_repaired_rows_are_published_and_the_raw_file_stays(
 def test_a_repair_opens_a_closed_gate(pipeline: Pipeline, days: list[str]) -> None:
     day = days[0]
     pipeline.deliver(day, make_orders(90, faulty=10))
-    run_id = trigger_day(pipeline.stack.api, day)
+    run_id = trigger_day(pipeline.api, day)
     assert pipeline.wait(run_id) == "failed"
 
     rows = export(pipeline, day, run_id)
     put_repair(pipeline, day, [row | {"quantity": "1", "customer_id": "C1"} for row in rows])
 
     assert pipeline.run(day) == ("success", "")
-    assert read_manifest(pipeline, day)["rows"]["orders"]["published"] == 100
+    assert pipeline.read_manifest(day)["rows"]["orders"]["published"] == 100
 
 
 def test_a_repair_that_cannot_be_used_fails_with_a_clear_message(pipeline: Pipeline, days: list[str]) -> None:

@@ -2,9 +2,7 @@
 
 import hashlib
 import io
-import json
 from decimal import Decimal
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -12,12 +10,8 @@ import pytest
 from include import keys
 from include.contract import DATASETS
 from include.local.dag_run import trigger_day
-from tests.integration.conftest import LAYOUT, ORDERS_HEADER, Pipeline, make_orders, wait_until
-
-
-def read_manifest(pipeline: Pipeline, day: str) -> dict[str, Any]:
-    manifest: dict[str, Any] = json.loads(pipeline.get(keys.manifest(LAYOUT, day)))
-    return manifest
+from tests.integration.conftest import LAYOUT, ORDERS_HEADER, Pipeline, make_orders
+from tests.waiting import wait_until
 
 
 def test_a_good_day_is_published_and_the_manifest_vouches_for_it(pipeline: Pipeline, day: str) -> None:
@@ -25,7 +19,7 @@ def test_a_good_day_is_published_and_the_manifest_vouches_for_it(pipeline: Pipel
 
     assert pipeline.run(day) == ("success", "")
 
-    manifest = read_manifest(pipeline, day)
+    manifest = pipeline.read_manifest(day)
     assert manifest["rows"]["orders"] == {"read": 104, "published": 100, "quarantined": 4, "duplicates": 0}
     reasons = {reason: count for reason, count in manifest["reasons"]["orders"].items() if count}
     assert reasons == {"quantity_not_positive": 3, "unknown_customer": 3, "malformed_row": 1}
@@ -58,15 +52,14 @@ def test_a_second_run_of_a_day_publishes_the_same_bytes(pipeline: Pipeline, day:
 
 def test_a_late_file_is_waited_for_without_a_worker(pipeline: Pipeline, day: str) -> None:
     pipeline.deliver(day, make_orders(10))
-    bucket, key = pipeline.stack.hook.parse_s3_url(keys.raw(LAYOUT, day, "orders"))
-    pipeline.stack.hook.delete_objects(bucket, key)
-    run_id = trigger_day(pipeline.stack.api, day)
+    pipeline.delete(keys.raw(LAYOUT, day, "orders"))
+    run_id = trigger_day(pipeline.api, day)
 
     wait_until(lambda: pipeline.task_state(run_id, "wait_for_raw_files"), {"deferred"}, 180)
     pipeline.deliver(day, make_orders(20))
 
     assert pipeline.wait(run_id) == "success"
-    assert read_manifest(pipeline, day)["rows"]["orders"]["read"] == 20
+    assert pipeline.read_manifest(day)["rows"]["orders"]["read"] == 20
 
 
 def test_a_closed_gate_publishes_nothing_and_says_why(pipeline: Pipeline, day: str) -> None:
@@ -77,7 +70,7 @@ def test_a_closed_gate_publishes_nothing_and_says_why(pipeline: Pipeline, day: s
     assert state == "failed"
     assert "orders: 10 of 100 rows were refused (10.0%, allowed 5.0%)" in message
     assert "quantity_not_positive 10, unknown_customer 10" in message
-    gate = json.loads(pipeline.get(next(word for word in message.split() if word.endswith("gate.json"))))
+    gate = pipeline.read_json(next(word for word in message.split() if word.endswith("gate.json")))
     assert (gate["success"], gate["rows"]["orders"]["quarantined"]) == (False, 10)
     assert pipeline.exists(gate["quality"]["docs_key"])
     assert not pipeline.exists(keys.manifest(LAYOUT, day))

@@ -1,10 +1,7 @@
 """The gate on the real scheduler: warnings, comparisons with earlier days, and a person who decides."""
 
 import datetime as dt
-import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -12,32 +9,12 @@ import pytest
 from include import keys
 from include.local.dag_run import DAG_ID, trigger_day
 from include.local.state import ADMIN
-from tests.integration.conftest import LAYOUT, Pipeline, make_orders, wait_until
+from tests.integration.conftest import LAYOUT, Pipeline, make_orders
+from tests.waiting import wait_until
 
 RED_ORDERS = make_orders(90, faulty=10)
 REASONS = "quantity_not_positive 10, unknown_customer 10"
 FAULT = f"orders: 10 of 100 rows were refused (10.0%, allowed 5.0%): {REASONS}."
-
-
-@contextmanager
-def variables(pipeline: Pipeline, **texts: str) -> Iterator[None]:
-    """Airflow Variables of the pipeline, changed for a while."""
-    before = pipeline.stack.api.read_variables()
-    wanted = {f"ecommerce_{name}": text for name, text in texts.items()}
-    set_variables(pipeline, wanted)
-    try:
-        yield
-    finally:
-        set_variables(pipeline, {name: before[name] for name in wanted})
-
-
-def set_variables(pipeline: Pipeline, texts: dict[str, str]) -> None:
-    for name, text in texts.items():
-        pipeline.stack.api._request("PATCH", f"/variables/{name}", json={"key": name, "value": text})
-
-
-def of_approve(run_id: str) -> str:
-    return f"/dags/{DAG_ID}/dagRuns/{run_id}/taskInstances/approve/-1/hitlDetails"
 
 
 def wait_for_question(pipeline: Pipeline, run_id: str) -> dict[str, Any]:
@@ -48,8 +25,7 @@ def wait_for_question(pipeline: Pipeline, run_id: str) -> dict[str, Any]:
     """
     wait_until(lambda: pipeline.task_state(run_id, "approve"), {"awaiting_input"}, 120)
     wait_until(lambda: is_process_ended(pipeline, run_id), {True}, 120)
-    question: dict[str, Any] = pipeline.stack.api._request("GET", of_approve(run_id)).json()
-    return question
+    return pipeline.api.read_question(DAG_ID, run_id, "approve")
 
 
 def is_process_ended(pipeline: Pipeline, run_id: str) -> bool:
@@ -59,31 +35,11 @@ def is_process_ended(pipeline: Pipeline, run_id: str) -> bool:
 
 
 def answer(pipeline: Pipeline, run_id: str, option: str, reason: str) -> None:
-    body = {"chosen_options": [option], "params_input": {"reason": reason}}
-    pipeline.stack.api._request("PATCH", of_approve(run_id), json=body)
-
-
-def clear(pipeline: Pipeline, run_id: str, task_id: str) -> None:
-    """Clear a task and what follows, as people do in the UI."""
-    body = {
-        "dry_run": False,
-        "dag_run_id": run_id,
-        "task_ids": [task_id],
-        "include_downstream": True,
-        "only_failed": False,
-        "reset_dag_runs": True,
-    }
-    pipeline.stack.api._request("POST", f"/dags/{DAG_ID}/clearTaskInstances", json=body)
-
-
-def read_manifest(pipeline: Pipeline, day: str) -> dict[str, Any]:
-    manifest: dict[str, Any] = json.loads(pipeline.get(keys.manifest(LAYOUT, day)))
-    return manifest
+    pipeline.api.answer(DAG_ID, run_id, "approve", option, reason=reason)
 
 
 def read_gate(pipeline: Pipeline, day: str, run_id: str) -> dict[str, Any]:
-    gate: dict[str, Any] = json.loads(pipeline.get(keys.staged(LAYOUT, day, run_id, "gate.json")))
-    return gate
+    return pipeline.read_json(keys.staged(LAYOUT, day, run_id, "gate.json"))
 
 
 def week_after(day: str, weeks: int = 1) -> str:
@@ -94,8 +50,8 @@ def test_a_closed_gate_is_opened_by_a_person_and_the_manifest_says_by_whom(
     pipeline: Pipeline, day: str
 ) -> None:
     pipeline.deliver(day, RED_ORDERS)
-    with variables(pipeline, gate_approval="True"):
-        run_id = trigger_day(pipeline.stack.api, day)
+    with pipeline.variables(gate_approval="True"):
+        run_id = trigger_day(pipeline.api, day)
         question = wait_for_question(pipeline, run_id)
         answer(pipeline, run_id, "Approve", " The shop tested its checkout. ")
         assert pipeline.wait(run_id) == "success"
@@ -104,7 +60,7 @@ def test_a_closed_gate_is_opened_by_a_person_and_the_manifest_says_by_whom(
     assert f"- {FAULT}" in question["body"]
     assert "| orders | quantity_not_positive | 10 |" in question["body"]
     assert f"(plugin/data-quality/quality/days/{day})" in question["body"]
-    manifest = read_manifest(pipeline, day)
+    manifest = pipeline.read_manifest(day)
     approval = manifest["approval"]
     assert manifest["rows"]["orders"]["published"] == 90
     assert approval == {
@@ -121,8 +77,8 @@ def test_a_rejected_day_is_not_published_and_asks_again_when_it_is_cleared(
     pipeline: Pipeline, day: str
 ) -> None:
     pipeline.deliver(day, RED_ORDERS)
-    with variables(pipeline, gate_approval="True"):
-        run_id = trigger_day(pipeline.stack.api, day)
+    with pipeline.variables(gate_approval="True"):
+        run_id = trigger_day(pipeline.api, day)
         wait_for_question(pipeline, run_id)
         answer(pipeline, run_id, "Reject", "Half of the day is missing.")
         assert pipeline.wait(run_id) == "failed"
@@ -139,17 +95,17 @@ def test_a_rejected_day_is_not_published_and_asks_again_when_it_is_cleared(
         assert not pipeline.exists(keys.manifest(LAYOUT, day))
         assert not pipeline.exists(keys.published(LAYOUT, day, "orders"))
 
-        clear(pipeline, run_id, "approve")
+        pipeline.api.clear(DAG_ID, run_id, "approve")
         wait_for_question(pipeline, run_id)
         answer(pipeline, run_id, "Approve", "It was not.")
         assert pipeline.wait(run_id) == "success"
 
-    assert read_manifest(pipeline, day)["approval"]["reason"] == "It was not."
+    assert pipeline.read_manifest(day)["approval"]["reason"] == "It was not."
 
 
 def test_a_gate_that_nobody_opens_in_time_stays_closed(pipeline: Pipeline, day: str) -> None:
     pipeline.deliver(day, RED_ORDERS)
-    with variables(pipeline, gate_approval="True", gate_approval_hours="0.001"):
+    with pipeline.variables(gate_approval="True", gate_approval_hours="0.001"):
         state, message = pipeline.run(day)
 
     assert state == "failed"
@@ -159,10 +115,10 @@ def test_a_gate_that_nobody_opens_in_time_stays_closed(pipeline: Pipeline, day: 
 
 def test_a_green_gate_asks_nobody(pipeline: Pipeline, day: str) -> None:
     pipeline.deliver(day, make_orders(10))
-    with variables(pipeline, gate_approval="True"):
+    with pipeline.variables(gate_approval="True"):
         assert pipeline.run(day) == ("success", "")
 
-    assert read_manifest(pipeline, day)["approval"] is None
+    assert pipeline.read_manifest(day)["approval"] is None
 
 
 @pytest.fixture
@@ -179,10 +135,10 @@ def test_an_unusual_day_is_published_with_its_warnings(pipeline: Pipeline, usual
     day = week_after(usual_week)
     pipeline.deliver(day, make_orders(100))
     # One week back: further Mondays may be days of other tests.
-    with variables(pipeline, history_min_days="1", history_weeks="1"):
+    with pipeline.variables(history_min_days="1", history_weeks="1"):
         assert pipeline.run(day) == ("success", "")
 
-    quality = read_manifest(pipeline, day)["quality"]
+    quality = pipeline.read_manifest(day)["quality"]
     assert (quality["success"], quality["failed"], quality["skipped"]) == (True, [], [])
     assert quality["warnings"] == [
         f"expect_measure_to_be_usual({what}"
@@ -201,7 +157,7 @@ def test_an_unusual_day_is_stopped_where_the_setting_says_so(pipeline: Pipeline,
         "history_weeks": "2",
         "warn_only": "expect_measure_to_be_usual(revenue)",
     }
-    with variables(pipeline, **settings):
+    with pipeline.variables(**settings):
         # The week between was published by the test above or not: its 100 orders would be the median's half.
         state, message = pipeline.run(day)
 
@@ -212,7 +168,7 @@ def test_an_unusual_day_is_stopped_where_the_setting_says_so(pipeline: Pipeline,
 
 def test_a_check_that_nobody_knows_is_named(pipeline: Pipeline, day: str) -> None:
     pipeline.deliver(day, make_orders(10))
-    with variables(pipeline, warn_only="expect_sunshine"):
+    with pipeline.variables(warn_only="expect_sunshine"):
         state, message = pipeline.run(day)
 
     assert state == "failed"

@@ -1,9 +1,6 @@
 """The stack on one machine ends when it should, however it is left, and loses nothing."""
 
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,21 +11,8 @@ from include.local.errors import PortError, StackError
 from include.local.ports import LOOPBACK, find_free_ports, is_free_port
 from include.local.processes import find_session
 from include.local.stack import Stack
-from include.local.state import read_record
 from tests.integration.conftest import Pipeline
-
-_PATIENCE_SECONDS = 60
-#: What `make run` does first: own a stack. Then it waits to be killed.
-OWNER = """
-import sys
-from pathlib import Path
-from include.local.stack import Stack
-stack = Stack(Path(sys.argv[1]), ui_port=int(sys.argv[2]), s3_port=int(sys.argv[3]))
-stack.start()
-stack.wait_for_store()
-print("started", flush=True)
-sys.stdin.read()
-"""
+from tests.stack_processes import find_doors, find_members, read_running, start_owner, wait_until_gone
 
 
 @pytest.fixture
@@ -39,35 +23,14 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
     stack.stop()
 
 
-def start_owner(stack: Stack) -> "subprocess.Popen[str]":
-    arguments = [str(stack.state.root), str(stack.ui_port), str(stack.s3_port)]
-    owner = subprocess.Popen(
-        [sys.executable, "-c", OWNER, *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert owner.stdout
-    assert owner.stdout.readline() == "started\n"
-    return owner
-
-
-def wait_until_gone(stack: Stack, leader_pid: int) -> None:
-    end = time.monotonic() + _PATIENCE_SECONDS
-    while find_session(stack.state, leader_pid):
-        assert time.monotonic() < end, find_session(stack.state, leader_pid)
-        time.sleep(0.2)
-
-
-def find_store(stack: Stack, leader_pid: int) -> psutil.Process:
-    return next(one for one in find_session(stack.state, leader_pid) if one.name() == "weed")
+def find_store(stack: Stack) -> psutil.Process:
+    return next(process for process in find_members(stack) if process.name() == "weed")
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_stack_ends_with_its_owner(stack: Stack, number: signal.Signals) -> None:
     owner = start_owner(stack)
-    record = read_record(stack.state)
-    assert record
+    record = read_running(stack)
     assert record.owner_pid == owner.pid
 
     owner.send_signal(number)
@@ -81,10 +44,9 @@ def test_a_stack_ends_with_its_owner(stack: Stack, number: signal.Signals) -> No
 def test_a_stack_ends_when_its_store_dies_and_says_so(stack: Stack) -> None:
     stack.start()
     stack.wait_for_store()
-    record = read_record(stack.state)
-    assert record
+    record = read_running(stack)
 
-    find_store(stack, record.pid).kill()
+    find_store(stack).kill()
     wait_until_gone(stack, record.pid)
 
     with pytest.raises(StackError, match="The store ended by itself with signal SIGKILL"):
@@ -96,9 +58,8 @@ def test_the_next_start_clears_what_a_killed_one_left_and_finds_its_data(stack: 
     stack.wait_for_store()
     stack.hook.create_bucket("kept")
     stack.hook.load_string("still here", "a/key", "kept")
-    record = read_record(stack.state)
-    assert record
-    store = find_store(stack, record.pid)
+    record = read_running(stack)
+    store = find_store(stack)
     psutil.Process(record.pid).kill()
     assert store.is_running()
 
@@ -125,14 +86,7 @@ def test_a_taken_port_is_told_before_anything_is_started(stack: Stack) -> None:
 
 
 def test_nothing_of_a_stack_listens_beyond_this_machine(pipeline: Pipeline) -> None:
-    record = read_record(pipeline.stack.state)
-    assert record
-    ours = {process.pid for process in find_session(pipeline.stack.state, record.pid)}
-    addresses = [
-        tuple(connection.laddr)
-        for connection in psutil.net_connections("inet")
-        if connection.status == psutil.CONN_LISTEN and connection.pid in ours
-    ]
+    record, doors = read_running(pipeline.stack), find_doors(pipeline.stack)
 
-    assert {record.ui_port, record.s3_port, record.task_port} <= {address[1] for address in addresses}
-    assert {address[0] for address in addresses} == {LOOPBACK}
+    assert {record.ui_port, record.s3_port, record.task_port} <= {port for _, port in doors}
+    assert {address for address, _ in doors} == {LOOPBACK}

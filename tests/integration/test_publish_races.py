@@ -22,11 +22,11 @@ from include.contract import DATASETS
 from include.errors import OlderDeliveryError, PublishConflictError
 from include.keys import Layout
 from include.local.storage import create_buckets
-from include.manifest import Extracted, Manifest, Transformed
+from include.manifest import Extracted, Manifest, RawFile, RowCounts, Transformed
 from include.objects import head_object
 from include.publish import publish
-from tests.integration.conftest import GREEN
 from tests.integration.own_store import OwnStore, run_own_store
+from tests.records import GREEN
 
 LAYOUT, SETTINGS = Layout(), Settings()
 NOW = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
@@ -82,12 +82,19 @@ class Publisher:
             self.before_request(self.requests)
 
     def publish(self) -> Manifest:
-        raw = {"key": "x", "snapshot_key": "x", "etag": self.run_id, "version_id": None, "bytes": 1}
-        rows = {"read": 9, "published": 9, "quarantined": 0, "duplicates": 0}
+        raw: RawFile = {
+            "key": "x",
+            "snapshot_key": "x",
+            "etag": self.run_id,
+            "version_id": None,
+            "bytes": 1,
+            "written_at": self.written_at,
+        }
+        rows: RowCounts = {"read": 9, "published": 9, "quarantined": 0, "duplicates": 0}
         extracted: Extracted = {
             "day": self.day,
             "run_id": self.run_id,
-            "inputs": {dataset: {**raw, "written_at": self.written_at} for dataset in DATASETS},
+            "inputs": dict.fromkeys(DATASETS, raw),
         }
         transformed: Transformed = {
             "counts": {

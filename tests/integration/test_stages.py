@@ -18,7 +18,8 @@ from include.object_streams import RemoteFile
 from include.objects import head_object
 from include.publish import publish
 from include.transform import transform
-from tests.integration.conftest import GREEN, LAYOUT, Pipeline, make_orders
+from tests.integration.conftest import LAYOUT, Pipeline, make_orders
+from tests.records import GREEN
 
 SETTINGS = Settings()
 NOW = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)

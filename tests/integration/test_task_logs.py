@@ -7,11 +7,11 @@ from tests.integration.conftest import LAYOUT, Pipeline, make_orders
 
 def test_the_logs_tell_each_step_once_without_noise_and_without_values(pipeline: Pipeline, day: str) -> None:
     pipeline.deliver(day, make_orders(100, faulty=2))
-    run_id = trigger_day(pipeline.stack.api, day)
+    run_id = trigger_day(pipeline.api, day)
     assert pipeline.wait(run_id) == "success"
 
     logs = {
-        task: [str(event["event"]) for event in pipeline.stack.api.read_task_log(DAG_ID, run_id, task, 1)]
+        task: [str(event["event"]) for event in pipeline.api.read_task_log(DAG_ID, run_id, task, 1)]
         for task in ("wait_for_raw_files", "extract", "transform", "validate", "publish")
     }
 
@@ -28,4 +28,4 @@ def test_the_logs_tell_each_step_once_without_noise_and_without_values(pipeline:
 
 def test_every_task_explains_itself_in_the_ui(pipeline: Pipeline) -> None:
     for dag_id in (DAG_ID, "ecommerce_watchdog"):
-        assert [task["task_id"] for task in pipeline.stack.api.read_tasks(dag_id) if not task["doc_md"]] == []
+        assert [task["task_id"] for task in pipeline.api.read_tasks(dag_id) if not task["doc_md"]] == []

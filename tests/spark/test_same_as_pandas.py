@@ -98,7 +98,8 @@ def add_late_rows(store: OwnStore, extracted: Extracted, folder: Path) -> Extrac
         url = keys.late(LAYOUT, extracted["day"], extracted["run_id"], name)
         pq.write_table(pa.table(rows), folder / "late.parquet")
         upload_file(store.hook(), folder / "late.parquet", url)
-        inputs[LATE + name] = {**head_object(store.hook(), url), "snapshot_key": url}
+        state = head_object(store.hook(), url)
+        inputs[LATE + name] = {**state, "snapshot_key": url, "snapshot_etag": state["etag"]}
     return {**extracted, "inputs": inputs}
 
 

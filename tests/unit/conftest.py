@@ -1,7 +1,7 @@
 """Small days of raw files, and what the transform makes of them."""
 
 import gzip
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,14 @@ PRODUCTS = "product_id,name,category,list_price\nP1,Lamp,Home,20.00\nP2,,,\n"
 ORDERS_HEADER = "order_id,customer_id,product_id,quantity,selling_price,order_date,delivery_date,status\n"
 
 
+@pytest.fixture
+def variables(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Airflow's Variables, for a test to fill: none is set."""
+    variables: dict[str, str] = {}
+    monkeypatch.setattr("airflow.sdk.Variable.get", lambda name, default=None: variables.get(name, default))
+    return variables
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What one transform wrote and counted.
@@ -34,12 +42,17 @@ class Outcome:
 
     def published(self, dataset: str = "orders") -> list[dict[str, Any]]:
         path = self.folder / f"{dataset}.parquet"
-        return pq.read_table(path, columns=reference.PUBLISHED[dataset]).to_pylist()
+        return read_rows(path, reference.PUBLISHED[dataset])
 
     def quarantined(self, dataset: str = "orders") -> list[dict[str, Any]]:
         path = self.folder / "quarantine" / f"{dataset}.parquet"
         names = [*reference.RAW_COLUMNS[dataset], "reasons", "source_key", "line_number", "raw_line"]
-        return pq.read_table(path, columns=names).to_pylist()
+        return read_rows(path, names)
+
+
+def read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pq.read_table(path, columns=list(columns)).to_pylist()
+    return rows
 
 
 Transform = Callable[..., Outcome]

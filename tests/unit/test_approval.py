@@ -12,7 +12,7 @@ from include.errors import GateClosedError
 from include.gate import describe_decision, is_accepted
 from include.manifest import Approval, Counts
 from include.publish import publish
-from tests.unit.test_gate import COUNTS, GREEN
+from tests.records import COUNTS, GREEN
 
 RED_COUNTS: Counts = {
     **COUNTS,
@@ -49,13 +49,11 @@ def form(monkeypatch: pytest.MonkeyPatch) -> Form:
 
 
 @pytest.fixture
-def ask(monkeypatch: pytest.MonkeyPatch) -> Callable[..., GateApproval]:
+def ask(variables: dict[str, str]) -> Callable[..., GateApproval]:
     """Run the task with the Variables given, up to where it waits."""
 
-    def ask(counts: Counts, variables: dict[str, str]) -> GateApproval:
-        monkeypatch.setattr(
-            "airflow.sdk.Variable.get", lambda name, default=None: variables.get(name, default)
-        )
+    def ask(counts: Counts, wanted: dict[str, str]) -> GateApproval:
+        variables.update(wanted)
         task = GateApproval(
             task_id="approve", extracted={"day": "2026-11-21"}, transformed={"counts": counts}, quality=GREEN
         )
@@ -69,7 +67,7 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Callable[..., GateApproval]:
 
 
 @pytest.mark.parametrize(
-    ("counts", "variables"),
+    ("counts", "wanted"),
     [
         pytest.param(COUNTS, {}, id="green"),
         pytest.param(COUNTS, ON, id="green, and somebody would be asked"),
@@ -78,9 +76,9 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Callable[..., GateApproval]:
     ],
 )
 def test_it_passes_at_once(
-    ask: Callable[..., GateApproval], form: Form, counts: Counts, variables: dict[str, str]
+    ask: Callable[..., GateApproval], form: Form, counts: Counts, wanted: dict[str, str]
 ) -> None:
-    ask(counts, variables)
+    ask(counts, wanted)
 
     assert form.kept is None
 

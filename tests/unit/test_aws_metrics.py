@@ -1,66 +1,15 @@
 """What a run tells CloudWatch."""
 
-import datetime as dt
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from include import metrics
-from include.manifest import Counts, Manifest
 from include.metrics import METRICS, STAGES, report_failed, report_published
-
-COUNTS: Counts = {
-    "rows": {
-        "orders": {"read": 100, "published": 90, "quarantined": 8, "duplicates": 2},
-        "customers": {"read": 10, "published": 10, "quarantined": 0, "duplicates": 0},
-        "products": {"read": 5, "published": 5, "quarantined": 0, "duplicates": 0},
-    },
-    "reasons": {"orders": {"unknown_customer": 8, "quantity_invalid": 0}, "customers": {}, "products": {}},
-    "total_price": "1234.5600",
-    "drift": {},
-}
-FILE = {"key": "s3://b/k", "etag": "e", "version_id": None, "bytes": 700, "rows": 90, "snapshot_key": ""}
-MANIFEST: Manifest = {
-    **COUNTS,
-    "day": "2026-11-21",
-    "run_id": "run 1",
-    "code_version": "0",
-    "started_at": "2026-11-21T00:00:00Z",
-    "published_at": "2026-11-21T01:30:00Z",
-    "inputs": dict.fromkeys(COUNTS["rows"], FILE),  # type: ignore[typeddict-item]  # a file of both kinds
-    "outputs": dict.fromkeys(COUNTS["rows"], FILE),  # type: ignore[typeddict-item]
-    "quality": {
-        "success": True,
-        "expectations": 1,
-        "failed": [],
-        "warnings": [],
-        "skipped": [],
-        "docs_key": "",
-    },
-}
-
-
-@dataclass
-class Task:
-    """A task that has been running for ten seconds, after others."""
-
-    dag_id: str = "ecommerce_etl"
-    run_id: str = "run 1"
-    task_id: str = "publish"
-
-    @property
-    def start_date(self) -> dt.datetime:
-        return dt.datetime.now(dt.UTC) - dt.timedelta(seconds=10)
-
-    def get_task_breadcrumbs(self, dag_id: str, run_id: str) -> Iterable[Mapping[str, Any]]:
-        assert (dag_id, run_id) == (self.dag_id, self.run_id)
-        yield {"task_id": "wait_for_raw_files", "duration": 40_000.0}
-        yield {"task_id": "extract", "duration": 2.5}
-        yield {"task_id": "transform", "duration": 30.0}
-        yield {"task_id": "validate", "duration": None}
+from tests.doubles import Task
+from tests.records import COUNTS, MANIFEST
 
 
 class CloudWatch:
@@ -98,19 +47,19 @@ def test_a_published_day_is_reported_in_one_call(cloudwatch: CloudWatch) -> None
         ("GateClosed",): 0,
         ("Revenue",): 1234.56,
         ("DataAgeHours",): 1.5,
-        ("HighestRejectRatio",): 0.08,
+        ("HighestRejectRatio",): 0.05,
     }
     assert {name: value for name, value in values.items() if name[1:] == ("orders",)} == {
         ("RowsRead", "orders"): 100,
-        ("RowsPublished", "orders"): 90,
-        ("RowsQuarantined", "orders"): 8,
+        ("RowsPublished", "orders"): 93,
+        ("RowsQuarantined", "orders"): 5,
         ("RowsDuplicate", "orders"): 2,
-        ("RejectRatio", "orders"): 0.08,
+        ("RejectRatio", "orders"): 0.05,
         ("InputBytes", "orders"): 700,
         ("OutputBytes", "orders"): 700,
     }
     assert {name: value for name, value in values.items() if len(name) == 3} == {
-        ("RowsRefused", "orders", "unknown_customer"): 8
+        ("RowsRefused", "orders", "unknown_customer"): 5
     }
 
 
@@ -128,8 +77,8 @@ def test_a_closed_gate_is_reported_with_what_it_refused(cloudwatch: CloudWatch) 
 
     values = cloudwatch.values()
     assert (values["DayPublished",], values["RunFailed",], values["GateClosed",]) == (0, 1, 1)
-    assert values["HighestRejectRatio",] == 0.08
-    assert values["RowsRefused", "orders", "unknown_customer"] == 8
+    assert values["HighestRejectRatio",] == 0.05
+    assert values["RowsRefused", "orders", "unknown_customer"] == 5
     assert ("Revenue",) not in values
 
 

@@ -18,8 +18,8 @@ from include.local.settings_file import read_settings
 from include.local.state import PROJECT, State
 from include.local.store import make_command
 from include.local.supervisor import SHARED_LIBRARIES, airflow_components
-from tests.unit.test_local_state import RECORD
-from tests.unit.test_project import read_pins
+from tests.project import read_pins
+from tests.records import RECORD
 
 TEXT = (PROJECT / "compose.yaml").read_text()
 VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::-(?P<default>[^}]*)|:\?[^}]*)?\}")

@@ -9,28 +9,17 @@ from include.errors import SettingError
 from include.keys import Layout
 
 
-def set_variables(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
-    monkeypatch.setattr(
-        "airflow.sdk.Variable.get", lambda name, default=None: variables.get(name, default), raising=True
-    )
-
-
-def test_nothing_set_gives_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
-    set_variables(monkeypatch, {})
-
+def test_nothing_set_gives_the_defaults(variables: dict[str, str]) -> None:
     assert asdict(Settings.from_variables()) == asdict(Settings())
 
 
-def test_variables_take_the_place_of_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
-    set_variables(
-        monkeypatch,
-        {
-            "ecommerce_raw_bucket": "drop",
-            "ecommerce_max_reject_ratio": "0.2",
-            "ecommerce_batch_bytes": "1024",
-            "unrelated": "x",
-        },
-    )
+def test_variables_take_the_place_of_defaults(variables: dict[str, str]) -> None:
+    variables |= {
+        "ecommerce_raw_bucket": "drop",
+        "ecommerce_max_reject_ratio": "0.2",
+        "ecommerce_batch_bytes": "1024",
+        "unrelated": "x",
+    }
 
     assert asdict(Settings.from_variables()) == asdict(
         Settings(layout=Layout(raw_bucket="drop"), max_reject_ratio=0.2, batch_bytes=1024)
@@ -39,7 +28,12 @@ def test_variables_take_the_place_of_defaults(monkeypatch: pytest.MonkeyPatch) -
 
 def test_only_what_is_asked_for_is_read_and_that_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr("airflow.sdk.Variable.get", lambda name, default=None: asked.append(name) or default)
+
+    def get(name: str, default: object = None) -> object:
+        asked.append(name)
+        return default
+
+    monkeypatch.setattr("airflow.sdk.Variable.get", get)
 
     settings = Settings.from_variables()
     for _ in range(2):
@@ -49,24 +43,22 @@ def test_only_what_is_asked_for_is_read_and_that_once(monkeypatch: pytest.Monkey
     assert asked == ["ecommerce_raw_bucket", "ecommerce_batch_bytes"]
 
 
-def test_a_variable_of_the_wrong_type_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    set_variables(monkeypatch, {"ecommerce_max_reject_ratio": "five percent"})
+def test_a_variable_of_the_wrong_type_is_named(variables: dict[str, str]) -> None:
+    variables["ecommerce_max_reject_ratio"] = "five percent"
 
     with pytest.raises(SettingError, match="ecommerce_max_reject_ratio is 'five percent', which is no float"):
         _ = Settings.from_variables().max_reject_ratio
 
 
 @pytest.mark.parametrize(("text", "is_on"), {"True": True, " 1": True, "f": False, "FALSE": False}.items())
-def test_a_flag_is_read_as_airflow_reads_its_own(
-    monkeypatch: pytest.MonkeyPatch, text: str, is_on: bool
-) -> None:
-    set_variables(monkeypatch, {"ecommerce_gate_approval": text})
+def test_a_flag_is_read_as_airflow_reads_its_own(variables: dict[str, str], text: str, is_on: bool) -> None:
+    variables["ecommerce_gate_approval"] = text
 
     assert Settings.from_variables().gate_approval is is_on
 
 
-def test_a_flag_that_is_neither_on_nor_off_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    set_variables(monkeypatch, {"ecommerce_gate_approval": "maybe"})
+def test_a_flag_that_is_neither_on_nor_off_is_named(variables: dict[str, str]) -> None:
+    variables["ecommerce_gate_approval"] = "maybe"
 
     with pytest.raises(SettingError, match="ecommerce_gate_approval is 'maybe', which is no bool"):
         _ = Settings.from_variables().gate_approval

@@ -4,7 +4,7 @@ from include.corrections import find_change
 from include.day import days_after, days_until
 from include.manifest import Manifest
 from include.objects import ObjectState
-from tests.unit.test_aws_metrics import MANIFEST
+from tests.records import MANIFEST
 
 FILE: ObjectState = {"key": "s3://raw/x", "etag": "e", "version_id": "v1", "bytes": 700}
 SAME = {"orders": FILE, "customers": FILE, "products": FILE}

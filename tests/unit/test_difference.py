@@ -14,7 +14,7 @@ from include.contract import ORDERS
 from include.difference import compare_orders, describe_correction
 from include.manifest import Counts, Extracted, compare_inputs
 from include.tables import published_schema
-from tests.unit.test_aws_metrics import MANIFEST
+from tests.records import MANIFEST
 
 #: The columns of the published orders; those that a test leaves out are null.
 SCHEMA = pa.schema([field.with_nullable(True) for field in published_schema(ORDERS)])

@@ -1,18 +1,18 @@
 """What the front page says of a day."""
 
-from typing import Any
-
 import pytest
 
 from include.docs.history import Day, Verdict, judge_days
 from include.docs.summary import RunSummary
-from include.manifest import Manifest, RowCounts
+from include.manifest import Approval, Manifest, RowCounts
+from tests.records import GREEN, MANIFEST
 
 TODAY = "2026-11-24"
 ROWS: dict[str, RowCounts] = {
     "orders": {"read": 12, "published": 9, "quarantined": 2, "duplicates": 1},
     "customers": {"read": 3, "published": 2, "quarantined": 1, "duplicates": 0},
 }
+APPROVAL: Approval = {"approved": True, "by": "ann", "at": "04:00", "reason": "", "faults": ["red"]}
 REASONS = {"orders": {"unknown_customer": 1, "malformed_row": 2}, "customers": {"malformed_row": 1}}
 
 
@@ -33,15 +33,16 @@ def make_summary(day: str, at: str, faults: list[str] | None = None) -> RunSumma
 
 
 def make_manifest(day: str, at: str) -> Manifest:
-    vouching: Any = {
+    docs_key = f"s3://ecommerce-quality/docs/runs/{day}/run/{at}/validation.html"
+    return {
+        **MANIFEST,
         "day": day,
         "published_at": f"{day}T{at}Z",
         "rows": ROWS,
         "reasons": REASONS,
         "total_price": "12.30",
-        "quality": {"docs_key": f"s3://ecommerce-quality/docs/runs/{day}/run/{at}/validation.html"},
+        "quality": {**GREEN, "docs_key": docs_key},
     }
-    return vouching
 
 
 def judge(day: str, runs: list[RunSummary], manifest: Manifest | None = None) -> Day:
@@ -81,6 +82,7 @@ def test_manifest_makes_a_day_good() -> None:
         total_price="12.30",
         folder="runs/2026-11-20/run/03:00:00",
         published_at="2026-11-20T03:00:00Z",
+        warnings=[],
     )
 
 
@@ -119,15 +121,15 @@ def test_counts_of_all_files_are_added() -> None:
     [
         ([], None, "published"),
         (["odd"], None, "published, 1 warning"),
-        (["odd", "even"], {"faults": ["red"]}, "published, approved with faults, 2 warnings"),
+        (["odd", "even"], APPROVAL, "published, approved with faults, 2 warnings"),
     ],
 )
 def test_published_day_tells_what_was_odd_about_it(
-    warnings: list[str], approval: dict[str, Any] | None, state: str
+    warnings: list[str], approval: Approval | None, state: str
 ) -> None:
-    manifest: Any = make_manifest("2026-11-20", "03:00:00")
+    manifest = make_manifest("2026-11-20", "03:00:00")
     manifest["quality"]["warnings"] = warnings
-    judged = judge("2026-11-20", [], {**manifest, "approval": approval})  # type: ignore[typeddict-item]
+    judged = judge("2026-11-20", [], {**manifest, "approval": approval})
     assert (judged.state, list(judged.warnings), judged.approval) == (state, warnings, approval)
 
 

@@ -6,27 +6,9 @@ import pytest
 
 from include.errors import RowsLostError
 from include.gate import find_gate_faults
-from include.manifest import Counts, Quality, format_money
+from include.manifest import Quality, format_money
 from include.publish import check_nothing_lost
-
-COUNTS: Counts = {
-    "rows": {
-        "customers": {"read": 100, "published": 100, "quarantined": 0, "duplicates": 0},
-        "products": {"read": 100, "published": 100, "quarantined": 0, "duplicates": 0},
-        "orders": {"read": 100, "published": 90, "quarantined": 5, "duplicates": 5},
-    },
-    "reasons": {"customers": {}, "products": {}, "orders": {"unknown_customer": 5, "order_id_missing": 0}},
-    "total_price": "1.00",
-    "drift": {},
-}
-GREEN: Quality = {
-    "success": True,
-    "expectations": 9,
-    "failed": [],
-    "warnings": [],
-    "skipped": [],
-    "docs_key": "s3://docs/x",
-}
+from tests.records import COUNTS, GREEN
 
 
 def test_a_ratio_at_the_limit_opens_the_gate() -> None:

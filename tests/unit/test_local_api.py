@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-from collections.abc import Callable
 
 import httpx
 import pytest
@@ -10,8 +9,6 @@ import pytest
 from include.local.api import AirflowApi
 from include.local.errors import StackError
 from include.local.settings_file import read_settings
-
-Answer = Callable[[httpx.Request], httpx.Response]
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +79,13 @@ def test_a_dag_that_is_not_there_yet_is_no_error() -> None:
     api, _ = make_api(httpx.Response(404))
 
     assert api.find_dag("ecommerce_etl") is None
+
+
+def test_unfinished_runs_are_those_that_wait_or_run() -> None:
+    api, asked = make_api(httpx.Response(200, json={"dag_runs": [{"dag_run_id": "local__1"}]}))
+
+    assert api.find_unfinished_runs("ecommerce_etl") == ["local__1"]
+    assert asked[0].url.params.get_list("state") == ["queued", "running"]
 
 
 @pytest.mark.parametrize(

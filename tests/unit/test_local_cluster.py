@@ -12,7 +12,7 @@ from include.local.errors import LocalError, StackError
 from include.local.session import Teller, use_stack
 from include.local.stack import Stack
 from include.local.state import State, read_secrets
-from tests.unit.test_local_state import RECORD
+from tests.records import RECORD
 
 CLUSTER = Cluster(workers=2, slots=3, database_port=20_001, broker_port=20_002, log_port=20_003)
 

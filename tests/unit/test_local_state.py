@@ -1,34 +1,27 @@
 """The state folder, the environment of the processes, and the store's command."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from include.local.environment import airflow_environment, clean_environment
+from include.local.errors import StackError
 from include.local.launch import find_reason
-from include.local.ports import is_free_port
+from include.local.ports import find_free_ports, is_free_port
 from include.local.state import (
     REASON_PREFIX,
-    Record,
     State,
     read_record,
     read_secrets,
     write_record,
 )
-from include.local.store import choose_ports, find_sockets, make_command
+from include.local.store import choose_ports, find_sockets, make_command, wait_for_store
 from include.local.supervisor import airflow_components, describe_exit
-
-RECORD = Record(
-    pid=17,
-    ui_port=8080,
-    s3_port=8333,
-    task_port=20_001,
-    store_ports={"master.port": 20_002},
-    owner_pid=None,
-    started_at=1_795_500_000.5,
-)
+from tests.records import RECORD
 
 
 @pytest.fixture
@@ -156,6 +149,15 @@ def test_every_port_of_the_store_is_ours_to_choose(state: State) -> None:
 
     assert {"-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3.port=8333"} <= set(command)
     assert {f"-{name}={port}" for name, port in ports.items()} <= set(command)
+
+
+def test_a_store_that_ends_before_it_answers_is_not_waited_for() -> None:
+    (port,) = find_free_ports(1)
+    with subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"]) as process:
+        process.wait()
+
+        with pytest.raises(StackError, match="ended by itself, with exit code 3"):
+            wait_for_store(f"http://127.0.0.1:{port}", process)
 
 
 def test_only_the_sockets_of_our_ports_are_taken_for_ours(tmp_path: Path) -> None:

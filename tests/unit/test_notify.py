@@ -19,6 +19,7 @@ from include.errors import (
 )
 from include.manifest import Gate
 from include.notify import Alert, Failure, describe_failure, make_html, make_subject, send_alert
+from tests.records import GREEN
 
 ALERT = Alert(subject="ecommerce 2026-11-21: é", text="Why & <where>\nhttp://127.0.0.1:8080/a?b=1&c=2")
 GATE: Gate = {
@@ -30,7 +31,7 @@ GATE: Gate = {
     "reasons": {},
     "total_price": "0.00",
     "drift": {},
-    "quality": {"success": True, "expectations": 30, "failed": [], "docs_key": "s3://q/docs/x.html"},
+    "quality": GREEN,
 }
 
 
@@ -188,7 +189,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     ],
 )
 def test_an_alert_goes_through_every_channel_that_is_set(
-    monkeypatch: pytest.MonkeyPatch,
+    variables: dict[str, str],
     sent: list[tuple[str, str]],
     caplog: pytest.LogCaptureFixture,
     topic: str,
@@ -197,8 +198,7 @@ def test_an_alert_goes_through_every_channel_that_is_set(
     is_told: bool,
     is_logged: bool,
 ) -> None:
-    variables = {"ecommerce_alert_topic_arn": topic, "ecommerce_alert_email": mail}
-    monkeypatch.setattr("airflow.sdk.Variable.get", lambda name, default=None: variables.get(name, default))
+    variables |= {"ecommerce_alert_topic_arn": topic, "ecommerce_alert_email": mail}
 
     with caplog.at_level(logging.ERROR, logger="include.notify"):
         assert send_alert(ALERT) is is_told

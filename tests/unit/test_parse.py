@@ -102,7 +102,8 @@ def test_a_field_is_read_exactly_or_not_at_all(kind: Kind, cases: dict[str, Any]
 
     values = pa.array(parse(text, kind)).to_pylist()
 
-    assert dict(zip([*cases, None], values, strict=True)) == {**cases, None: None}
+    expected: dict[str | None, Any] = dict(cases) | {None: None}
+    assert dict(zip(expected, values, strict=True)) == expected
 
 
 @pytest.mark.parametrize("text", [text for text, value in TIMESTAMPS.items() if value])
@@ -110,6 +111,43 @@ def test_a_timestamp_does_not_depend_on_its_neighbours(text: str) -> None:
     alone = parse(pd.Series([text], dtype=pd.ArrowDtype(pa.string())), Kind.TIMESTAMP)
 
     assert pa.array(alone).to_pylist() == [TIMESTAMPS[text]]
+
+
+def read_timestamps(texts: list[str]) -> list[dt.datetime | None]:
+    """By the grammar alone, which every form has to go through that is not among the common ones."""
+    moments: list[dt.datetime | None] = _cast_timestamps(pa.array(texts)).to_pylist()
+    return moments
+
+
+def find_moment(year: int, month: int, day: int) -> dt.datetime | None:
+    try:
+        return utc(year, month, day)
+    except ValueError:
+        return None
+
+
+@pytest.mark.parametrize("form", ["{:04}-{:02}-{:02}", "{:04}-{:02}-{:02}T00:00Z"])
+def test_every_day_of_the_calendar_is_known(form: str) -> None:
+    days = [(year, month, day) for year in range(10_000) for month, day in ((1, 1), (2, 29))]
+    days += [(year, month, day) for year in (2023, 2024) for month in range(100) for day in range(100)]
+
+    assert read_timestamps([form.format(*day) for day in days]) == [find_moment(*day) for day in days]
+
+
+@pytest.mark.parametrize(
+    ("form", "end"),
+    {
+        "2026-11-21T{}:00": 24,
+        "2026-11-21T00:{}": 60,
+        "2026-11-21T00:00:{}": 60,
+        "2026-11-21T00:00+{}": 24,
+        "2026-11-21T00:00-00:{}": 60,
+    }.items(),
+)
+def test_every_hour_minute_and_second_of_the_clock_is_known(form: str, end: int) -> None:
+    read = read_timestamps([form.format(f"{number:02}") for number in range(100)])
+
+    assert [moment is not None for moment in read] == [number < end for number in range(100)]
 
 
 COMMON_CHARACTERS = "0123456789.-:T +Z"

@@ -6,7 +6,7 @@ import pytest
 
 from include.errors import OlderDeliveryError
 from include.publication import Published, refuse_older_delivery
-from tests.unit.test_aws_metrics import MANIFEST
+from tests.records import MANIFEST
 
 OLDER, NEWER = "2026-11-21T08:00:00Z", "2026-11-21T09:00:00Z"
 

@@ -106,7 +106,8 @@ def read_lines(folder: Path, body: bytes) -> dict[int, object]:
     """Each row, or line that is none, by its line number."""
     source = RawSource(CUSTOMERS, folder / "read.csv", "s3://raw/customers.csv")
     source.path.write_bytes(body)
-    header, found = read_header(source), {}
+    header = read_header(source)
+    found: dict[int, object] = {}
     for block in read_file_blocks(source, header, 1 << 20):
         batch = parse_block(block, header, ("customer_id", "name", "city"))
         rows = zip(*(column.fill_null("").to_pylist() for column in batch.rows.columns), strict=True)

@@ -16,16 +16,16 @@ from include.engine.raw_file import RawSource, read_header
 from include.errors import GateClosedError, PipelineError, RawFileError, SettingError
 from include.gate import find_gate_faults
 from include.keys import Layout
-from include.manifest import Counts, Gate, Quality
+from include.manifest import Counts, Gate
 from include.notify import Alert, Failure, describe_failure
 from include.watchdog import DayState, describe_healed, gather_news
+from tests.records import GREEN
 
 PROJECT = Path(__file__).parents[2]
 RUNBOOK = (PROJECT / "docs" / "runbook.md").read_text()
 UI = "http://127.0.0.1:8080"
 RUN = "scheduled__2026-11-21T00:00:00+00:00"
 NOON = dt.datetime(2026, 11, 21, 12, 5, tzinfo=dt.UTC)
-QUALITY: Quality = {"success": True, "expectations": 30, "failed": [], "docs_key": ""}
 COUNTS: Counts = {
     "rows": {"orders": {"read": 5000, "published": 4258, "quarantined": 742, "duplicates": 0}},
     "reasons": {"orders": {"quantity_not_positive": 702, "unknown_customer": 40, "malformed_row": 0}},
@@ -55,14 +55,14 @@ def fail(task_id: str, error: Exception, try_number: int = 1, gate: Gate | None 
 
 
 def close_gate() -> Alert:
-    faults = find_gate_faults(COUNTS, QUALITY, Settings().max_reject_ratio)
+    faults = find_gate_faults(COUNTS, GREEN, Settings().max_reject_ratio)
     gate: Gate = {
         **COUNTS,
         "day": "2026-11-21",
         "run_id": RUN,
         "success": False,
         "faults": faults,
-        "quality": QUALITY,
+        "quality": GREEN,
     }
     return fail("publish", GateClosedError("closed"), gate=gate)
 
@@ -76,9 +76,8 @@ def deliver_semicolons(folder: Path) -> Alert:
     return fail("transform", caught.value)
 
 
-def misspell_setting(monkeypatch: pytest.MonkeyPatch) -> Alert:
-    wrong = {"ecommerce_max_reject_ratio": "five percent"}
-    monkeypatch.setattr("airflow.sdk.Variable.get", lambda name, default=None: wrong.get(name, default))
+def misspell_setting(variables: dict[str, str]) -> Alert:
+    variables["ecommerce_max_reject_ratio"] = "five percent"
     with pytest.raises(SettingError) as caught:
         _ = Settings.from_variables().max_reject_ratio
     return fail("validate", caught.value)
@@ -102,15 +101,13 @@ def look_at_late_days() -> list[Alert]:
     return [*(each.alert for each in news), describe_healed(healed)]
 
 
-def test_the_runbook_shows_every_message_as_it_arrives(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_runbook_shows_every_message_as_it_arrives(tmp_path: Path, variables: dict[str, str]) -> None:
     away = EndpointConnectionError(endpoint_url="http://127.0.0.1:8333/ecommerce-curated")
     sent = [
         close_gate(),
         deliver_semicolons(tmp_path),
         fail("wait_for_raw_files", AirflowSensorTimeout("Trigger timeout")),
-        misspell_setting(monkeypatch),
+        misspell_setting(variables),
         fail("validate", away, try_number=4),
         *look_at_late_days(),
     ]

@@ -19,15 +19,10 @@ RUN = SimpleNamespace(logical_date=dt.datetime(2026, 11, 21, tzinfo=dt.UTC), run
 GATE = {"success": False, "rows": {}, "faults": ["customers: too many"]}
 
 
-@pytest.fixture
-def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow.sdk.Variable.get", lambda _, default=None: default)
-
-
 @pytest.mark.parametrize(
     "error", [RawFileError("orders.csv", "line 1", "broken", "Mend it."), SettingError("x")]
 )
-def test_what_trying_again_cannot_heal_ends_the_task(no_variables: None, error: Exception) -> None:
+def test_what_trying_again_cannot_heal_ends_the_task(variables: dict[str, str], error: Exception) -> None:
     with (
         pytest.raises(AirflowFailException, match=str(error).replace("(", r"\(").replace(")", r"\)")),
         connected(),
@@ -35,12 +30,12 @@ def test_what_trying_again_cannot_heal_ends_the_task(no_variables: None, error: 
         raise error
 
 
-def test_a_file_that_was_replaced_is_tried_again(no_variables: None) -> None:
+def test_a_file_that_was_replaced_is_tried_again(variables: dict[str, str]) -> None:
     with pytest.raises(RawFileChangedError), connected():
         raise RawFileChangedError("replaced")
 
 
-def test_a_run_waits_for_the_files_of_its_day(no_variables: None) -> None:
+def test_a_run_waits_for_the_files_of_its_day(variables: dict[str, str]) -> None:
     wanted = raw_keys(RUN, {})
 
     assert wanted[:3] == [
@@ -74,10 +69,9 @@ class Reported:
 
 
 @pytest.fixture
-def reported(monkeypatch: pytest.MonkeyPatch) -> Reported:
+def reported(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> Reported:
     reported = Reported()
-    variables = {"ecommerce_metrics_namespace": "Shop", "ecommerce_max_reject_ratio": "no number"}
-    monkeypatch.setattr("airflow.sdk.Variable.get", lambda name, default=None: variables.get(name, default))
+    variables |= {"ecommerce_metrics_namespace": "Shop", "ecommerce_max_reject_ratio": "no number"}
     monkeypatch.setattr("include.notify.send_alert", reported.send)
     monkeypatch.setattr("include.tasks.read_json", reported.read)
     monkeypatch.setattr("include.told.remember_told", reported.keep)

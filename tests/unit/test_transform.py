@@ -211,7 +211,8 @@ def test_the_published_file_opens_in_pandas_and_duckdb_with_exact_types(transfor
     path = transform_day(f"{ORDERS_HEADER}{GOOD}\n").folder / "orders.parquet"
 
     in_pandas = pd.read_parquet(path)
-    in_duckdb = dict(duckdb.sql(f"SELECT column_name, column_type FROM (DESCRIBE FROM '{path}')").fetchall())  # noqa: S608  # our own path
+    described = f"SELECT column_name, column_type FROM (DESCRIBE FROM '{path}')"  # noqa: S608  # our own path
+    in_duckdb = dict(duckdb.execute(described).fetchall())
 
     assert in_pandas["total_price"].tolist() == [Decimal("59.9700")]
     assert in_pandas["order_date"].dtype == "datetime64[us, UTC]"

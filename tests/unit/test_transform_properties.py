@@ -13,8 +13,6 @@ from include.transform import transform_files
 from tests import reference
 from tests.unit.conftest import Outcome, write_raw_files
 
-ORDERS_COLUMNS = reference.RAW_COLUMNS["orders"]
-
 ids = st.sampled_from(["C1", "C2", "C3", "c1", "", "NA", "00123", "C1 ", "ÄÖ", "x" * 20])
 product_ids = st.sampled_from(["P1", "P2", "P3", "", "null", "1.0"])
 numbers = st.sampled_from(["1", "2", "0", "-1", "1.5", "", "x", "007", "999999999999999999", "1e3", "NaN"])

@@ -12,6 +12,7 @@ from include.day import format_instant, list_due_days
 from include.errors import AlertNotSentError
 from include.keys import Layout
 from include.notify import Alert
+from include.told import remember_told
 from include.watchdog import watch
 
 LAYOUT = Layout()
@@ -192,7 +193,7 @@ def test_each_trouble_of_a_day_is_told_once_and_its_end_as_well(stage: Stage) ->
 def test_a_run_that_failed_told_of_its_day_itself(stage: Stage) -> None:
     stage.bucket.publish(YESTERDAY)
     stage.bucket.deliver(TODAY)
-    watchdog.remember_told(stage.bucket, LAYOUT, TODAY, "run_failed", EARLY)  # type: ignore[arg-type]  # in place of S3Hook
+    remember_told(stage.bucket, LAYOUT, TODAY, "run_failed", EARLY)  # type: ignore[arg-type]  # in place of S3Hook
 
     stage.look()
 
@@ -202,7 +203,7 @@ def test_a_run_that_failed_told_of_its_day_itself(stage: Stage) -> None:
 def test_an_earlier_version_of_a_day_is_no_all_clear(stage: Stage) -> None:
     stage.bucket.publish(TODAY, at="2026-11-24T04:00:00Z")
     later = EARLY + dt.timedelta(hours=2)
-    watchdog.remember_told(stage.bucket, LAYOUT, TODAY, "run_failed", later)  # type: ignore[arg-type]  # in place of S3Hook
+    remember_told(stage.bucket, LAYOUT, TODAY, "run_failed", later)  # type: ignore[arg-type]  # in place of S3Hook
 
     stage.look()
     assert stage.sent == []

@@ -22,15 +22,11 @@ from include.docs.publish import publish_docs, write_pages
 from include.docs.site import create_site
 from include.docs.store import Store
 from include.docs.summary import summary_page
-from include.local.ports import find_free_ports
-from include.local.settings_file import read_settings
-from include.local.state import State
-from include.local.storage import create_buckets, open_hook
-from include.local.store import choose_ports, remove_sockets, start_store
+from include.local.storage import create_buckets
 from include.manifest import Extracted, Transformed
 from include.tables import published_schema
 from include.validate import prepare_libraries
-from tests.integration.own_store import wait_for_store
+from tests.integration.own_store import run_own_store
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -46,20 +42,10 @@ LAYOUT = SETTINGS.layout
 @pytest.fixture(scope="session")
 def hook(tmp_path_factory: pytest.TempPathFactory) -> Iterator["S3Hook"]:
     """S3 through the hook, on a store that ends with these tests."""
-    state = State(tmp_path_factory.mktemp("state"))
-    state.create()
-    (s3_port,) = find_free_ports(1)
-    login, ports = read_settings(s3_port=s3_port).store, choose_ports(state)
-    process = start_store(state, login, s3_port, ports)
-    try:
-        wait_for_store(f"http://127.0.0.1:{s3_port}", process)
-        opened = open_hook(login, state)
-        create_buckets(opened, LAYOUT)
-        yield opened
-    finally:
-        process.terminate()
-        process.wait()
-        remove_sockets(ports, s3_port)
+    with run_own_store(tmp_path_factory.mktemp("own-store")) as store:
+        hook = store.hook()
+        create_buckets(hook, LAYOUT)
+        yield hook
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,53 @@
+"""What stages hand on and leave behind, small and complete: tests change what they are about."""
+
+from include.local.state import Record
+from include.manifest import Counts, Manifest, Quality
+
+#: The verdict of a checkpoint that had nothing to say.
+GREEN: Quality = {
+    "success": True,
+    "expectations": 1,
+    "failed": [],
+    "warnings": [],
+    "skipped": [],
+    "docs_key": "s3://docs/page.html",
+}
+COUNTS: Counts = {
+    "rows": {
+        "orders": {"read": 100, "published": 93, "quarantined": 5, "duplicates": 2},
+        "customers": {"read": 10, "published": 10, "quarantined": 0, "duplicates": 0},
+        "products": {"read": 5, "published": 5, "quarantined": 0, "duplicates": 0},
+    },
+    "reasons": {"orders": {"unknown_customer": 5, "quantity_invalid": 0}, "customers": {}, "products": {}},
+    "total_price": "1234.5600",
+    "drift": {},
+}
+MANIFEST: Manifest = {
+    **COUNTS,
+    "day": "2026-11-21",
+    "run_id": "run 1",
+    "code_version": "0",
+    "started_at": "2026-11-21T00:00:00Z",
+    "published_at": "2026-11-21T01:30:00Z",
+    "inputs": {
+        name: {"key": "s3://b/k", "snapshot_key": "", "etag": "e", "version_id": None, "bytes": 700}
+        for name in COUNTS["rows"]
+    },
+    "outputs": {
+        name: {"key": "s3://b/k", "etag": "e", "version_id": None, "bytes": 700, "rows": 93}
+        for name in COUNTS["rows"]
+    },
+    "quality": GREEN,
+    "approval": None,
+    "correction": None,
+}
+#: A stack on one machine, as its supervisor writes it down.
+RECORD = Record(
+    pid=17,
+    ui_port=8080,
+    s3_port=8333,
+    task_port=20_001,
+    store_ports={"master.port": 20_002},
+    owner_pid=None,
+    started_at=1_795_500_000.5,
+)

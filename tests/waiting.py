@@ -1,0 +1,17 @@
+"""Waiting for what another process does: tests look until it is there, and never for a fixed time."""
+
+import time
+from collections.abc import Callable, Collection
+from typing import TypeVar
+
+T = TypeVar("T")
+_POLL_SECONDS = 0.2
+
+
+def wait_until(read: Callable[[], T], wanted: Collection[object], seconds: float) -> T:
+    """The value, once it is one of those wanted."""
+    end = time.monotonic() + seconds
+    while (value := read()) not in wanted:
+        assert time.monotonic() < end, f"still {value!r} after {seconds} seconds"
+        time.sleep(_POLL_SECONDS)
+    return value
