@@ -71,6 +71,12 @@ def find_doors(stack: Stack) -> set[tuple[str, int]]:
     }
 
 
+def kill_supervisor(stack: Stack) -> None:
+    """End the process that looks after all the others, at once; those are left behind."""
+    psutil.Process(read_running(stack).pid).kill()
+    wait_until(stack.find_running, [None], 60)
+
+
 def wait_until_gone(stack: Stack, leader_pid: int) -> None:
     """Return once nothing is left of a session."""
     wait_until(lambda: len(find_session(stack.state, leader_pid)), {0}, 60)

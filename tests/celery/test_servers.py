@@ -17,7 +17,14 @@ from include.local.stack import Stack
 from include.local.state import read_secrets
 from tests.celery.conftest import read_cluster
 from tests.integration.conftest import Pipeline
-from tests.stack_processes import find_doors, find_members, read_running, start_owner, wait_until_gone
+from tests.stack_processes import (
+    find_doors,
+    find_members,
+    kill_supervisor,
+    read_running,
+    start_owner,
+    wait_until_gone,
+)
 from tests.waiting import wait_until
 
 
@@ -63,7 +70,7 @@ def test_the_next_start_clears_what_a_killed_supervisor_left(stack: Stack) -> No
     stack.start()
     wait_for_servers(stack)
     record, first = read_running(stack), read_cluster(stack)
-    psutil.Process(record.pid).kill()
+    kill_supervisor(stack)
     assert not is_free_port(first.database_port)
 
     later = Stack(stack.state.root, ui_port=stack.ui_port, s3_port=stack.s3_port, workers=1)

@@ -12,7 +12,14 @@ from include.local.ports import LOOPBACK, find_free_ports, is_free_port
 from include.local.processes import find_session
 from include.local.stack import Stack
 from tests.integration.conftest import Pipeline
-from tests.stack_processes import find_doors, find_members, read_running, start_owner, wait_until_gone
+from tests.stack_processes import (
+    find_doors,
+    find_members,
+    kill_supervisor,
+    read_running,
+    start_owner,
+    wait_until_gone,
+)
 
 
 @pytest.fixture
@@ -60,7 +67,7 @@ def test_the_next_start_clears_what_a_killed_one_left_and_finds_its_data(stack: 
     stack.hook.load_string("still here", "a/key", "kept")
     record = read_running(stack)
     store = find_store(stack)
-    psutil.Process(record.pid).kill()
+    kill_supervisor(stack)
     assert store.is_running()
 
     later = Stack(stack.state.root, ui_port=stack.ui_port, s3_port=stack.s3_port)
