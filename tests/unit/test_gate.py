@@ -6,7 +6,7 @@ import pytest
 
 from include.errors import RowsLostError
 from include.gate import find_gate_faults
-from include.manifest import Quality, format_money
+from include.manifest import Quality
 from include.publish import check_nothing_lost
 from tests.records import COUNTS, GREEN
 
@@ -45,19 +45,3 @@ def test_a_lost_row_is_found() -> None:
 
     with pytest.raises(RowsLostError, match="orders: the rows do not add up"):
         check_nothing_lost(rows)
-
-
-@pytest.mark.parametrize(
-    ("amount", "text"),
-    {
-        "0": "0.00",
-        "12.3": "12.30",
-        "4110341.1500": "4110341.15",
-        "0.0001": "0.0001",
-        "1E+3": "1000.00",
-    }.items(),
-)
-def test_money_is_written_with_its_exact_digits(amount: str, text: str) -> None:
-    from decimal import Decimal
-
-    assert format_money(Decimal(amount)) == text
