@@ -14,7 +14,7 @@ INSTALL := VIRTUAL_ENV=.venv $(PYTHON) -m uv pip install --quiet --constraint re
 # Variables given to make are in the environment of every recipe: so a folder may have any name.
 export DAY RAW EXECUTOR WORKERS FULL SEED
 
-.PHONY: help run up down status test test-browser test-celery test-spark test-faults check check-security bench lock clean
+.PHONY: help run up down status test test-unit test-browser test-celery test-spark test-faults check check-security bench lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo 'make up EXECUTOR=celery   the same with PostgreSQL, Redis and WORKERS=2 Celery workers'
 	@echo 'make status               say whether they run, and where'
 	@echo 'make test                 run all tests'
+	@echo 'make test-unit            run the unit tests alone, which need no scheduler'
 	@echo 'make test-browser         test the data-quality site in Chromium, logged in to a real Airflow'
 	@echo 'make test-celery          test the DAG on two Celery workers, one of which is killed'
 	@echo 'make test-spark           run the transform on a real Spark, beside the one on one machine'
@@ -45,6 +46,10 @@ up down status: $(INSTALLED)
 
 test: $(DEVELOPING)
 	@$(PYTHON) -m pytest tests/unit tests/integration
+
+# PROFILE=deep gives chance twenty times as many examples.
+test-unit: $(DEVELOPING)
+	@$(PYTHON) -m pytest tests/unit $(if $(PROFILE),--hypothesis-profile=$(PROFILE))
 
 # Needs Chromium: the Debian package `chromium`.
 test-browser: $(DEVELOPING)

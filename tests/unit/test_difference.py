@@ -48,7 +48,7 @@ def test_rows_are_compared_by_their_id(
     assert (found["added"], found["removed"], found["altered"]) == changed
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=settings().max_examples // 3)
 @given(
     before=st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 3)),
     after=st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 3)),

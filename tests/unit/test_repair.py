@@ -4,7 +4,7 @@ import gzip
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from include.contract import CUSTOMERS, ORDERS
@@ -75,7 +75,6 @@ def test_every_other_byte_stays_across_pieces(tmp_path: Path, monkeypatch: pytes
 FIELD = st.text(st.sampled_from('a",\n\r é'), max_size=6)
 
 
-@settings(deadline=None)
 @given(
     raw=st.text(st.sampled_from('ab",\n\r'), max_size=60),
     choice=st.integers(0, 99),

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from include.engine.batches import hash_ids, parse_block, take_rows
@@ -20,7 +20,6 @@ ids = st.one_of(
 
 
 @pytest.mark.parametrize("columns", [("id", "b"), ("b", "id")], ids=["id first", "id second"])
-@settings(deadline=None)
 @given(
     rows=st.lists(
         st.one_of(ids, st.sampled_from(["", '"quoted"', '"two\nlines"', "too,many", 'open"quote']))
@@ -61,7 +60,6 @@ def test_a_long_first_field_is_left_to_the_parser() -> None:
     assert TextWords.of_first_fields(b"x" * 100 + b",a\n") is None
 
 
-@settings(deadline=None)
 @given(texts=st.lists(st.text(st.characters(codec="ascii", exclude_characters="\0")), unique=True))
 def test_exact_hashes_belong_to_one_text(texts: list[str]) -> None:
     array = pa.array(texts, pa.string())

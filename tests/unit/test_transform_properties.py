@@ -13,6 +13,9 @@ from include.transform import transform_files
 from tests import reference
 from tests.unit.conftest import Outcome, write_raw_files
 
+#: Each is a whole day, so there are fewer than of a single value.
+EXAMPLES = settings().max_examples // 2
+
 ids = st.sampled_from(["C1", "C2", "C3", "c1", "", "NA", "00123", "C1 ", "ÄÖ", "x" * 20])
 product_ids = st.sampled_from(["P1", "P2", "P3", "", "null", "1.0"])
 numbers = st.sampled_from(["1", "2", "0", "-1", "1.5", "", "x", "007", "999999999999999999", "1e3", "NaN"])
@@ -118,7 +121,7 @@ def write_day(
     return write_raw_files(folder, zipped, ".csv.gz")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(
     customers=customers.filter(any),
     products=products.filter(any),
@@ -135,7 +138,7 @@ def test_the_reference_says_the_same(
         assert_reference_agrees(raw_dir, Outcome(transform_files(sources, out_dir, batch_bytes), out_dir))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(
     orders=odd_orders,
     customers=st.lists(
@@ -166,7 +169,7 @@ def assert_reference_agrees(raw_dir: Path, outcome: Outcome) -> None:
         assert rows["read"] == rows["published"] + rows["quarantined"] + rows["duplicates"]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=EXAMPLES // 2)
 @given(orders=orders, shuffled=st.randoms(use_true_random=False))
 def test_the_order_of_distinct_rows_does_not_change_the_totals(orders: list[str], shuffled: Any) -> None:
     distinct = list({line.split(",")[0]: line for line in orders if line}.values())
