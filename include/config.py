@@ -21,7 +21,7 @@ VARIABLE_PREFIX = "ecommerce_"
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What an operator may change without touching code. docs/settings.md says what each does."""
+    """What an operator may change without touching code. The README says what each does."""
 
     layout: Layout = field(default_factory=Layout)
     max_reject_ratio: float = 0.05

@@ -256,6 +256,6 @@ def test_the_figures_of_the_readme_are_those_of_the_settings_and_the_dag() -> No
 
 def test_the_pools_are_told_with_their_slots() -> None:
     declared = yaml.safe_load((PROJECT / "airflow_settings.yaml").read_text())["airflow"]["pools"]
-    page = (DOCS / "settings.md").read_text().replace("\n", " ")
+    page = (PROJECT / "README.md").read_text().replace("\n", " ")
 
     assert [pool for pool in declared if f"`{pool['pool_name']}` ({pool['pool_slot']} slot" not in page] == []

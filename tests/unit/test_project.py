@@ -10,7 +10,7 @@ from include.config import CONNECTION_ID
 from include.contract import DATASETS, published_orders, reasons
 from tests.project import PROJECT, list_settings, read_pins
 
-SETTINGS_PAGE = (PROJECT / "docs" / "settings.md").read_text()
+README = (PROJECT / "README.md").read_text()
 CONTRACT_PAGE = (PROJECT / "docs" / "contract.md").read_text()
 
 
@@ -49,7 +49,7 @@ def test_every_setting_has_a_line(setting: tuple[str, str]) -> None:
     name, default = setting
     shown = f"`{default}`" if default else "empty"
 
-    assert f"| `{name}` | {shown} |" in SETTINGS_PAGE
+    assert f"| `{name}` | {shown} |" in README
 
 
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)
