@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from include.contract import Dataset
 from include.engine.batches import read_file_blocks
-from include.engine.csv_blocks import Block, count_lines
+from include.engine.csv_records import Block, count_lines
 from include.engine.raw_file import Header, RawSource, open_raw, read_header
 from include.errors import RepairError
 

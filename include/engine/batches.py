@@ -10,15 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from include.engine.csv_blocks import (
-    Block,
-    Cut,
-    Line,
-    has_blank_lines,
-    read_again,
-    read_blocks,
-    split_records,
-)
+from include.engine.csv_blocks import Cut, has_blank_lines, read_again, read_blocks
+from include.engine.csv_records import Block, Line, split_records
 from include.engine.raw_file import Header, RawSource, open_raw
 from include.engine.text_hash import Hashes, hash_text, hash_words
 from include.engine.text_words import TextWords

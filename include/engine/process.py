@@ -24,7 +24,8 @@ from include.engine.batches import (
     read_file_blocks,
     take_rows,
 )
-from include.engine.csv_blocks import Block, Cut
+from include.engine.csv_blocks import Cut
+from include.engine.csv_records import Block
 from include.engine.duplicates import RepeatFinder, find_repeated
 from include.engine.frames import to_array, to_frame
 from include.engine.parallel import WORKERS, map_in_order

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from include.contract import DATASETS, Dataset
-from include.engine.csv_blocks import Block, BlockCutter, find_last_line_end
+from include.engine.csv_blocks import BlockCutter, find_last_line_end
+from include.engine.csv_records import Block
 from include.engine.raw_file import Header, RawSource, decompress, read_header
 from include.errors import RawFileError, SnapshotGoneError
 from include.object_streams import open_object

@@ -11,7 +11,8 @@ from botocore.exceptions import ClientError
 
 from include.contract import DATASETS
 from include.engine.batches import parse_block
-from include.engine.csv_blocks import Block, read_blocks
+from include.engine.csv_blocks import read_blocks
+from include.engine.csv_records import Block
 from include.errors import RawFileError
 from include.spark.file_ranges import FileRange, RemoteSource, open_remote_file, read_range, split_file
 from tests.integration.own_store import OwnStore

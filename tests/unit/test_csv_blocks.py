@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from include.engine.batches import parse_block
-from include.engine.csv_blocks import LONGEST_QUOTED_RECORD_BYTES, Cut, Line, read_again, read_blocks
+from include.engine.csv_blocks import Cut, read_again, read_blocks
+from include.engine.csv_records import LONGEST_QUOTED_RECORD_BYTES, Line
 from include.engine.raw_file import Header
 from include.errors import RawFileError
 

@@ -1,0 +1,192 @@
+"""A block of CSV text, record by record, with the line on which each record stands.
+
+This is the slow way, for the few blocks in which a quote does other than open and close a field on one
+line; `has_loose_quotes` tells which those are.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+#: A quoted field may hold line breaks; a record longer than this has a quote that was never closed.
+LONGEST_QUOTED_RECORD_BYTES = 1024 * 1024
+
+#: With fewer quotes than one in so many bytes, looking at each is faster than looking at every byte.
+_SPARSE_QUOTES_BYTES = 1000
+
+_LINE_END = rb"(?:\r\n|\n|\r)"
+_UNQUOTED = rb'[^",\r\n][^,\r\n]*+|'
+_ONE_LINE = re.compile(
+    rb'(?:"(?:[^"\r\n]++|"")*+"(?=[,\r\n])|%(u)s)(?:,(?:"(?:[^"\r\n]++|"")*+"(?=[,\r\n])|%(u)s))*+%(e)s'
+    % {b"u": _UNQUOTED, b"e": _LINE_END}
+)
+_ANY_LINE = re.compile(rb"[^\r\n]*+" + _LINE_END)
+
+_LINE_END_SIGNS = np.frombuffer(b"\r\n", np.uint8)
+_MAY_STAND_BESIDE_QUOTE = np.isin(np.arange(256), np.frombuffer(b',"\r\n', np.uint8))
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line that is no record."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Block:
+    """Whole records. `record_lines` is None where record i stands on line `first_line` + i.
+
+    `used_bytes` is how many bytes of the file they take up, malformed lines and blank lines included.
+    """
+
+    data: bytes
+    first_line: int
+    line_count: int
+    used_bytes: int
+    record_lines: npt.NDArray[np.int64] | None = None
+    malformed: list[Line] = field(default_factory=list)
+
+
+def split_records(data: bytes, first_line: int, column_count: int, *, is_last: bool) -> Block:
+    """Read a block record by record.
+
+    A line on which a quote opens that does not close in a well-formed record is malformed alone, and
+    reading goes on with the next line. A record that may go on behind the block is left for the next one.
+    """
+    found, several_lines = _Records(first_line), _several_lines_pattern(column_count)
+    position, careful_until = 0, 0
+    while position < len(data):
+        if position >= careful_until:
+            careful_until = _find_line_with_quote(data, position)
+            if careful_until > position:
+                found.add_plain_lines(data[position:careful_until])
+                position = careful_until
+                continue
+        longest = position + LONGEST_QUOTED_RECORD_BYTES
+        match = _ONE_LINE.match(data, position) or several_lines.match(data, position, longest)
+        if match is None and longest > len(data) and not is_last:
+            break
+        if match:
+            found.add_record(match.group())
+            position = match.end()
+        else:
+            position = _skip_line(data, position, found)
+    return found.as_block(first_line, position)
+
+
+@dataclass
+class _Records:
+    """What was found in a block so far; `line` is the line that comes next."""
+
+    line: int
+    texts: list[bytes] = field(default_factory=list)
+    lines: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    malformed: list[Line] = field(default_factory=list)
+
+    def add_plain_lines(self, text: bytes) -> None:
+        """Lines without a quote: one record each, but for blank lines, which are none."""
+        signs = np.frombuffer(text, np.uint8)
+        ends = _find_line_ends(signs)
+        starts = np.concatenate([[0], ends[:-1]])
+        is_record = ~np.isin(signs[starts], _LINE_END_SIGNS)
+        is_whole = is_record.all()
+        self.texts.append(text if is_whole else signs[np.repeat(is_record, ends - starts)].tobytes())
+        self.lines.append(self.line + np.flatnonzero(is_record))
+        self.line += len(ends)
+
+    def add_record(self, text: bytes) -> None:
+        """One record, on one line or several; a blank line is none."""
+        if text.strip(b"\r\n"):
+            self.texts.append(text)
+            self.lines.append(np.array([self.line]))
+        self.line += count_lines(text)
+
+    def add_malformed(self, text: bytes) -> None:
+        self.malformed.append(Line(self.line, text.decode().rstrip("\r\n")))
+        self.line += 1
+
+    def as_block(self, first_line: int, used_bytes: int) -> Block:
+        lines = np.concatenate(self.lines) if self.lines else np.array([], np.int64)
+        line_count = self.line - first_line
+        return Block(b"".join(self.texts), first_line, line_count, used_bytes, lines, self.malformed)
+
+
+def _skip_line(data: bytes, position: int, found: _Records) -> int:
+    """Take a line as malformed. Returns where the next one starts."""
+    end = _ANY_LINE.match(data, position).end()  # type: ignore[union-attr]  # the data ends with a line end
+    found.add_malformed(data[position:end])
+    return end
+
+
+def _find_line_with_quote(data: bytes, position: int) -> int:
+    """Where the next line that holds a quote starts; the end of the data when there is none."""
+    quote = data.find(b'"', position)
+    if quote < 0:
+        return len(data)
+    return max(position, data.rfind(b"\n", position, quote) + 1, data.rfind(b"\r", position, quote) + 1)
+
+
+def _several_lines_pattern(column_count: int) -> re.Pattern[bytes]:
+    """One record over several lines: the right number of fields, and nothing behind a closing quote."""
+    field_pattern = rb'(?:"(?:[^"]++|"")*+"(?=[,\r\n])|%s)' % _UNQUOTED
+    return re.compile(rb"%s(?:,%s){%d}%s" % (field_pattern, field_pattern, column_count - 1, _LINE_END))
+
+
+def has_loose_quotes(data: bytes) -> bool:
+    """Whether any quote does other than open a field, close it on the same line, or double inside it."""
+    is_dense = _count_sign(data, '"') * _SPARSE_QUOTES_BYTES > len(data)
+    return _have_loose_place(data) if is_dense else _stand_on_loose_line(data)
+
+
+def _stand_on_loose_line(data: bytes) -> bool:
+    """Looks at the lines that hold a quote, one by one."""
+    end, quote = 0, data.find(b'"')
+    while quote >= 0:
+        end = max(end, data.rfind(b"\n", end, quote) + 1)
+        while end <= quote:
+            match = _ONE_LINE.match(data, end)
+            if match is None:
+                return True
+            end = match.end()
+        quote = data.find(b'"', end)
+    return False
+
+
+def _have_loose_place(data: bytes) -> bool:
+    """Looks at all quotes at once.
+
+    Of the quotes on a line, every second one opens a field or is the second of a double, so it stands
+    behind a separator or a quote; each of the others closes a field or is the first of a double, so a
+    separator or a quote stands behind it.
+    """
+    signs = np.frombuffer(data, np.uint8)
+    quotes = np.flatnonzero(signs == ord('"'))
+    line_ends = np.flatnonzero((signs == ord("\n")) | (signs == ord("\r")))
+    if (np.searchsorted(quotes, line_ends) % 2).any():
+        return True
+    opening, closing = quotes[::2], quotes[1::2]
+    before = signs[opening[opening > 0] - 1]
+    return not (_MAY_STAND_BESIDE_QUOTE[before].all() and _MAY_STAND_BESIDE_QUOTE[signs[closing + 1]].all())
+
+
+def count_lines(data: bytes) -> int:
+    r"""Line ends in data, where `\r\n` is one."""
+    line_feeds = _count_sign(data, "\n")
+    lone_carriage_returns = data.count(b"\r") - data.count(b"\r\n") if b"\r" in data else 0
+    return line_feeds + lone_carriage_returns
+
+
+def _count_sign(data: bytes, sign: str) -> int:
+    # Counting with numpy lets other threads run meanwhile.
+    return int(np.count_nonzero(np.frombuffer(data, np.uint8) == ord(sign)))
+
+
+def _find_line_ends(signs: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    r"""The position behind each line end, where `\r\n` is one."""
+    is_end = np.isin(signs, _LINE_END_SIGNS)
+    is_end[:-1] &= (signs[:-1] != ord("\r")) | (signs[1:] != ord("\n"))
+    return np.flatnonzero(is_end) + 1
