@@ -24,7 +24,7 @@ help:
 	@echo 'make up, make down        start and stop Airflow and the store, with a week of raw files'
 	@echo 'make up EXECUTOR=celery   the same with PostgreSQL, Redis and WORKERS=2 Celery workers'
 	@echo 'make status               say whether they run, and where'
-	@echo 'make test                 run all tests'
+	@echo 'make test                 run the unit and the integration tests'
 	@echo 'make test-unit            run the unit tests alone, which need no scheduler'
 	@echo 'make test-browser         test the data-quality site in Chromium, logged in to a real Airflow'
 	@echo 'make test-celery          test the DAG on two Celery workers, one of which is killed'
@@ -47,7 +47,7 @@ up down status: $(INSTALLED)
 test: $(DEVELOPING)
 	@$(PYTHON) -m pytest tests/unit tests/integration
 
-# PROFILE=deep gives chance twenty times as many examples.
+# PROFILE=deep runs property tests on twenty times as many random cases.
 test-unit: $(DEVELOPING)
 	@$(PYTHON) -m pytest tests/unit $(if $(PROFILE),--hypothesis-profile=$(PROFILE))
 

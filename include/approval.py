@@ -15,9 +15,9 @@ from typing_extensions import override
 from include.config import Settings
 from include.day import format_instant
 from include.errors import SettingError, StaleFormError
+from include.explain import explained
 from include.gate import find_gate_faults
 from include.manifest import Approval, Counts, Quality
-from include.refusals import explained
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

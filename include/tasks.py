@@ -11,9 +11,9 @@ from include.config import CONNECTION_ID, Settings
 from include.contract import DATASETS
 from include.day import Run, day_of
 from include.errors import GateClosedError, SettingError
+from include.explain import explained
 from include.manifest import Gate
 from include.objects import read_json
-from include.refusals import explained
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook

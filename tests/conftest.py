@@ -1,4 +1,4 @@
-"""How many examples chance gives the tests that hold for all: `--hypothesis-profile=deep` looks further."""
+"""How many random cases the property tests take: `--hypothesis-profile=deep` takes more."""
 
 from hypothesis import settings
 

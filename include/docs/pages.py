@@ -11,8 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from include.docs.charts import Bar, draw_bars
-from include.docs.history import Day, Verdict
 from include.docs.summary import RunSummary
+from include.docs.verdicts import Day, Verdict
 from include.quality.findings import Outcome
 
 FOLDER = Path(__file__).parent

@@ -28,10 +28,10 @@ from include.docs.answers import (
     show_refusal,
     show_store_trouble,
 )
-from include.docs.history import judge_days
 from include.docs.pages import STYLE, render_day, render_front, render_index, style_sheet
 from include.docs.store import Store
 from include.docs.summary import CONTENT_TYPES, report_page
+from include.docs.verdicts import judge_days
 from include.errors import SettingError
 
 SHOWN_DAYS = 35

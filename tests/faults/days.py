@@ -11,8 +11,8 @@ from typing import Any
 
 from include import keys
 from include.config import Settings
+from include.explain import explained
 from include.manifest import Quality
-from include.refusals import explained
 from tests.faults.checker import LAYOUT, Delivery, Watched, expect_delivery
 from tests.records import GREEN
 

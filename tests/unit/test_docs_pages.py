@@ -7,9 +7,9 @@ import pytest
 
 from include.day import days_until
 from include.docs.charts import Bar, draw_bars
-from include.docs.history import Day, Verdict, judge_days
 from include.docs.pages import render_day, render_error, render_front, render_index, render_run, style_sheet
 from include.docs.summary import RunSummary, run_folder, summary_page
+from include.docs.verdicts import Day, Verdict, judge_days
 from include.quality.findings import Outcome
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&"

@@ -9,7 +9,7 @@ from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
 
 from include.errors import PublishConflictError, RawFileError, TryAgainError, WorkerError
-from include.refusals import explained
+from include.explain import explained
 
 URL = "s3://ecommerce-raw/2026-11-21/orders.csv"
 

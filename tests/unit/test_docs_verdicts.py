@@ -2,8 +2,8 @@
 
 import pytest
 
-from include.docs.history import Day, Verdict, judge_days
 from include.docs.summary import RunSummary
+from include.docs.verdicts import Day, Verdict, judge_days
 from include.manifest import Approval, Manifest, RowCounts
 from tests.records import GREEN, MANIFEST
 
