@@ -47,10 +47,10 @@ def find_changes(**context: Any) -> list[dict[str, Any]]:
     from include.day import day_of
 
     with connected() as (hook, settings):
-        found = corrections.look(hook, settings, day_of(context["dag_run"], context["params"]))
+        changes = corrections.look(hook, settings, day_of(context["dag_run"], context["params"]))
     return [
         {"trigger_run_id": change.run_id, "conf": {"day": change.day}, "note": str(change)}
-        for change in found.changes
+        for change in changes
     ]
 
 

@@ -11,6 +11,11 @@ from include.errors import ContractError
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 #: Quarantined rows and repairs have columns of these names of their own.
 _TAKEN = ("reasons", "source_key", "line_number", "raw_line", "raw_etag")
+#: The partition of the Glue table.
+_PARTITION = "dt"
+#: How a manifest names the inputs of a dataset that are not its raw file.
+_TAKEN_BEGINNINGS = ("late_", "repairs_")
+_NO_NAME = "is no name of small letters, digits and _"
 
 
 def check_contract(
@@ -22,15 +27,25 @@ def check_contract(
     ------
     ContractError: names every mistake.
     """
-    datasets = list(datasets)
+    datasets, published = list(datasets), list(published)
+    if orders not in datasets:
+        raise ContractError("DATASETS lacks orders. Correct include/contract.py.")
     mistakes = [
         *(mistake for dataset in datasets for mistake in _check_dataset(dataset)),
         *_check_orders(orders, {dataset.name: dataset for dataset in _list_before(datasets, orders)}),
         *(f"{dataset.name}: only orders refer to others." for dataset in _list_odd(datasets, orders)),
-        *_find_repeated("the published orders", (column.name for column in published)),
+        *_check_published(published),
     ]
     if mistakes:
         raise ContractError(f"The contract cannot be kept. {' '.join(mistakes)} Correct include/contract.py.")
+
+
+def _check_published(published: Iterable[PublishedColumn]) -> Iterator[str]:
+    names = [column.name for column in published]
+    yield from _find_repeated("the published orders", names)
+    yield from (f"the published orders: {name} {_NO_NAME}." for name in names if not _NAME.fullmatch(name))
+    if _PARTITION in names:
+        yield f"the published orders: {_PARTITION} is the day of the Glue table."
 
 
 def _list_before(datasets: list[Dataset], orders: Dataset) -> list[Dataset]:
@@ -42,6 +57,10 @@ def _list_odd(datasets: list[Dataset], orders: Dataset) -> list[Dataset]:
 
 
 def _check_dataset(dataset: Dataset) -> Iterator[str]:
+    if not _NAME.fullmatch(dataset.name):
+        yield f"{dataset.name} {_NO_NAME}."
+    if dataset.name.startswith(_TAKEN_BEGINNINGS):
+        yield f"{dataset.name} begins like an input of its own: not with {' or '.join(_TAKEN_BEGINNINGS)}."
     headers = (name for column in dataset.columns for name in (column.name, *column.also_named))
     yield from _find_repeated(dataset.name, headers)
     keys = [column for column in dataset.columns if column.name == dataset.key]
@@ -53,7 +72,10 @@ def _check_dataset(dataset: Dataset) -> Iterator[str]:
 
 def _check_column(column: Column) -> Iterator[str]:
     if not _NAME.fullmatch(column.name):
-        yield "is no name of small letters, digits and _: its header goes into also_named"
+        yield f"{_NO_NAME}: its header goes into also_named"
+    also_named: object = column.also_named
+    if isinstance(also_named, str):
+        yield "has one text as also_named: write a comma behind it, in brackets"
     if column.name in _TAKEN:
         yield "has a name that the quarantine needs"
     if column.kind is Kind.WIDE_DECIMAL:
@@ -65,6 +87,9 @@ def _check_column(column: Column) -> Iterator[str]:
 
 
 def _check_orders(orders: Dataset, earlier: dict[str, Dataset]) -> Iterator[str]:
+    for dataset in earlier.values():
+        for name in set(dataset.taken_over.values()) & {*orders.column_names}:
+            yield f"{dataset.name}: orders have a column {name} of their own, give it another name in_orders."
     for column in orders.columns:
         if column.in_orders not in (None, column.name):
             yield f"{orders.name}.{column.name} keeps its name in_orders: its header goes into also_named."

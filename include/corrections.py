@@ -46,32 +46,31 @@ class Change:
         return f"{self.day}: " + ", ".join(f"{name} was {what}" for name, what in self.inputs.items())
 
 
-@dataclass(frozen=True)
-class Look:
-    """What a look found: the days to run again, and the raw files that are gone from others.
+def look(hook: "S3Hook", settings: "Settings", last_day: str) -> list[Change]:
+    """What has changed in the published days of the look-back that ends with `last_day`.
 
-    A day that lacks a raw file is not run again: its run would wait for the file.
+    A day that lacks a raw file is left out: its run would wait for the file.
     """
-
-    changes: list[Change]
-    gone: dict[str, list[str]]
-
-
-def look(hook: "S3Hook", settings: "Settings", last_day: str) -> Look:
-    """Look at the published days of the look-back that ends with `last_day`."""
     manifests = read_manifests(hook, settings.layout, days_until(last_day, settings.correction_days))
     arrivals = find_arrivals(hook, manifests, manifests)
-    found = Look([], {})
+    changes = []
     for day, manifest in manifests.items():
         inputs = find_inputs(hook, settings.layout, day)
-        if gone := [name for name in DATASETS if name not in inputs]:
-            found.gone[day] = gone
-            log.warning("%s was published from raw files that are gone: %s", day, ", ".join(gone))
+        if missing := [name for name in DATASETS if name not in inputs]:
+            report_missing(manifest, missing)
         elif change := find_change(manifest, inputs, arrivals.get(day, {})):
-            found.changes.append(change)
+            changes.append(change)
             log.info("To be run again: %s", change)
     log.info("Looked at %s published days up to %s", len(manifests), last_day)
-    return found
+    return changes
+
+
+def report_missing(manifest: Manifest, missing: list[str]) -> None:
+    """Warn of raw files that are gone; a dataset that was declared later was never there."""
+    if gone := [name for name in missing if name in manifest["inputs"]]:
+        log.warning("%s was published from raw files that are gone: %s", manifest["day"], ", ".join(gone))
+    else:
+        log.info("%s has no file of %s: it is not run again", manifest["day"], ", ".join(missing))
 
 
 def find_inputs(hook: "S3Hook", layout: keys.Layout, day: str) -> dict[str, ObjectState]:
@@ -87,7 +86,7 @@ def find_change(
 ) -> Change | None:
     """How the inputs differ from those that the manifest names; None when they do not.
 
-    `arrived` are the customers and products that heal refused orders of the day, with the day they are from.
+    `arrived` are the looked-up rows that heal refused orders of the day, with the day they are from.
     """
     before = manifest["inputs"]
     # Late rows are compared below. A dataset that the contract has dropped changes nothing any more.

@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from include.contract import ORDERS
 from include.manifest import (
     Candidate,
     ChangedRows,
@@ -83,7 +84,7 @@ def _compare_published(hook: "S3Hook", published: Output, staged_key: str) -> Ch
 
 
 def compare_orders(before: Path, after: Path, scratch: Path) -> ChangedRows:
-    """Count the rows of two Parquet files of published orders that differ, joined on `order_id`.
+    """Count the rows of two Parquet files of published orders that differ, joined on their key.
 
     A row is altered when any column differs that both files have. `scratch` takes what memory does not hold.
     """
@@ -91,6 +92,7 @@ def compare_orders(before: Path, after: Path, scratch: Path) -> ChangedRows:
     import pyarrow.parquet as pq
 
     columns = [name for name in pq.read_schema(after).names if name in pq.read_schema(before).names]
+    key = f'"{ORDERS.key}"'
     differs = " OR ".join(f'b."{name}" IS DISTINCT FROM a."{name}"' for name in columns)
     config: dict[str, Any] = {
         "memory_limit": _MEMORY_LIMIT,
@@ -98,10 +100,10 @@ def compare_orders(before: Path, after: Path, scratch: Path) -> ChangedRows:
         "temp_directory": str(scratch / "spilled"),
     }
     query = f"""
-        SELECT count(*) FILTER (b.order_id IS NULL),
-               count(*) FILTER (a.order_id IS NULL),
-               count(*) FILTER (b.order_id IS NOT NULL AND a.order_id IS NOT NULL AND ({differs}))
-        FROM before AS b FULL OUTER JOIN after AS a ON b.order_id = a.order_id
+        SELECT count(*) FILTER (b.{key} IS NULL),
+               count(*) FILTER (a.{key} IS NULL),
+               count(*) FILTER (b.{key} IS NOT NULL AND a.{key} IS NOT NULL AND ({differs}))
+        FROM before AS b FULL OUTER JOIN after AS a ON b.{key} = a.{key}
     """  # noqa: S608  # the names are columns of the contract
     with duckdb.connect(config=config) as connection:
         connection.read_parquet(str(before)).create_view("before")

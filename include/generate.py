@@ -5,8 +5,9 @@ contract: a column or a dataset that the shop does not know is filled with somet
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -115,5 +116,13 @@ def fill_columns(dataset: Dataset, columns: Columns, dice: Dice, ids: Columns) -
 
 
 def draw_fillers(column: Column, size: int, dice: Dice, ids: Columns) -> Any:
-    texts = ids[column.refers_to].to_pylist() if column.refers_to else FILLERS[column.kind]
+    texts = ids[column.refers_to].to_pylist() if column.refers_to else list_fillers(column)
     return look_up(texts, dice.roll(column.name, size, len(texts)))
+
+
+def list_fillers(column: Column) -> Sequence[str]:
+    """Texts that the column accepts."""
+    texts = FILLERS[column.kind]
+    if column.minimum is None:
+        return texts
+    return [text for text in texts if Decimal(text) >= column.minimum] or [str(column.minimum)]

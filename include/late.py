@@ -1,4 +1,4 @@
-"""Customers and products that arrive on a later day than the orders that name them.
+"""Rows that orders look up, customers and products for instance, that arrive on a later day than the orders.
 
 An order that was refused for nothing but an unknown customer or product is published by a later run of its
 day, which looks the id up in what later days have published. What it found is pinned: every later run of the
@@ -143,6 +143,8 @@ def _read_rows(hook: "S3Hook", published: Output, columns: list[str], ids: set[s
     if not ids:
         return
     file, wanted = pq.ParquetFile(RemoteFile(hook, published)), pa.array(sorted(ids))
+    if columns[0] not in file.schema_arrow.names:
+        return  # published before the key got its name
     for group in range(file.num_row_groups):
         is_wanted = pc.is_in(file.read_row_group(group, columns[:1])[columns[0]], value_set=wanted)
         if pc.any(is_wanted).as_py():

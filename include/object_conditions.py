@@ -23,9 +23,15 @@ class ObjectChangedError(Exception):
 
 @says_where
 def copy_object(
-    hook: Hook, source: str, target: str, *, if_etag: str | None = None, run_id: str | None = None
+    hook: Hook,
+    source: str,
+    target: str,
+    *,
+    if_etag: str | None = None,
+    version_id: str | None = None,
+    run_id: str | None = None,
 ) -> ObjectState:
-    """Copy on the server; with `if_etag`, only if the source still has that ETag.
+    """Copy on the server, one version if it is named; with `if_etag`, only if the source still has that ETag.
 
     With `run_id` the copy says which run it belongs to.
 
@@ -41,7 +47,8 @@ def copy_object(
     in_parts = TransferConfig(multipart_threshold=_LARGEST_SINGLE_COPY_BYTES, multipart_chunksize=1024**3)
     # Not a 404: the bucket of the target may be what is missing.
     with _conditional(source, _OTHER_ETAG):
-        hook.get_conn().copy(locate(hook, source), **locate(hook, target), ExtraArgs=extra, Config=in_parts)
+        origin = _locate_version(hook, source, version_id)
+        hook.get_conn().copy(origin, **locate(hook, target), ExtraArgs=extra, Config=in_parts)
     state = head_object(hook, target)
     log.info("Copied %s to %s (%s bytes)", source, target, f"{state['bytes']:,}")
     return state
@@ -67,13 +74,13 @@ def replace_object(
     ObjectChangedError: the source or the target is another one by now.
     StagedChangedError: the source was made from something else.
     """
-    origin = locate(hook, source) | ({"VersionId": version_id} if version_id else {})
+    origin = _locate_version(hook, source, version_id)
     head = hook.get_conn().head_object(**origin)
     if made_from:
         _require_made_from(source, head, made_from)
     if head["ContentLength"] > _LARGEST_SINGLE_COPY_BYTES:
         # In parts there is no condition; whoever publishes looks at the end whether all is in order.
-        return copy_object(hook, source, target)
+        return copy_object(hook, source, target, version_id=version_id)
     with _conditional(target, _OTHER_ETAG, _GONE, _BEING_WRITTEN):
         answer = hook.get_conn().copy_object(
             **locate(hook, target),
@@ -89,6 +96,10 @@ def replace_object(
         "bytes": head["ContentLength"],
         "written_at": format_instant(answer["CopyObjectResult"]["LastModified"]),
     }
+
+
+def _locate_version(hook: Hook, url: str, version_id: str | None) -> dict[str, str]:
+    return locate(hook, url) | ({"VersionId": version_id} if version_id else {})
 
 
 def _require_made_from(source: str, head: Mapping[str, Any], made_from: str) -> None:

@@ -62,7 +62,8 @@ def read_repair(body: bytes, source: str, dataset: Dataset) -> Repair:
     """
     try:
         reader = csv.DictReader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
-        _check_header(reader.fieldnames or [], source, dataset)
+        reader.fieldnames = [dataset.name_of(name) for name in reader.fieldnames or []]
+        _check_header(reader.fieldnames, source, dataset)
         rows, etags = _read_rows(reader, source, dataset)
     except UnicodeDecodeError as error:
         raise RepairError(source, "", "not UTF-8 text", "Save it as CSV in UTF-8.") from error

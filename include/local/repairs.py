@@ -70,7 +70,7 @@ def export_quarantine(
     """
     etag, quarantine = _find_quarantine(hook, layout, day, dataset.name, run_id)
     rows = _read_repaired(hook, keys.repair(layout, day, dataset.name), etag, dataset)
-    rows |= {row[LINE_NUMBER]: row for row in _read_refused(hook, quarantine)}
+    rows |= {row[LINE_NUMBER]: row for row in _read_refused(hook, quarantine, dataset)}
     names = [*_FIRST, *dataset.column_names, *_LAST]
     return [{name: ({RAW_ETAG: etag} | rows[line]).get(name) for name in names} for line in sorted(rows)]
 
@@ -94,14 +94,16 @@ def _find_quarantine(
     return json.loads(found[1])["inputs"][dataset]["etag"], quarantine
 
 
-def _read_refused(hook: "S3Hook", url: str) -> list[dict[str, Any]]:
+def _read_refused(hook: "S3Hook", url: str, dataset: Dataset) -> list[dict[str, Any]]:
+    """The rows; those of a day before a column was renamed have its name of today."""
     import pyarrow.parquet as pq
 
     with TemporaryDirectory(prefix="quarantine-") as folder:
         path = Path(folder, "quarantine.parquet")
         download_file(hook, url, path)
         rows = pq.read_table(path).to_pylist()
-    return [{**row, "reasons": " ".join(row["reasons"])} for row in rows]
+    renamed = [{dataset.name_of(name): value for name, value in row.items()} for row in rows]
+    return [row | {"reasons": " ".join(row["reasons"])} for row in renamed]
 
 
 def _read_repaired(hook: "S3Hook", url: str, raw_etag: str, dataset: Dataset) -> dict[int, dict[str, Any]]:

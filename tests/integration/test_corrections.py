@@ -16,7 +16,7 @@ import pytest
 from include import corrections, keys
 from include.config import Settings
 from include.contract import DATASETS, ORDERS
-from include.corrections import RUN_PREFIX, Look
+from include.corrections import RUN_PREFIX
 from include.local.__main__ import main
 from include.local.dag_run import CORRECTIONS_DAG_ID, trigger_day
 from include.local.errors import LocalError
@@ -117,15 +117,16 @@ def test_a_broken_correction_is_run_once_and_changes_nothing(pipeline: Pipeline,
     assert pipeline.read_manifest(day) == before
 
 
-def test_a_file_that_is_gone_is_reported_and_not_waited_for(pipeline: Pipeline, days: list[str]) -> None:
+def test_a_file_that_is_gone_is_reported_and_not_waited_for(
+    pipeline: Pipeline, days: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
     day = days[0]
     pipeline.deliver(day, make_orders(5))
     assert pipeline.run(day)[0] == "success"
     pipeline.delete(keys.raw(LAYOUT, day, "products"))
 
-    found = corrections.look(pipeline.stack.hook, SETTINGS, day)
-
-    assert found == Look(changes=[], gone={day: ["products"]})
+    assert corrections.look(pipeline.stack.hook, SETTINGS, day) == []
+    assert f"{day} was published from raw files that are gone: products" in caplog.text
 
 
 def test_a_rerun_by_hand_says_that_nothing_changed(pipeline: Pipeline, days: list[str]) -> None:
@@ -177,7 +178,7 @@ def count_requests(pipeline: Pipeline, last_day: str) -> Counter[str]:
 
     events.register("before-send.s3", record)
     try:
-        assert corrections.look(pipeline.stack.hook, SETTINGS, last_day) == Look([], {})
+        assert corrections.look(pipeline.stack.hook, SETTINGS, last_day) == []
     finally:
         events.unregister("before-send.s3", record)
     return requests

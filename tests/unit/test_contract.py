@@ -20,7 +20,7 @@ def extend(dataset: Dataset, **column: Any) -> Dataset:
 
 
 def check(*datasets: Dataset) -> None:
-    orders = next(dataset for dataset in datasets if dataset.name == "orders")
+    orders = next(dataset for dataset in datasets if dataset.name.endswith("orders"))
     check_contract(datasets, orders, published_orders())
 
 
@@ -62,6 +62,14 @@ MISTAKES = {
         extend(ORDERS, name="buyer_id", refers_to="customers"),
         "orders.buyer_id refers to customers: name it customer_id, as its key is.",
     ),
+    "one text of other names": (
+        extend(ORDERS, name="state", also_named="ok"),
+        "orders.state has one text as also_named: write a comma behind it, in brackets.",
+    ),
+    "a name of no dataset": (
+        dataclasses.replace(ORDERS, name="late_orders"),
+        "late_orders begins like an input of its own: not with late_ or repairs_.",
+    ),
     "no key": (
         dataclasses.replace(ORDERS, key="line_id"),
         "orders: its key line_id must be a text column, required and not nullable.",
@@ -82,6 +90,30 @@ def test_only_orders_refer_to_others_and_only_to_those_before_them() -> None:
         check(CUSTOMERS, extend(PRODUCTS, name="customer_id", refers_to="customers"), ORDERS)
     with pytest.raises(ContractError, match=r"orders\.product_id refers to products, which must be declared"):
         check(CUSTOMERS, ORDERS, PRODUCTS)
+
+
+def test_orders_are_among_the_datasets() -> None:
+    with pytest.raises(ContractError, match="DATASETS lacks orders"):
+        check_contract([CUSTOMERS, PRODUCTS], ORDERS, published_orders())
+
+
+def test_what_is_looked_up_does_not_take_the_name_of_a_column_that_orders_have() -> None:
+    with pytest.raises(ContractError, match="customers: orders have a column status of their own"):
+        check(extend(CUSTOMERS, name="level", in_orders="status"), PRODUCTS, ORDERS)
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("Customer Country", "the published orders: Customer Country is no name of small letters"),
+        ("dt", "the published orders: dt is the day of the Glue table"),
+    ],
+)
+def test_a_published_name_works_in_every_place(name: str, problem: str) -> None:
+    column = dataclasses.replace(published_orders()[0], name=name)
+
+    with pytest.raises(ContractError, match=problem):
+        check_contract(DATASETS.values(), ORDERS, [*published_orders(), column])
 
 
 def test_two_columns_of_the_published_orders_cannot_share_a_name() -> None:

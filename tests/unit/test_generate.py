@@ -274,3 +274,12 @@ def test_a_new_column_of_the_contract_is_filled(tmp_path: Path, monkeypatch: pyt
     reasons_of_rows, accepted = classify(wider, tmp_path / "products.csv", {})
     assert set().union(*reasons_of_rows) == {*contract.reasons(wider), EXACT_DUPLICATE}
     assert len({row["weight_grams"] for row in accepted}) > 1
+
+
+@pytest.mark.parametrize(
+    ("minimum", "texts"), [(None, ["1", "20", "300"]), (2, ["20", "300"]), (999, ["999"])]
+)
+def test_what_fills_a_new_column_is_accepted(minimum: int | None, texts: list[str]) -> None:
+    column = Column(name="weight_grams", kind=Kind.WHOLE_NUMBER, minimum=minimum, meaning="")
+
+    assert [*generate.list_fillers(column)] == texts

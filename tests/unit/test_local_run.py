@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from include.errors import ContractError
 from include.keys import Layout
 from include.local.__main__ import main
 from include.local.dag_run import find_failed, find_fault
@@ -191,6 +192,18 @@ def test_a_mistake_gives_one_line_and_exit_code_1(
     assert said.startswith("error: ")
     assert message in said
     assert said.count("\n") == 1
+
+
+def test_a_contract_that_cannot_be_kept_is_a_mistake_like_others(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse() -> None:
+        raise ContractError("The contract cannot be kept.")
+
+    monkeypatch.setattr("include.local.__main__.make_parser", refuse)
+
+    assert main(["status"]) == 1
+    assert capsys.readouterr().err == "error: The contract cannot be kept.\n"
 
 
 @pytest.mark.parametrize("command", ["quarantine", "repair"])

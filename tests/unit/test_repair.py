@@ -156,6 +156,15 @@ def test_a_repair_is_read_as_exported() -> None:
     )
 
 
+def test_a_repair_from_before_a_column_was_renamed_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Frozen for everybody else.
+    monkeypatch.setitem(ORDERS.column("quantity").__dict__, "also_named", ("pieces",))
+
+    repair = read_repair(b"line_number,raw_etag,pieces\n7,e1,2\n", "s3://fix.csv", ORDERS)
+
+    assert repair.rows == {7: {"quantity": "2"}}
+
+
 UNREADABLE = {
     "no line number": ("raw_etag,order_id\ne,O1\n", "line 1", "the column line_number is missing"),
     "no version": ("line_number,order_id\n2,O1\n", "line 1", "the column raw_etag is missing"),
