@@ -6,12 +6,14 @@ what nobody else has replaced, `object_parts` joins, `object_listings` and `obje
 
 import json
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NotRequired, ParamSpec, Protocol, TypedDict, TypeVar
 
 from include.day import format_instant
+from include.errors import TryAgainError
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -22,6 +24,7 @@ Found = TypeVar("Found")
 Given = ParamSpec("Given")
 
 _MOST_DELETED_AT_ONCE = 1000
+_RANGE = re.compile(r"bytes (?P<first>\d+)-(?P<last>\d+)")
 #: The metadata that says which run an object belongs to, and what it was made from.
 RUN_ID, MADE_FROM = "run-id", "made-from"
 
@@ -112,14 +115,36 @@ def is_missing(error: "ClientError") -> bool:
 
 @says_where
 def download_file(hook: Hook, url: str, path: Path, *, version_id: str | None = None) -> None:
-    """Fetch an object, or one version of it, into a local file."""
+    """Fetch an object, or one version of it, into a local file.
+
+    Raises
+    ------
+    TryAgainError: a part was cut off on its way.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    hook.get_conn().download_file(
+    client = hook.get_conn()
+    client.meta.events.register(
+        "after-call.s3.GetObject", require_whole_range, unique_id=require_whole_range.__name__
+    )
+    client.download_file(
         **locate(hook, url),
         Filename=str(path),
         ExtraArgs={"VersionId": version_id} if version_id else {},
     )
     log.info("Read %s (%s bytes)", url, f"{path.stat().st_size:,}")
+
+
+def require_whole_range(parsed: Mapping[str, Any], **_: Any) -> None:
+    """Refuse an answer that is shorter than the range that it says it holds.
+
+    The client fetches large objects in parts, each written to its place: the rest of a part that somebody cut
+    off on its way, and gave a length that fits, would be a hole of zeros in a file of the right size.
+    """
+    found = _RANGE.match(parsed.get("ContentRange", ""))
+    if found and parsed["ContentLength"] != int(found["last"]) - int(found["first"]) + 1:
+        raise TryAgainError(
+            f"Of {found[0]} only {parsed['ContentLength']:,} bytes arrived. The next try may go well."
+        )
 
 
 @says_where

@@ -54,6 +54,25 @@ def test_broken_days_of_files_in_parts_heal_or_stop_clearly(
     report("faults injected into requests", count_faults(world))
 
 
+class CutSecondPart(Plan):
+    """Cuts off one of the parts in which the orders are fetched, with a length that fits."""
+
+    def __init__(self) -> None:
+        self._parts = 0
+
+    def before(self, request: Request) -> Fault | None:
+        is_part = request.kind == "read" and "/snapshots/" in request.path and "orders.csv" in request.path
+        self._parts += is_part
+        return Fault.SHORT_LENGTH if is_part and self._parts == 2 else None
+
+
+def test_a_part_that_was_cut_off_leaves_no_hole(world: World, draw: random.Random) -> None:
+    watched = watch_day(world.hook, world.folder, draw, orders=60_000, id_signs=120)
+    with world.lane() as lane, lane.proxy.following(CutSecondPart()):
+        assert run_stages(Run(lane.hook, watched.day, "broken")) == End()
+    watched.check_at_rest(watched.deliveries[-1])
+
+
 class OneFault(Plan):
     """Breaks one request, in any way that is possible there."""
 

@@ -1,6 +1,10 @@
-"""How bytes are grouped for an upload in parts."""
+"""How bytes are grouped for an upload in parts, and what a part that comes back must be."""
 
+import pytest
+
+from include.errors import TryAgainError
 from include.object_parts import SMALLEST_PART_BYTES, Segment, group_segments
+from include.objects import require_whole_range
 
 
 def test_parts_of_an_upload_are_large_enough_but_for_the_last() -> None:
@@ -16,3 +20,11 @@ def test_parts_of_an_upload_are_large_enough_but_for_the_last() -> None:
         sizes[4:6],
         sizes[6:],
     ]
+
+
+def test_a_part_that_was_cut_off_on_its_way_is_fetched_again() -> None:
+    require_whole_range({"ContentRange": "bytes 5-14/20", "ContentLength": 10})
+    require_whole_range({"ContentLength": 10})
+
+    with pytest.raises(TryAgainError, match="Of bytes 5-14 only 7 bytes arrived"):
+        require_whole_range({"ContentRange": "bytes 5-14/20", "ContentLength": 7})
