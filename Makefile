@@ -29,7 +29,7 @@ help:
 	@echo 'make test-browser         test the data-quality site in Chromium, logged in to a real Airflow'
 	@echo 'make test-celery          test the DAG on two Celery workers, one of which is killed'
 	@echo 'make test-spark           run the transform on a real Spark, beside the one on one machine'
-	@echo 'make test-faults          break requests, processes, disk and store at random; FULL=1 takes hours'
+	@echo 'make test-faults          break requests, processes, disk and store at random; FULL=1 takes an hour or two'
 	@echo 'make check                check format, lint, the rooms and types'
 	@echo 'make check-security       check dependencies, code, secrets, templates and image'
 	@echo 'make bench                compare the speed with the peers; BENCH="--size small" only tries it'
