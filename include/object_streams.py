@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from include.objects import Hook, is_missing, locate
+from include.objects import Hook, is_missing, locate, require_whole_range
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
@@ -24,13 +24,19 @@ def open_object(
     """A stream of the object's bytes from `start` to before `stop`; at least one byte.
 
     With `if_etag`, fails unless the object still has that ETag; `version_id` names one version of it.
+
+    Raises
+    ------
+    TryAgainError: the bytes were cut off on their way.
     """
     extra = {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"} if start or stop else {}
     if if_etag:
         extra["IfMatch"] = f'"{if_etag}"'
     if version_id:
         extra["VersionId"] = version_id
-    return hook.get_conn().get_object(**locate(hook, url), **extra)["Body"]
+    answer = hook.get_conn().get_object(**locate(hook, url), **extra)
+    require_whole_range(answer)
+    return answer["Body"]
 
 
 class RemoteFile(io.RawIOBase):

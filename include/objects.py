@@ -137,8 +137,9 @@ def download_file(hook: Hook, url: str, path: Path, *, version_id: str | None = 
 def require_whole_range(parsed: Mapping[str, Any], **_: Any) -> None:
     """Refuse an answer that is shorter than the range that it says it holds.
 
-    The client fetches large objects in parts, each written to its place: the rest of a part that somebody cut
-    off on its way, and gave a length that fits, would be a hole of zeros in a file of the right size.
+    Somebody on the way may cut it off and give it a length that fits. Of a large object that the client
+    fetches in parts, each written to its place, the rest would be a hole of zeros in a file of the right
+    size.
     """
     found = _RANGE.match(parsed.get("ContentRange", ""))
     if found and parsed["ContentLength"] != int(found["last"]) - int(found["first"]) + 1:

@@ -1,9 +1,12 @@
 """How bytes are grouped for an upload in parts, and what a part that comes back must be."""
 
+from typing import Any
+
 import pytest
 
 from include.errors import TryAgainError
 from include.object_parts import SMALLEST_PART_BYTES, Segment, group_segments
+from include.object_streams import open_object
 from include.objects import require_whole_range
 
 
@@ -28,3 +31,22 @@ def test_a_part_that_was_cut_off_on_its_way_is_fetched_again() -> None:
 
     with pytest.raises(TryAgainError, match="Of bytes 5-14 only 7 bytes arrived"):
         require_whole_range({"ContentRange": "bytes 5-14/20", "ContentLength": 7})
+
+
+class CutOff:
+    """A hook, and its client, whose answers lose their last bytes on the way, with a length that fits."""
+
+    @staticmethod
+    def parse_s3_url(s3url: str) -> tuple[str, str]:
+        return "bucket", s3url
+
+    def get_conn(self) -> "CutOff":
+        return self
+
+    def get_object(self, **_: str) -> dict[str, Any]:
+        return {"ContentRange": "bytes 5-14/20", "ContentLength": 7, "Body": b"7 bytes"}
+
+
+def test_a_range_that_was_cut_off_on_its_way_is_not_taken_for_the_whole() -> None:
+    with pytest.raises(TryAgainError, match="Of bytes 5-14 only 7 bytes arrived"):
+        open_object(CutOff(), "s3://bucket/key", 5, 15)
