@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from include import keys
 from include.contract import DATASETS
+from include.dataset import LATE, REPAIRS
 from include.day import days_until
 from include.late import Missing, find_arrivals
 from include.lookback import read_manifests
-from include.manifest import LATE, REPAIRS, Manifest, compare_inputs
+from include.manifest import Manifest, compare_inputs
 from include.objects import ObjectState, find_object
 
 if TYPE_CHECKING:

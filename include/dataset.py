@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+#: Begins the names that repaired rows and late rows of a dataset have among the inputs of a manifest.
+REPAIRS, LATE = "repairs_", "late_"
+
 
 class Kind(StrEnum):
     """How the text of a field is understood. `parse.py` holds the grammar of each kind."""

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from include import keys
 from include.contract import DATASETS, Dataset
+from include.dataset import REPAIRS
 from include.errors import RawFileChangedError
 from include.late import pin_late_rows
-from include.manifest import REPAIRS, Extracted, PartlyUsed, RawFile
+from include.manifest import Extracted, PartlyUsed, RawFile
 from include.object_conditions import ObjectChangedError, copy_object
 from include.objects import download_file, head_object, read_object, upload_file
 from include.scratch import scratch_folder

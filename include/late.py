@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from include import keys
 from include.contract import DATASETS, ORDERS, Dataset, unknown_reason
+from include.dataset import LATE
 from include.day import days_after
 from include.lookback import read_manifests
-from include.manifest import LATE, Manifest, Output, PartlyUsed, RawFile
+from include.manifest import Manifest, Output, PartlyUsed, RawFile
 from include.object_streams import RemoteFile
 from include.objects import download_file, find_object, head_object, upload_file
 from include.scratch import scratch_folder

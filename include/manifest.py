@@ -14,9 +14,6 @@ from typing import Any, NotRequired, TypedDict
 
 import include
 
-#: Begins the names that repaired rows and late rows have among the inputs.
-REPAIRS, LATE = "repairs_", "late_"
-
 
 class RawFile(TypedDict):
     """A raw file as a run pinned it. `written_at` is when it was delivered, by the store's clock."""

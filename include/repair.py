@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from include.contract import Dataset
 from include.engine.batches import read_file_blocks
+from include.engine.csv_blocks import find_last_line_end
 from include.engine.csv_records import Block, count_lines
 from include.engine.raw_file import Header, RawSource, open_raw, read_header
 from include.errors import RepairError
@@ -212,9 +213,7 @@ def _read_whole_lines(stream: BufferedIOBase) -> Iterator[bytes]:
     rest = b""
     while chunk := stream.read(_BLOCK_BYTES):
         rest += chunk
-        # A carriage return at the very end may be half of a line end.
-        end = rest.rfind(b"\n") + 1 or rest.rfind(b"\r", 0, len(rest) - 1) + 1
-        if end:
+        if end := find_last_line_end(rest):
             yield rest[:end]
             rest = rest[end:]
     if rest:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from include.contract import LOOKED_UP
+from include.dataset import LATE
 from include.errors import SnapshotGoneError, TryAgainError
-from include.manifest import LATE
 from include.objects import download_file, head_object, is_missing
 
 if TYPE_CHECKING:

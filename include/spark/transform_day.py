@@ -19,10 +19,11 @@ import numpy as np
 import pyarrow as pa
 
 from include.contract import DATASETS, LOOKED_UP, ORDERS, Dataset
+from include.dataset import LATE
 from include.engine.batches import parse_block
 from include.engine.parquet import TableWriter
 from include.engine.process import EXACT, ComparedBatch, FileReport, check_nothing_lost, split_batch
-from include.manifest import LATE, Extracted, Transformed, digest_inputs
+from include.manifest import Extracted, Transformed, digest_inputs
 from include.objects import delete_objects, head_object, upload_file
 from include.snapshot import check_pinned
 from include.spark.file_ranges import FileRange, RemoteSource, open_remote_file, read_range, split_file

@@ -1,6 +1,5 @@
 """A whole stack, whose tasks reach the store through a proxy, and whose parts can be killed."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -9,13 +8,15 @@ from pathlib import Path
 
 import psutil
 
+from include.config import CONNECTION_ID
+from include.local.api import Json
 from include.local.dag_run import DAG_ID, wait_for_dag
 from include.local.ports import LOOPBACK, find_free_ports
 from include.local.processes import find_session
 from include.local.stack import Stack
 from include.local.state import read_record
 from tests.faults.proxy import FaultProxy
-from tests.stack_processes import find_scheduler
+from tests.stack_processes import find_members, find_scheduler, read_running
 from tests.waiting import wait_until
 
 #: Nobody waits for minutes here. The way is the same.
@@ -40,12 +41,11 @@ class AirflowWorld:
         """Start the stack, or start it again after a part of it died; tasks use the proxy."""
         self.stack.__enter__()
         wait_for_dag(self.stack)
-        path = "/connections/ecommerce_s3"
-        kept = self.stack.api._get(path)
-        extra = json.loads(kept["extra"]) | {"endpoint_url": f"http://{LOOPBACK}:{self.proxy.port}"}
-        extra["config_kwargs"] |= {"connect_timeout": 3, "read_timeout": 3}
-        body = {"connection_id": "ecommerce_s3", "conn_type": kept["conn_type"], "extra": json.dumps(extra)}
-        self.stack.api._request("PATCH", path, json=body, params={"update_mask": "extra"})
+        self.stack.api.change_extra(CONNECTION_ID, self._lead_through_proxy)
+
+    def _lead_through_proxy(self, extra: Json) -> Json:
+        config = extra["config_kwargs"] | {"connect_timeout": 3, "read_timeout": 3}
+        return extra | {"endpoint_url": f"http://{LOOPBACK}:{self.proxy.port}", "config_kwargs": config}
 
     def find(self, title: str) -> list[psutil.Process]:
         """The processes of the stack whose title begins so."""
@@ -65,9 +65,7 @@ class AirflowWorld:
 
     def kill_everything_and_restart(self) -> None:
         """The power goes: the store, Airflow and its tasks are gone at once, and started again."""
-        record = read_record(self.stack.state)
-        assert record
-        for process in [psutil.Process(record.pid), *find_session(self.stack.state, record.pid)]:
+        for process in find_members(self.stack):
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         self.stack.stop()
@@ -94,10 +92,8 @@ class AirflowWorld:
 
     def measure_memory(self) -> dict[str, int]:
         """Bytes that belong to each long-lived process alone, by the number of its place in the stack."""
-        record = read_record(self.stack.state)
-        assert record
         found = {}
-        for process in psutil.Process(record.pid).children():
+        for process in psutil.Process(read_running(self.stack).pid).children():
             with suppress(psutil.Error):
                 found[str(process.pid)] = process.memory_full_info().uss
         return found

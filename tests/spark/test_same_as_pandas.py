@@ -14,11 +14,12 @@ import pytest
 from include import keys
 from include.config import Settings
 from include.contract import DATASETS
+from include.dataset import LATE
 from include.errors import PipelineError
 from include.extract import extract
 from include.generate import generate
 from include.local.storage import upload_raw_files
-from include.manifest import LATE, Extracted, Transformed, digest_inputs
+from include.manifest import Extracted, Transformed, digest_inputs
 from include.objects import download_file, head_object, upload_file
 from include.spark import job
 from include.spark.transform_day import Sizes, transform_day
