@@ -79,7 +79,8 @@ def measure_airflow(report: Report, console: Console, scale: Scale, rounds: int)
     """One of the last parts, and imported late: it makes this process large, see `run_module`."""
     from benchmarks.scheduler import measure_scheduler
 
-    measure_scheduler(report, console, scale.day, rounds, scale.backfill_days, scale.backfill_rounds)
+    backfill_rounds = min(rounds, scale.backfill_rounds)
+    measure_scheduler(report, console, scale.day, rounds, scale.backfill_days, backfill_rounds)
 
 
 def measure_celery(report: Report, console: Console, scale: Scale, rounds: int) -> None:

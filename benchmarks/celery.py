@@ -1,7 +1,5 @@
 """The real DAG with CeleryExecutor: what a second worker brings."""
 
-import datetime as dt
-
 from rich.console import Console
 from rich.table import Table
 
@@ -9,11 +7,11 @@ from benchmarks.data import FOLDER, Size, prepare_raw_files
 from benchmarks.measure import BenchmarkError, Spread
 from benchmarks.report import Finding, Report
 from benchmarks.scheduler import (
-    FIRST_DAY,
     LAYOUT,
     OURS,
     BenchmarkApi,
     deliver,
+    list_days,
     run_backfill,
     run_day,
     run_stack,
@@ -52,7 +50,7 @@ def measure_celery(report: Report, console: Console, size: Size, rounds: int, da
 
 def time_backfill(size: Size, workers: int, days: int) -> float:
     """Seconds from the request to the end of the last run; one more day goes before it, unmeasured."""
-    first, *others = [FIRST_DAY + dt.timedelta(days=number) for number in range(days + 1)]
+    first, *others = list_days(days + 1)
     with scratch_folder() as folder:
         # Run by root, PostgreSQL is another user, which must get to its folder.
         folder.chmod(0o755)

@@ -17,8 +17,9 @@ def do_nothing() -> None:
     extracted = extract()
     transformed = transform(extracted)
     quality = validate(extracted, transformed)
+    approval = approve(extracted, transformed, quality)
     wait_for_raw_files() >> extracted
-    publish(extracted, transformed, quality)
+    publish(extracted, transformed, quality, approval)
 
 
 @task
@@ -42,7 +43,12 @@ def validate(extracted: Any, transformed: Any) -> None:
 
 
 @task
-def publish(extracted: Any, transformed: Any, quality: Any) -> None:
+def approve(extracted: Any, transformed: Any, quality: Any) -> None:
+    pass
+
+
+@task
+def publish(extracted: Any, transformed: Any, quality: Any, approval: Any) -> None:
     pass
 
 

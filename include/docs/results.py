@@ -4,6 +4,7 @@ Importing this module imports Great Expectations, which costs seconds: import it
 """
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +75,14 @@ def render_suite(suite: ExpectationSuite) -> Markup:
 
 def render(document: RenderedDocumentContent) -> Markup:
     """The content of a page; the frame around it is the site's own."""
-    view = DefaultJinjaPageView(custom_views_directory=str(TEMPLATES))
-    html: str = view.render(document, template="results.j2")  # type: ignore[no-untyped-call] # it has no types
+    html: str = page_view().render(document, template="results.j2")  # type: ignore[no-untyped-call] # it has no types
     return clean(html)
+
+
+@cache
+def page_view() -> DefaultJinjaPageView:
+    """One for all pages of a process: it compiles each template once, which takes longer than rendering."""
+    return DefaultJinjaPageView(custom_views_directory=str(TEMPLATES))
 
 
 def clean(html: str) -> Markup:

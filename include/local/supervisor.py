@@ -41,6 +41,8 @@ _MOST_SCHEDULER_RESTARTS = 5
 SHARED_LIBRARIES = (
     "airflow.providers.amazon.aws.sensors.s3",
     "pandas",
+    "pyarrow.csv",
+    "pyarrow.dataset",
     "pyarrow.parquet",
     "duckdb",
     "great_expectations",
