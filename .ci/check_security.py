@@ -43,8 +43,8 @@ ACCEPTED = {
         "bandit", "B608", "include/quality/expectations.py"
     ): "columns and formulas are constants of the module",
     Finding("bandit", "B608", "include/difference.py"): "the names are columns of the contract",
-    Finding("bandit", "B704", "include/docs/pages.py"): "style sheets of ours",
-    Finding("bandit", "B704", "include/docs/results.py"): "cleaned by nh3 in the line above",
+    Finding("bandit", "B704", "include/site/pages.py"): "style sheets of ours",
+    Finding("bandit", "B704", "include/site/results.py"): "cleaned by nh3 in the line above",
     Finding(
         "compose", "CL-0006", "compose.yaml"
     ): "PostgreSQL's, Redis' and the store's images change their user",

@@ -5,11 +5,11 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from include.docs.publish import publish_docs
 from include.history import MEASURES, Comparison, compare_day, find_earlier_days, measure_day
 from include.lookback import read_manifests
 from include.objects import download_file
 from include.scratch import scratch_folder
+from include.site.publish import publish_docs
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook

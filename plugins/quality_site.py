@@ -31,14 +31,14 @@ def build_site() -> Any:
     from airflow.api_fastapi.core_api.security import requires_access_view
     from cachetools import TTLCache, cached
 
-    from include.docs.site import create_site
+    from include.site.app import create_site
 
     recent = cached(TTLCache(maxsize=1, ttl=STORE_SECONDS), lock=Lock())
     return create_site(requires_access_view(AccessView.PLUGINS), recent(open_store))
 
 
 def open_store() -> Any:
-    from include.docs.store import Store
+    from include.site.store import Store
     from include.tasks import connect
 
     hook, settings = connect()

@@ -9,10 +9,10 @@ import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
 from include.config import Settings
-from include.docs.store import Store
-from include.docs.summary import RunSummary
 from include.local.outputs import copy_published
 from include.local.stack import Stack
+from include.site.store import Store
+from include.site.summary import RunSummary
 from tests.browser.conftest import BROKEN, MAIL, MISSING, REFUSED, YESTERDAY, Seen, take_picture
 
 LAYOUT = Settings().layout

@@ -20,7 +20,6 @@ from include.cleanup import clean_up
 from include.config import Settings
 from include.contract import CUSTOMERS, DATASETS, ORDERS, unknown_reason
 from include.corrections import look
-from include.docs.store import Store
 from include.extract import extract
 from include.generate import generate
 from include.keys import Layout
@@ -29,6 +28,7 @@ from include.local.settings_file import Connection
 from include.local.storage import create_buckets, find_raw_files, upload_raw_files
 from include.manifest import Manifest
 from include.publish import publish
+from include.site.store import Store
 from include.told import RUN_FAILED, remember_told
 from include.transform import transform
 from include.validate import validate

@@ -13,8 +13,8 @@ import pytest
 
 from include.contract import DATASETS, reasons
 from tests import reference
+from tests.project import PROJECT
 
-PROJECT = Path(__file__).parents[2]
 GUIDE = (PROJECT / "docs" / "adapt.md").read_text()
 pytestmark = pytest.mark.skipif(
     {name: list(dataset.column_names) for name, dataset in DATASETS.items()} != reference.RAW_COLUMNS,

@@ -1,9 +1,9 @@
 """What the rules for imports in pyproject.toml cannot say about the rooms."""
 
 import ast
-from pathlib import Path
 
-PROJECT = Path(__file__).parents[2]
+from tests.project import PROJECT
+
 #: What runs in production: not the stack on one machine, nor what deploys to AWS.
 SOURCES = [
     path

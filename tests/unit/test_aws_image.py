@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from include.aws import health
+from tests.project import PROJECT
 
-PROJECT = Path(__file__).parents[2]
 DOCKERFILE = (PROJECT / "Dockerfile").read_text()
 
 

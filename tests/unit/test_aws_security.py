@@ -7,7 +7,8 @@ from types import ModuleType
 
 import pytest
 
-PROJECT = Path(__file__).parents[2]
+from tests.project import PROJECT
+
 # Put together here, so that this file itself holds no key.
 KEY_LINE = "key = '" + "AKIA" + "Q3EGUZTKQ4SWXYNP" + "'\n"
 PLANTED = {

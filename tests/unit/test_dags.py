@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG
 
-PROJECT = Path(__file__).parents[2]
+from tests.project import PROJECT
+
 HEAVY = {"pandas", "pyarrow", "numpy", "great_expectations", "duckdb", "boto3"}
 
 

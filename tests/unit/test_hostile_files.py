@@ -12,6 +12,7 @@ import pytest
 from include.engine import raw_file
 from include.errors import RawFileError
 from include.local.__main__ import main
+from tests.project import PROJECT
 from tests.unit.conftest import CUSTOMERS, ORDERS_HEADER, PRODUCTS, Transform, write_raw_files
 
 HEADER = ORDERS_HEADER
@@ -520,7 +521,7 @@ def test_the_command_says_the_same_from_outside(tmp_path: Path) -> None:
 
     result = subprocess.run(
         [sys.executable, "-m", "include.local", "transform", str(raw_dir), str(tmp_path / "out")],
-        cwd=Path(__file__).parents[2],
+        cwd=PROJECT,
         capture_output=True,
         text=True,
         check=False,

@@ -3,12 +3,12 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-PROJECT = Path(__file__).parents[2]
+from tests.project import PROJECT
+
 IMPORT = """
 import json, sys
 import airflow.plugins_manager

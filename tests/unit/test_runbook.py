@@ -19,9 +19,9 @@ from include.keys import Layout
 from include.manifest import Counts, Gate
 from include.notify import Alert, Failure, describe_failure
 from include.watchdog import DayState, describe_healed, gather_news
+from tests.project import PROJECT
 from tests.records import GREEN
 
-PROJECT = Path(__file__).parents[2]
 RUNBOOK = (PROJECT / "docs" / "runbook.md").read_text()
 UI = "http://127.0.0.1:8080"
 RUN = "scheduled__2026-11-21T00:00:00+00:00"

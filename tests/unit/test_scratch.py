@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from include.scratch import scratch_folder
+from tests.project import PROJECT
 
-PROJECT = Path(__file__).parents[2]
 HOLD = (
     "from include.scratch import scratch_folder\n"
     "with scratch_folder('test') as folder:\n"

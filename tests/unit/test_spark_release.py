@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from include.aws.release import build_release
-
-PROJECT = Path(__file__).parents[2]
+from tests.project import PROJECT
 
 
 def test_the_job_imports_from_the_packaged_release(tmp_path: Path) -> None:

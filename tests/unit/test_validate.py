@@ -321,7 +321,7 @@ def test_day_is_held_to_what_is_usual(tmp_path: Path) -> None:
 
 
 def test_pages_tell_warnings_and_skipped_from_met_and_failed(tmp_path: Path) -> None:
-    from include.docs.results import render_validation
+    from include.site.results import render_validation
 
     checked = check(make_table([]), tmp_path, comparisons=COMPARISONS, warn_only="expect_measure_to_be_usual")
     page = render_validation(checked.result)

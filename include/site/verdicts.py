@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from include.docs.summary import RunSummary
 from include.manifest import Approval, Manifest, RowCounts
+from include.site.summary import RunSummary
 
 
 class Verdict(StrEnum):

@@ -13,15 +13,15 @@ import pyarrow.parquet as pq
 
 from include import keys
 from include.contract import ORDERS
-from include.docs.summary import RunSummary
 from include.history import MEASURES
 from include.manifest import Extracted
 from include.objects import upload_file
+from include.site.summary import RunSummary
 from include.tables import published_schema
 from include.transform import transform_files
 from include.validate import validate
 from tests.unit.conftest import write_raw_files
-from tests.unit.test_docs_site.conftest import (
+from tests.unit.test_site.conftest import (
     LAYOUT,
     SETTINGS,
     Client,

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from include.day import days_until
-from include.docs.charts import Bar, draw_bars
-from include.docs.pages import render_day, render_error, render_front, render_index, render_run, style_sheet
-from include.docs.summary import RunSummary, run_folder, summary_page
-from include.docs.verdicts import Day, Verdict, judge_days
 from include.quality.findings import Outcome
+from include.site.charts import Bar, draw_bars
+from include.site.pages import render_day, render_error, render_front, render_index, render_run, style_sheet
+from include.site.summary import RunSummary, run_folder, summary_page
+from include.site.verdicts import Day, Verdict, judge_days
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
 DAY = "2026-11-23"
@@ -147,7 +147,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("html", HOSTILE.values(), ids=HOSTILE)
 def test_markup_of_the_library_is_cleaned(html: str) -> None:
-    from include.docs.results import clean
+    from include.site.results import clean
 
     cleaned = clean(html)
     assert "ok" in cleaned

@@ -6,12 +6,12 @@ import logging
 from typing import TYPE_CHECKING
 
 from include import keys
-from include.docs.pages import STYLE, render_results, render_run, style_sheet
-from include.docs.summary import CONTENT_TYPES, RunSummary, report_page, run_folder, summary_page
 from include.gate import find_gate_faults
 from include.objects import write_text
 from include.quality.findings import Outcome, describe, find_config, find_outcome
 from include.quality.severity import name_expectation
+from include.site.pages import STYLE, render_results, render_run, style_sheet
+from include.site.summary import CONTENT_TYPES, RunSummary, report_page, run_folder, summary_page
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -86,7 +86,7 @@ def summarise(
 
 def render_folder(summary: RunSummary, checked: "Checked") -> dict[str, str]:
     """The pages of a validation and their style, linked among themselves: a copy of them can be browsed."""
-    from include.docs.results import render_suite, render_validation
+    from include.site.results import render_suite, render_validation
 
     trail = f"{summary['day']} / {summary['run_id']} / {summary['validated_at']}"
     return {

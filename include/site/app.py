@@ -16,7 +16,8 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from include.day import days_until
-from include.docs.answers import (
+from include.errors import SettingError
+from include.site.answers import (
     ASK_AGAIN,
     FOREVER,
     answer_object,
@@ -28,11 +29,10 @@ from include.docs.answers import (
     show_refusal,
     show_store_trouble,
 )
-from include.docs.pages import STYLE, render_day, render_front, render_index, style_sheet
-from include.docs.store import Store
-from include.docs.summary import CONTENT_TYPES, report_page
-from include.docs.verdicts import judge_days
-from include.errors import SettingError
+from include.site.pages import STYLE, render_day, render_front, render_index, style_sheet
+from include.site.store import Store
+from include.site.summary import CONTENT_TYPES, report_page
+from include.site.verdicts import judge_days
 
 SHOWN_DAYS = 35
 #: No part of it begins with a dot, so that none leads out of the folder of the pages.

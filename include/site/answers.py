@@ -11,9 +11,9 @@ from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from include.config import CONNECTION_ID
-from include.docs.pages import render_error
-from include.docs.summary import CONTENT_TYPES
 from include.object_streams import Opened
+from include.site.pages import render_error
+from include.site.summary import CONTENT_TYPES
 
 log = logging.getLogger(__name__)
 

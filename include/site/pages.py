@@ -10,10 +10,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from include.docs.charts import Bar, draw_bars
-from include.docs.summary import RunSummary
-from include.docs.verdicts import Day, Verdict
 from include.quality.findings import Outcome
+from include.site.charts import Bar, draw_bars
+from include.site.summary import RunSummary
+from include.site.verdicts import Day, Verdict
 
 FOLDER = Path(__file__).parent
 #: The name of the style sheet, next to the pages that use it.

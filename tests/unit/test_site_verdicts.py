@@ -2,9 +2,9 @@
 
 import pytest
 
-from include.docs.summary import RunSummary
-from include.docs.verdicts import Day, Verdict, judge_days
 from include.manifest import Approval, Manifest, RowCounts
+from include.site.summary import RunSummary
+from include.site.verdicts import Day, Verdict, judge_days
 from tests.records import GREEN, MANIFEST
 
 TODAY = "2026-11-24"

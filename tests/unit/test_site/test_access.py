@@ -9,9 +9,9 @@ from urllib.parse import unquote, urljoin
 import pytest
 from fastapi import FastAPI
 
-from include.docs.site import create_site
-from include.docs.store import Store
-from tests.unit.test_docs_site.conftest import LAYOUT, Client, let_pass, publish, turn_away
+from include.site.app import create_site
+from include.site.store import Store
+from tests.unit.test_site.conftest import LAYOUT, Client, let_pass, publish, turn_away
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from include import keys
-from include.docs.pages import style_sheet
-from include.docs.site import create_site
-from include.docs.store import Store
 from include.errors import SettingError
 from include.objects import write_json
-from tests.unit.test_docs_site.conftest import LAYOUT, Client, counting, fill, let_pass, make_run, publish
+from include.site.app import create_site
+from include.site.pages import style_sheet
+from include.site.store import Store
+from tests.unit.test_site.conftest import LAYOUT, Client, counting, fill, let_pass, make_run, publish
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook

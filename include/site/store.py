@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 from cachetools import LRUCache, cached
 
 from include import keys
-from include.docs.summary import SUMMARIES, RunSummary
 from include.manifest import Manifest
 from include.object_listings import Listed, find_first_name, list_objects
 from include.object_streams import Opened, open_object, open_unless_known
+from include.site.summary import SUMMARIES, RunSummary
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
