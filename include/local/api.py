@@ -12,8 +12,8 @@ from include.local.errors import StackError
 from include.local.ports import ANSWER_SECONDS
 from include.local.settings_file import Connection, LocalSettings, move_endpoint
 
-#: SQLite may be locked by another component for longer than a request waits: then the next one succeeds.
-_TRIES = 4
+#: SQLite refuses at once to write what was read while another component wrote: one of the next requests succeeds.
+_TRIES = 10
 _RETRY_SECONDS = 1.0
 _COMPONENTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 
