@@ -98,7 +98,7 @@ $(INSTALLED): requirements.lock requirements.txt requirements-local.txt
 	        'Install one (on Debian and Ubuntu the package python3-venv as well).' >&2; \
 	    exit 1; \
 	fi; \
-	[ -x $(PYTHON) ] || $$python -m venv .venv
+	$(PYTHON) -m pip --version >/dev/null 2>&1 || $$python -m venv --clear .venv
 	@echo "Installing packages into .venv, with $$($(PYTHON) --version) (once, some minutes)"
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check '$(UV)'
 	@$(INSTALL) --requirement requirements-local.txt

@@ -12,7 +12,7 @@ from include.local.errors import StackError
 from include.local.ports import ANSWER_SECONDS
 from include.local.settings_file import Connection, LocalSettings, move_endpoint
 
-#: SQLite refuses at once to write what was read while another component wrote: one of the next requests succeeds.
+#: SQLite refuses to write at once while another component does: one of the next requests succeeds.
 _TRIES = 10
 _RETRY_SECONDS = 1.0
 _COMPONENTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")

@@ -58,10 +58,10 @@ def use_stack(teller: Teller, *, is_owned: bool) -> Iterator[Stack]:
             teller.tell("Starting the store and Airflow")
             yield stack
         except BaseException:
-            stack.stop()
+            stack.stop_started()
             raise
         if is_owned:
-            stack.stop()
+            stack.stop_started()
 
 
 def make_stack(*, is_owned: bool) -> Stack:

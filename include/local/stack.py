@@ -81,14 +81,14 @@ class Stack:
             self.wait_for_store()
             self.prepare_airflow()
         except BaseException:
-            self.stop()
+            self.stop_started()
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        self.stop_started()
 
     @property
     def is_started_here(self) -> bool:
@@ -150,10 +150,15 @@ class Stack:
         Raises
         ------
         PortError: a port is taken; nothing was started.
-        LocalError: a stack runs in this state folder already.
+        LocalError: a stack runs in this state folder already, or is being started or stopped.
         """
         if record := self.find_running():
             raise LocalError(f"A stack runs in {self.state.root} already (pid {record.pid}).")
+        if pid := find_supervisor(self.state):
+            raise LocalError(
+                f"A stack is being started or stopped in {self.state.root} (pid {pid}). Try again when that "
+                "is over; `make down` ends it."
+            )
         self.stop()
         require_free_port(self.ui_port, "UI_PORT")
         require_free_port(self.s3_port, "S3_PORT")
@@ -172,14 +177,18 @@ class Stack:
 
     def stop(self) -> int:
         """Stop everything that runs or was left behind here. Returns how many processes that were."""
+        self.stop_started()
         record = read_record(self.state)
-        started = self._supervisor.pid if self._supervisor else None
-        leaders = {find_supervisor(self.state), started, record.pid if record else None} - {None}
+        leaders = {find_supervisor(self.state), record.pid if record else None} - {None}
         stopped = sum(stop_session(self.state, pid) for pid in leaders if pid)
-        if self._supervisor:
-            self._supervisor.wait()
         self.state.record.unlink(missing_ok=True)
         return stopped
+
+    def stop_started(self) -> None:
+        """Stop what this object started; what somebody else has started here meanwhile goes on."""
+        if self._supervisor:
+            stop_session(self.state, self._supervisor.pid)
+            self._supervisor.wait()
 
     def wait_for_store(self) -> None:
         """Return once the store answers on its S3 port."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from include.local.errors import PortError, StackError
+from include.local.errors import LocalError, PortError, StackError
 from include.local.ports import LOOPBACK, find_free_ports, is_free_port
 from include.local.processes import find_session
 from include.local.stack import Stack
@@ -87,6 +87,19 @@ def test_a_taken_port_is_told_before_anything_is_started(stack: Stack) -> None:
         with pytest.raises(PortError, match=r"weed \(pid \d+\) has it.*S3_PORT="):
             other.start()
         assert not other.state.root.exists()
+    finally:
+        owner.kill()
+        owner.wait()
+
+
+def test_a_start_that_fails_leaves_alone_what_somebody_else_started(stack: Stack) -> None:
+    owner = start_owner(stack)
+    record = read_running(stack)
+    other = Stack(stack.state.root, ui_port=stack.ui_port, s3_port=stack.s3_port)
+    try:
+        with pytest.raises(LocalError, match="A stack runs in"), other:
+            pytest.fail("a second stack was started in the same folder")
+        assert read_running(stack) == record
     finally:
         owner.kill()
         owner.wait()

@@ -51,7 +51,7 @@ def test_a_server_that_keeps_failing_is_reported_with_what_it_said() -> None:
 
     with pytest.raises(StackError, match="PATCH /dags/ecommerce_etl with 500: database is locked"):
         api.unpause("ecommerce_etl")
-    assert len(asked) == 4
+    assert len(asked) == 10
 
 
 def test_a_run_that_an_earlier_try_has_started_is_started() -> None:
