@@ -1,6 +1,7 @@
 """The templates and the policies in them, without an account."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -150,6 +151,15 @@ def test_the_dashboard_shows_every_alarm_and_every_metric() -> None:
         name for name in resources("monitoring", "AWS::CloudWatch::Alarm") if f"${{{name}.Arn}}" not in body
     ] == []
     assert [name for name in METRICS if f'"{name}"' not in body.replace("\\", "")] == []
+
+
+def test_the_instance_reaches_aws_and_the_ports_of_mail_that_the_runbook_shows() -> None:
+    (group,) = resources("instance", "AWS::EC2::SecurityGroup").values()
+    runbook = (TEMPLATES.parents[2] / "docs" / "runbook.md").read_text()
+    shown = {int(port) for port in re.findall(r"for port (\d+) `", runbook)}
+
+    assert {rule["ToPort"] for rule in group["SecurityGroupEgress"]} == {443} | shown
+    assert "SecurityGroupIngress" not in group
 
 
 def test_a_template_fits_into_a_request() -> None:
