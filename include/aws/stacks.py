@@ -1,11 +1,13 @@
 """The stacks of one deployment: which there are, in which order, and what goes into each."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from include.aws.access import build_access
+from include.aws.cloudformation import read_template
 from include.aws.errors import AwsError
 from include.keys import Layout
 
@@ -25,6 +27,10 @@ class Deployment:
     ----------
     name: begins the name of everything, so that several can live in one account.
     overrides: parameters of the templates that differ from their defaults.
+
+    Raises
+    ------
+    AwsError: the name cannot be used, or no template has a parameter that is overridden.
     """
 
     name: str
@@ -41,6 +47,8 @@ class Deployment:
                 f"--name {self.name!r} cannot be used: give 2 to 20 lower-case letters and digits that begin "
                 "with a letter, such as ecommerce."
             )
+        if self.overrides:
+            refuse_unknown(self.overrides)
 
     @cached_property
     def layout(self) -> Layout:
@@ -113,3 +121,16 @@ class Deployment:
             "ReleaseKey": release,
             **self.overrides,
         }
+
+
+def refuse_unknown(names: Iterable[str]) -> None:
+    """A name that is misspelt would change nothing, and nobody would notice."""
+    known = {
+        parameter
+        for stack in STACKS
+        for parameter in read_template((TEMPLATES / f"{stack}.yaml").read_text()).get("Parameters", {})
+    }
+    if unknown := sorted(set(names) - known):
+        raise AwsError(
+            f"No template has a parameter {', '.join(unknown)}. Known are {', '.join(sorted(known))}."
+        )

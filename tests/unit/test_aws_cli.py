@@ -32,6 +32,10 @@ MISTAKES = {
     "unknown profile": (["settings", "--profile", "nobody"], "profile (nobody) could not be found"),
     "bad name": (["validate", "--name", "My Shop"], "give 2 to 20 lower-case letters and digits"),
     "bad parameter": (["validate", "--set", "DeadlineHour"], "--set DeadlineHour is no PARAMETER=VALUE"),
+    "unknown parameter": (
+        ["validate", "--set", "AlertMail=data@example.com", "--set", "DeadlineHour=7"],
+        "No template has a parameter AlertMail. Known are AlertEmail, ",
+    ),
 }
 
 
