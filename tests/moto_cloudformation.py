@@ -149,10 +149,24 @@ def _client(service: str, region: str) -> Any:
     return boto3.client(service, region_name=region)
 
 
+def teach_to_retain() -> None:
+    """Moto knows `Retain` alone; what a first deployment makes is kept as well once it has succeeded."""
+    delete = parsing.ResourceMap.delete
+
+    def delete_what_is_not_retained(resources: parsing.ResourceMap) -> None:
+        for resource in resources._resource_json_map.values():
+            if resource.get("DeletionPolicy") == "RetainExceptOnCreate":
+                resource["DeletionPolicy"] = "Retain"
+        delete(resources)
+
+    parsing.ResourceMap.delete = delete_what_is_not_retained  # type: ignore[method-assign]
+
+
 def teach_all() -> None:
     """Register every type once."""
     if "AWS::CloudWatch::Alarm" in parsing.get_model_map():
         return
+    teach_to_retain()
     teach(
         "AWS::CloudWatch::Alarm",
         create_alarm,

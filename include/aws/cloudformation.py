@@ -78,9 +78,15 @@ class CloudFormation:
 
         Raises
         ------
-        StackFailedError: the template or a value was refused.
+        StackFailedError: the template or a value was refused, or the stack can only be deleted.
         """
         stack = self.find_stack(stack_name)
+        if stack and stack["StackStatus"] == "ROLLBACK_COMPLETE":
+            raise StackFailedError(
+                f"The first deployment of the stack {stack_name} failed and left it empty; CloudFormation "
+                "lets nobody use it again. Delete it, which deletes no data, and deploy again: "
+                f"aws cloudformation delete-stack --stack-name {stack_name}"
+            )
         plan = ChangeSet(stack_name=stack_name, name=f"deploy-{time.time_ns()}", is_new_stack=stack is None)
         reason = self._create_change_set(plan, template, list(choose_parameters(template, values, stack)))
         if not reason:

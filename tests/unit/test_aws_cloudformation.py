@@ -128,6 +128,15 @@ def test_a_plan_that_is_refused_says_why() -> None:
         formation(client).plan("shop-data", TEMPLATE, {})
 
 
+def test_what_is_left_of_a_failed_first_deployment_is_no_stack_to_update() -> None:
+    client = Client([{**STACK, "StackStatus": "ROLLBACK_COMPLETE"}], READY)
+
+    with pytest.raises(StackFailedError, match="delete-stack --stack-name shop-data"):
+        formation(client).plan("shop-data", TEMPLATE, {})
+
+    assert client.calls == []
+
+
 def test_a_plan_that_nobody_wants_leaves_no_empty_stack_behind() -> None:
     client = Client([], READY)
     plan = formation(client).plan("shop-data", TEMPLATE, {})

@@ -96,7 +96,7 @@ def test_every_bucket_is_encrypted_versioned_private_and_kept(bucket: str) -> No
     properties = resource["Properties"]
     policy = read("data")["Resources"][f"{bucket}Policy"]["Properties"]["PolicyDocument"]["Statement"]
 
-    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
     assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
     assert properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
