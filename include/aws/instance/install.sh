@@ -45,7 +45,9 @@ start_database() {
 }
 
 write_settings() {
+    # /tmp is memory on Amazon Linux; /var/tmp is on the disk, and each service has one of its own.
     cat >"$etc/machine.env" <<SETTINGS
+TMPDIR=/var/tmp
 AIRFLOW_HOME=$home/airflow
 PYTHONPATH=$release
 AIRFLOW__CORE__DAGS_FOLDER=$release/dags
@@ -81,8 +83,13 @@ install_services() {
 
 prepare_airflow() {
     run_airflow db migrate
-    run_airflow pools set ecommerce_transform 2 "The transform needs memory: so many run at the same time."
-    run_airflow pools set ecommerce_publish 1 "Publishing is serialised: one day at a time."
+    make_pool ecommerce_transform 2 "The transform needs memory: so many run at the same time."
+    make_pool ecommerce_publish 1 "Publishing is serialised: one day at a time."
+}
+
+# A pool that is there stays as it is: its size may have been changed in the UI.
+make_pool() {
+    run_airflow pools get "$1" &>/dev/null || run_airflow pools set "$@"
 }
 
 run_airflow() {
