@@ -153,11 +153,11 @@ def teach_to_retain() -> None:
     """Moto knows `Retain` alone; what a first deployment makes is kept as well once it has succeeded."""
     delete = parsing.ResourceMap.delete
 
-    def delete_what_is_not_retained(resources: parsing.ResourceMap) -> None:
-        for resource in resources._resource_json_map.values():
+    def delete_what_is_not_retained(self: parsing.ResourceMap) -> None:
+        for resource in self._resource_json_map.values():
             if resource.get("DeletionPolicy") == "RetainExceptOnCreate":
                 resource["DeletionPolicy"] = "Retain"
-        delete(resources)
+        delete(self)
 
     parsing.ResourceMap.delete = delete_what_is_not_retained  # type: ignore[method-assign]
 

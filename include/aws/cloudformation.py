@@ -70,6 +70,13 @@ class CloudFormation:
         stack = self.find_stack(stack_name) or {}
         return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
+    def read_parameter(self, stack_name: str, name: str) -> str:
+        """What a parameter of a stack stands for; empty where there is no such stack or parameter."""
+        for found in (self.find_stack(stack_name) or {}).get("Parameters", []):
+            if found["ParameterKey"] == name:
+                return str(found.get("ResolvedValue", found["ParameterValue"]))
+        return ""
+
     def plan(self, stack_name: str, template: str, values: dict[str, str]) -> ChangeSet:
         """Have CloudFormation work out what would change.
 

@@ -15,6 +15,8 @@ Tell = Callable[[str], None]
 
 CURRENT_RELEASE = "releases/current.zip"
 SETTINGS_KEY = "config/airflow.env"
+#: Where AWS says which image is the newest.
+NEWEST_IMAGE = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +47,10 @@ def deploy(session: Any, deployment: Deployment, extras: Extras, ask: Ask, tell:
     """
     formation = CloudFormation(session.client("cloudformation"))
     release = build_release()
-    values = deployment.values(release_key(release)) | script_value(extras)
+    values = {}
+    if extras.is_on_instance:
+        values["ImageId"] = find_image(session, formation, deployment)
+    values |= deployment.values(release_key(release)) | script_value(extras)
     plans = [
         formation.plan(deployment.stack_name(stack), deployment.template(stack), values)
         for stack in extras.stacks()
@@ -63,6 +68,14 @@ def deploy(session: Any, deployment: Deployment, extras: Extras, ask: Ask, tell:
         for name, value in formation.read_outputs(plan.stack_name).items():
             tell(f"{name}: {value}")
     return True
+
+
+def find_image(session: Any, formation: CloudFormation, deployment: Deployment) -> str:
+    """The image that the instance was made of, since another would replace it; the newest for a new one."""
+    if image := formation.read_parameter(deployment.stack_name("instance"), "ImageId"):
+        return image
+    newest = session.client("ssm").get_parameter(Name=NEWEST_IMAGE)
+    return str(newest["Parameter"]["Value"])
 
 
 def carry_out(formation: CloudFormation, plans: list[ChangeSet], uploads: "Uploads", tell: Tell) -> None:

@@ -27,7 +27,7 @@ from moto import mock_aws
 from include import catalog, keys
 from include.aws import watchdog
 from include.aws.cloudformation import read_template
-from include.aws.deploy import Extras, deploy
+from include.aws.deploy import NEWEST_IMAGE, Extras, deploy
 from include.aws.errors import DataKeptError
 from include.aws.settings import make_environment
 from include.aws.stacks import STACKS, Deployment
@@ -189,12 +189,33 @@ def test_every_bucket_is_there_and_takes_only_encrypted_connections(deployed: Ac
         ]
 
 
-def test_an_instance_has_the_workers_rights_and_no_open_port(account: Account) -> None:
+@pytest.fixture
+def instance_account(account: Account) -> Account:
+    """An account whose deployment has an instance."""
     ec2 = account.client("ec2")
     (vpc,) = ec2.describe_vpcs()["Vpcs"]
     subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
     account.deployment.overrides.update(VpcId=vpc["VpcId"], SubnetId=subnet)
     account.extras = Extras(is_on_instance=True)
+    return account
+
+
+def test_an_instance_keeps_its_image_when_there_is_a_newer_one(
+    instance_account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest = instance_account.client("ssm").get_parameter(Name=NEWEST_IMAGE)["Parameter"]["Value"]
+    assert instance_account.deploy()
+    monkeypatch.setattr("include.aws.deploy.NEWEST_IMAGE", NEWEST_IMAGE.replace("arm64", "x86_64"))
+
+    assert instance_account.deploy()
+
+    assert "shop-instance: as it is" in instance_account.said
+    (reservation,) = instance_account.client("ec2").describe_instances()["Reservations"]
+    assert [instance["ImageId"] for instance in reservation["Instances"]] == [newest]
+
+
+def test_an_instance_has_the_workers_rights_and_no_open_port(instance_account: Account) -> None:
+    account, ec2 = instance_account, instance_account.client("ec2")
 
     assert account.deploy()
 

@@ -121,6 +121,14 @@ def test_the_outputs_of_a_stack_are_read_by_name() -> None:
     assert formation(Client([], READY)).read_outputs("shop-glue") == {}
 
 
+def test_a_parameter_is_what_its_name_stood_for_when_the_stack_was_made() -> None:
+    named = {"ParameterKey": "Image", "ParameterValue": "/aws/newest", "ResolvedValue": "ami-1"}
+    stacks = formation(Client([{**STACK, "Parameters": [*STACK["Parameters"], named]}], READY))
+
+    assert [stacks.read_parameter("shop", name) for name in ("Image", "Days", "Mail")] == ["ami-1", "7", ""]
+    assert formation(Client([], READY)).read_parameter("shop", "Image") == ""
+
+
 def test_a_plan_that_is_refused_says_why() -> None:
     client = Client([STACK], {"Status": "FAILED", "StatusReason": "Parameter Days must be a number"})
 
