@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -90,3 +91,31 @@ def test_the_environment_is_one_line_a_setting_without_quotes() -> None:
 
     assert format_environment(environment) == 'A=one two\nB={"conn_type": "aws"}\n'
     assert not [value for value in make_environment(DEPLOYMENT).values() if "\n" in value]
+
+
+def test_the_guide_names_every_setting_that_is_fixed_on_aws() -> None:
+    guide = (PROJECT / "docs" / "deploy.md").read_text()
+    (paragraph,) = re.findall(r"^\*\*Settings that are fixed\.\*\*.*?\n\n", guide, re.MULTILINE | re.DOTALL)
+    fixed = {
+        name.removeprefix("AIRFLOW_VAR_").lower()
+        for name in make_environment(DEPLOYMENT)
+        if name.startswith("AIRFLOW_VAR_")
+    }
+
+    assert set(re.findall(r"`(ecommerce_\w+)`", paragraph)) == fixed
+
+
+def test_the_lock_goes_to_mwaa_without_airflow_itself() -> None:
+    guide = (PROJECT / "docs" / "deploy-mwaa.md").read_text()
+    (pattern,) = re.findall(r"grep -v '([^']+)' requirements\.lock", guide)
+    lock = (PROJECT / "requirements.lock").read_text().splitlines()
+
+    kept = subprocess.run(
+        ["grep", "-v", pattern, PROJECT / "requirements.lock"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+
+    assert {pin.partition("==")[0] for pin in set(lock) - set(kept)} == {
+        "apache-airflow",
+        "apache-airflow-core",
+        "apache-airflow-task-sdk",
+    }
