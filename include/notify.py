@@ -146,8 +146,33 @@ def describe_failure(failure: Failure) -> Alert:
     )
 
 
+def describe_helper_failure(dag_id: str, failure: Failure) -> Alert:
+    """The message for a DAG beside the pipeline, whose runs process no delivery day."""
+    trouble = Trouble(
+        what=f"{failure.task_id} failed",
+        section="A helper fails",
+        remedy="Mend what the message or the log names. The next run makes up for what this one left.",
+    )
+    return Alert(
+        subject=make_subject(dag_id.removeprefix("ecommerce_"), trouble.what),
+        text="\n".join(
+            [
+                f"A run of {dag_id} failed for good: {trouble.what}.",
+                "No published day is changed. While it fails it is told once a day, not at each run.",
+                "",
+                *list_reasons(failure, trouble),
+                "",
+                f"Task: {failure.task_id}, try {failure.try_number}, of run {failure.run_id}",
+                f"Log: {failure.log_url}",
+                "",
+                describe_remedy(trouble.remedy, trouble.section),
+            ]
+        ),
+    )
+
+
 def make_subject(day: str, what: str) -> str:
-    """One line, short enough for every channel."""
+    """One line, short enough for every channel. In place of the day may stand a DAG."""
     return " ".join(f"ecommerce {day}: {what}".split())[:_SUBJECT_CHARACTERS]
 
 

@@ -65,6 +65,32 @@ def report_failure(context: Mapping[str, Any]) -> None:
     report_failed(settings.metrics_namespace, failure.gate, context["ti"])
 
 
+def report_helper_failure(context: Mapping[str, Any]) -> None:
+    """Tell people that a DAG beside the pipeline fails; it has no delivery day, so no day is counted.
+
+    Such a DAG runs often and makes up for itself: while it goes on failing, people are told once a day.
+    """
+    from include.notify import describe_helper_failure, send_alert
+
+    if _was_told(context):
+        log.info("The run before failed on the same day: people know")
+        return
+    hook, settings = connect()
+    failure = _read_failure(hook, settings.layout, None, context)
+    send_alert(describe_helper_failure(context["ti"].dag_id, failure))
+
+
+def _was_told(context: Mapping[str, Any]) -> bool:
+    """Whether the run before failed on the same day; False where Airflow does not say."""
+    try:
+        before = context["ti"].get_previous_dagrun()
+        is_same_day = before and before.run_after.date() == context["dag_run"].run_after.date()
+        return bool(is_same_day and before.state == "failed")
+    except Exception:
+        log.exception("How the run before ended could not be found out: people are told")
+        return False
+
+
 def _find_day(context: Mapping[str, Any]) -> str | None:
     """The run's day; None where the day is what is wrong, or where Airflow knows too little of the run."""
     try:

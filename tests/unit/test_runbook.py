@@ -17,7 +17,7 @@ from include.errors import GateClosedError, PipelineError, RawFileError, Setting
 from include.gate import find_gate_faults
 from include.keys import Layout
 from include.manifest import Counts, Gate
-from include.notify import Alert, Failure, describe_failure
+from include.notify import Alert, Failure, describe_failure, describe_helper_failure
 from include.watchdog import DayState, describe_healed, gather_news
 from tests.project import PROJECT
 from tests.records import GREEN
@@ -83,6 +83,20 @@ def misspell_setting(variables: dict[str, str]) -> Alert:
     return fail("validate", caught.value)
 
 
+def misspell_a_setting_of_a_helper(variables: dict[str, str]) -> Alert:
+    variables["ecommerce_correction_days"] = "two weeks"
+    with pytest.raises(SettingError) as caught:
+        _ = Settings.from_variables().correction_days
+    raised = AirflowFailException(str(caught.value))
+    raised.__cause__ = caught.value
+    dag_id, task_id = "ecommerce_corrections", "find_changes"
+    url = f"{UI}/dags/{dag_id}/runs/{quote(RUN)}/tasks/{task_id}?try_number=1"
+    failure = Failure(
+        day=RUN, run_id=RUN, task_id=task_id, try_number=1, log_url=url, error=raised, gate=None
+    )
+    return describe_helper_failure(dag_id, failure)
+
+
 def look_at_late_days() -> list[Alert]:
     def missing(day: str, *datasets: str) -> DayState:
         return DayState(
@@ -109,6 +123,7 @@ def test_the_runbook_shows_every_message_as_it_arrives(tmp_path: Path, variables
         fail("wait_for_raw_files", AirflowSensorTimeout("Trigger timeout")),
         misspell_setting(variables),
         fail("validate", away, try_number=4),
+        misspell_a_setting_of_a_helper(variables),
         *look_at_late_days(),
     ]
 
@@ -126,7 +141,7 @@ def test_each_message_stands_below_the_heading_that_it_names() -> None:
 
     found = {heading: names for heading, names in referring.items() if names}
     assert found == {heading: [heading] for heading in found}
-    assert len(found) == 7
+    assert len(found) == 8
 
 
 def test_every_picture_is_there_and_small() -> None:

@@ -13,7 +13,7 @@ from include.contract import DATASETS
 from include.errors import GateClosedError, RawFileChangedError, RawFileError, SettingError
 from include.keys import Layout
 from include.notify import Alert
-from include.tasks import connected, raw_keys, report_failure
+from include.tasks import connected, raw_keys, report_failure, report_helper_failure
 
 RUN = SimpleNamespace(logical_date=dt.datetime(2026, 11, 21, tzinfo=dt.UTC), run_after=None)
 GATE = {"success": False, "rows": {}, "faults": ["customers: too many"]}
@@ -136,3 +136,37 @@ def test_a_killed_task_of_which_airflow_knows_little_is_told(reported: Reported)
     report_failure({"ti": context["ti"]})
 
     assert "killed before it could say why" in reported.alerts[0]
+
+
+def fail_helper(before: SimpleNamespace | None) -> dict[str, Any]:
+    """The context of a run of the watchdog that failed at 12:05 on the 21st, after another run."""
+    context = fail(SettingError("Variable ecommerce_deadline_hour is 'nine'."), "look")
+    context["dag_run"] = SimpleNamespace(run_after=dt.datetime(2026, 11, 21, 12, 5, tzinfo=dt.UTC))
+    context["ti"].dag_id = "ecommerce_watchdog"
+    context["ti"].get_previous_dagrun = lambda: before
+    return context
+
+
+def run_before(state: str, day: int = 21) -> SimpleNamespace:
+    return SimpleNamespace(state=state, run_after=dt.datetime(2026, 11, day, 11, 5, tzinfo=dt.UTC))
+
+
+@pytest.mark.parametrize(
+    ("before", "is_told"),
+    [
+        pytest.param(None, True, id="the first run, or one by hand"),
+        pytest.param(run_before("success"), True, id="it went well before"),
+        pytest.param(run_before("failed"), False, id="it has failed before"),
+        pytest.param(run_before("failed", day=20), True, id="once more on another day"),
+        pytest.param(SimpleNamespace(), True, id="Airflow does not say"),
+    ],
+)
+def test_a_helper_that_fails_is_told_once_a_day_and_counts_as_no_failed_day(
+    reported: Reported, before: SimpleNamespace | None, is_told: bool
+) -> None:
+    report_helper_failure(fail_helper(before))
+
+    assert [text.partition("\n")[0] for text in reported.alerts] == [
+        "A run of ecommerce_watchdog failed for good: look failed."
+    ] * is_told
+    assert (reported.kept, reported.counted) == ([], [])
