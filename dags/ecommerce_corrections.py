@@ -30,6 +30,7 @@ from include.tasks import connected, report_helper_failure
 )
 def ecommerce_corrections() -> None:
     """Starts a run of `ecommerce_etl` for each published day whose inputs have changed."""
+    changes = find_changes()
     TriggerDagRunOperator.partial(
         task_id="run_again",
         trigger_dag_id=ETL_DAG_ID,
@@ -38,7 +39,8 @@ def ecommerce_corrections() -> None:
         skip_when_already_exists=True,
         map_index_template="{{ task.trigger_run_id }}",
         doc_md="Starts one run for each change. Skipped where that run exists already.",
-    ).expand_kwargs(find_changes())
+    ).expand_kwargs(changes)
+    changes >> name_unread_days()
 
 
 @task
@@ -48,11 +50,21 @@ def find_changes(**context: Any) -> list[dict[str, Any]]:
     from include.day import day_of
 
     with connected() as (hook, settings):
-        changes = corrections.look(hook, settings, day_of(context["dag_run"], context["params"]))
+        found = corrections.look(hook, settings, day_of(context["dag_run"], context["params"]))
+    context["ti"].xcom_push("unread", found.unread)
     return [
         {"trigger_run_id": change.run_id, "conf": {"day": change.day}, "note": str(change)}
-        for change in changes
+        for change in found.changes
     ]
+
+
+@task
+def name_unread_days(**context: Any) -> None:
+    """Fails where days could not be looked at; a task of its own, so that the others are run again."""
+    from include import corrections
+
+    with connected():
+        corrections.refuse_unread(context["ti"].xcom_pull(task_ids="find_changes", key="unread") or {})
 
 
 DAG = ecommerce_corrections()

@@ -6,14 +6,17 @@ Only the days of the look-back are looked at, so a look costs the same however l
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from include import keys
 from include.contract import DATASETS
 from include.dataset import LATE, REPAIRS
 from include.day import days_until
+from include.errors import DaysUnreadError, TryAgainError
+from include.explain import explain
 from include.late import Missing, find_arrivals
 from include.lookback import read_manifests
 from include.manifest import Manifest, compare_inputs
@@ -47,23 +50,98 @@ class Change:
         return f"{self.day}: " + ", ".join(f"{name} was {what}" for name, what in self.inputs.items())
 
 
-def look(hook: "S3Hook", settings: "Settings", last_day: str) -> list[Change]:
+@dataclass(frozen=True)
+class Look:
+    """What a look has found.
+
+    Parameters
+    ----------
+    unread: the days that could not be looked at, each with the reason; no other try would help.
+    """
+
+    changes: list[Change] = field(default_factory=list)
+    unread: dict[str, str] = field(default_factory=dict)
+
+    @contextmanager
+    def set_aside(self, day: str) -> Iterator[None]:
+        """Keep what is wrong with one day from the others; what may pass is left to the next try."""
+        try:
+            yield
+        except Exception as error:
+            known = explain(error)
+            if isinstance(known, TryAgainError):
+                raise
+            log.exception("%s could not be looked at", day)
+            # What other libraries say may quote data.
+            unknown = f"its manifest or a table cannot be read ({type(error).__name__}, see the log)."
+            self.unread[day] = str(known) if known else unknown
+
+
+def look(hook: "S3Hook", settings: "Settings", last_day: str) -> Look:
     """What has changed in the published days of the look-back that ends with `last_day`.
 
     A day that lacks a raw file is left out: its run would wait for the file.
+
+    Raises
+    ------
+    TryAgainError: the store is busy or away.
     """
-    manifests = read_manifests(hook, settings.layout, days_until(last_day, settings.correction_days))
-    arrivals = find_arrivals(hook, manifests, manifests)
-    changes = []
-    for day, manifest in manifests.items():
-        inputs = find_inputs(hook, settings.layout, day)
-        if missing := [name for name in DATASETS if name not in inputs]:
-            report_missing(manifest, missing)
-        elif change := find_change(manifest, inputs, arrivals.get(day, {})):
-            changes.append(change)
-            log.info("To be run again: %s", change)
+    found = Look()
+    manifests: dict[str, Manifest] = {}
+    for day in days_until(last_day, settings.correction_days):
+        with found.set_aside(day):
+            manifests |= read_manifests(hook, settings.layout, [day])
+    arrivals = find_all_arrivals(hook, manifests, found)
+    for day in [day for day in manifests if day not in found.unread]:
+        with found.set_aside(day):
+            look_at_day(hook, settings.layout, manifests[day], arrivals.get(day, {}), found)
     log.info("Looked at %s published days up to %s", len(manifests), last_day)
-    return changes
+    return found
+
+
+def find_all_arrivals(
+    hook: "S3Hook", manifests: Mapping[str, Manifest], found: Look
+) -> dict[str, dict[Missing, str]]:
+    """What arrived for each day. Day by day only where one cannot be read: that reads tables many times."""
+    try:
+        return find_arrivals(hook, manifests, manifests)
+    except Exception:
+        log.warning("The days are looked at one by one, since one of them cannot be read", exc_info=True)
+    arrivals: dict[str, dict[Missing, str]] = {}
+    # The newest first: a day that cannot be read is out of the way of the earlier ones, which take from it.
+    for day in reversed(manifests):
+        readable = {other: each for other, each in manifests.items() if other not in found.unread}
+        with found.set_aside(day):
+            arrivals |= find_arrivals(hook, readable, [day])
+    return arrivals
+
+
+def look_at_day(
+    hook: "S3Hook", layout: keys.Layout, manifest: Manifest, arrived: Mapping[Missing, str], found: Look
+) -> None:
+    """Add what has changed in one published day."""
+    inputs = find_inputs(hook, layout, manifest["day"])
+    if missing := [name for name in DATASETS if name not in inputs]:
+        report_missing(manifest, missing)
+    elif change := find_change(manifest, inputs, arrived):
+        found.changes.append(change)
+        log.info("To be run again: %s", change)
+
+
+def refuse_unread(unread: Mapping[str, str]) -> None:
+    """End a look that left days out, after what it found in the others.
+
+    Raises
+    ------
+    DaysUnreadError: names the days and why.
+    """
+    if unread:
+        raise DaysUnreadError(
+            "These days could not be looked at, the others were: "
+            + " ".join(f"{day}: {reason}" for day, reason in unread.items())
+            + " Restore what cannot be read, or run the day again (DAG ecommerce_etl, param day). The next "
+            "look sees it."
+        )
 
 
 def report_missing(manifest: Manifest, missing: list[str]) -> None:

@@ -16,6 +16,7 @@ PipelineError
 ├── CatalogError           the Glue table cannot hold what the contract publishes
 ├── RowsLostError          the counts of a stage do not add up; nothing may be published
 ├── GateClosedError        the day failed its quality gate
+├── DaysUnreadError        days of the look-back could not be looked at; the others were
 ├── StaleFormError         a red gate cannot be put to a person again in this run
 └── AlertNotSentError      no channel took an alert
 """
@@ -105,6 +106,10 @@ class GateClosedError(PipelineError):
 
 class StaleFormError(PipelineError):
     """Airflow would show the form of an earlier try in place of this one's; nobody was asked."""
+
+
+class DaysUnreadError(PipelineError):
+    """Some days could not be compared with their inputs."""
 
 
 class AlertNotSentError(PipelineError):

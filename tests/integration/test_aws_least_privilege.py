@@ -93,7 +93,7 @@ def worked(own_store: OwnStore, identities: dict[str, Connection], tmp_path_fact
     first = _run_day(hook, DAY, "run 1")
     _repair_a_row_and_deliver_a_late_customer(own_store, first)
     _run_day(hook, NEXT_DAY, "run 1")
-    assert [change.inputs for change in look(hook, Settings(), NEXT_DAY)] == [
+    assert [change.inputs for change in look(hook, Settings(), NEXT_DAY).changes] == [
         {"late_customers": "added", "repairs_orders": "added"}
     ]
     now, settings = dt.datetime.now(dt.UTC), Settings()

@@ -1,7 +1,14 @@
 """Which days are to be run again."""
 
-from include.corrections import find_change
+from typing import Any
+
+import pytest
+
+from include import corrections
+from include.config import Settings
+from include.corrections import find_change, look, refuse_unread
 from include.day import days_after, days_until
+from include.errors import DaysUnreadError, StoreRefusedError, TryAgainError
 from include.manifest import Manifest
 from include.objects import ObjectState
 from tests.records import MANIFEST
@@ -82,3 +89,64 @@ def test_late_rows_of_the_manifest_are_compared_with_what_arrived_and_not_with_f
     assert other
     assert change.inputs == {"late_customers": "replaced", "late_products": "added"}
     assert change.run_id != other.run_id
+
+
+class Days:
+    """A look-back of which every day was published, and had its orders replaced since."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.broken: dict[str, dict[str, Exception]] = {"manifest": {}, "tables": {}, "inputs": {}}
+        monkeypatch.setattr(corrections, "read_manifests", self.read)
+        monkeypatch.setattr(corrections, "find_arrivals", self.find_arrivals)
+        monkeypatch.setattr(corrections, "find_inputs", self.find_inputs)
+
+    def read(self, _hook: object, _layout: object, days: list[str]) -> dict[str, Any]:
+        self.fail("manifest", days)
+        return {day: {**MANIFEST, "day": day} for day in days}
+
+    def find_arrivals(self, _hook: object, manifests: dict[str, Any], days: object) -> dict[str, Any]:
+        self.fail("tables", [day for day in manifests if day >= min(days)])  # type: ignore[call-overload]
+        return {}
+
+    def find_inputs(self, _hook: object, _layout: object, day: str) -> dict[str, ObjectState]:
+        self.fail("inputs", [day])
+        return replaced("f")
+
+    def fail(self, what: str, days: list[str]) -> None:
+        for day in days:
+            if error := self.broken[what].get(day):
+                raise error
+
+
+@pytest.mark.parametrize(
+    ("what", "error", "reason"),
+    [
+        ("manifest", ValueError("ada@example.com"), "its manifest or a table cannot be read (ValueError"),
+        ("tables", KeyError("outputs"), "its manifest or a table cannot be read (KeyError"),
+        ("inputs", StoreRefusedError("S3 refused it."), "S3 refused it."),
+    ],
+)
+def test_a_day_that_cannot_be_read_keeps_no_other_from_being_looked_at(
+    monkeypatch: pytest.MonkeyPatch, what: str, error: Exception, reason: str
+) -> None:
+    days = Days(monkeypatch)
+    days.broken[what]["2026-11-20"] = error
+
+    found = look(None, Settings(correction_days=3), "2026-11-21")  # type: ignore[arg-type]  # no store
+
+    assert [change.day for change in found.changes] == ["2026-11-19", "2026-11-21"]
+    with pytest.raises(DaysUnreadError, match=r"2026-11-20: .+ the day again") as caught:
+        refuse_unread(found.unread)
+    assert reason in str(caught.value)
+    assert "ada@example.com" not in str(caught.value)
+
+
+def test_what_may_pass_is_left_to_the_next_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    Days(monkeypatch).broken["inputs"]["2026-11-20"] = TryAgainError("The store is busy.")
+
+    with pytest.raises(TryAgainError, match="busy"):
+        look(None, Settings(correction_days=3), "2026-11-21")  # type: ignore[arg-type]
+
+
+def test_a_look_that_read_every_day_ends_well() -> None:
+    refuse_unread({})

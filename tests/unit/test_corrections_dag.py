@@ -19,7 +19,11 @@ def test_what_it_finds_is_run_again_once(dag) -> None:  # type: ignore[no-untype
     following = {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks}
     triggered = dag.get_task("run_again").partial_kwargs
 
-    assert following == {"find_changes": ["run_again"], "run_again": []}
+    assert following == {
+        "find_changes": ["name_unread_days", "run_again"],
+        "name_unread_days": [],
+        "run_again": [],
+    }
     assert triggered["trigger_dag_id"] == "ecommerce_etl"
     assert triggered["skip_when_already_exists"]
 
