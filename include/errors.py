@@ -26,6 +26,16 @@ class PipelineError(Exception):
     """Base of every error that the pipeline raises on purpose."""
 
 
+def restore_error(kind: str, message: str) -> PipelineError:
+    """An error of another process, by the name of its class; it has its message, and nothing else."""
+    kinds: list[type[PipelineError]] = [PipelineError]
+    for each in kinds:
+        kinds += each.__subclasses__()
+    known = next((each for each in kinds if each.__name__ == kind), PipelineError)
+    # The message is finished: it is not to be made once more from parts.
+    return known.__new__(known, message)
+
+
 class SettingError(PipelineError):
     """A Variable or a run parameter has a value that cannot be used."""
 

@@ -13,7 +13,7 @@ from airflow.providers.amazon.aws.operators.glue import GlueJobOperator
 from include import keys
 from include.config import CONNECTION_ID, Settings
 from include.contract import DATASETS
-from include.errors import PipelineError, SettingError
+from include.errors import PipelineError, SettingError, restore_error
 from include.manifest import describe_counts, digest_inputs
 from include.objects import read_json
 from include.tasks import connected
@@ -113,12 +113,12 @@ def read_result(hook: "S3Hook", settings: Settings, extracted: "Extracted") -> "
 
     Raises
     ------
-    PipelineError: the job left nothing, or found that the day's files cannot be used; in its words.
+    PipelineError: the job left nothing, or ended in an error, which is raised here as it was there.
     """
     url = name_result(settings, extracted)
     result = read_json(hook, url)
     if result is None:
         raise PipelineError(f"The Glue job ended well and left no {url}. Clear this run from transform on.")
     if "error" in result:
-        raise PipelineError(result["error"])
+        raise restore_error(result.get("kind", ""), result["error"])
     return cast("Transformed", result)

@@ -35,7 +35,8 @@ def main(arguments: list[str] | None = None) -> None:
             transform_day(builder.getOrCreate(), json.loads(options.extracted), options.staged, sizes)
         )
     except PipelineError as error:
-        result = {"error": str(error)}
+        # The kind says whether another try may help, and what people are told to do.
+        result = {"error": str(error), "kind": type(error).__name__}
     write_json(Store(), result, options.result)
 
 

@@ -317,7 +317,9 @@ def test_what_the_glue_job_finds_wrong_with_a_file_fails_the_task_at_once(deploy
     settings = Settings(layout=deployed.deployment.layout)
 
     with pytest.raises(AirflowFailException, match=r"orders\.csv: the file is empty"):
-        finish_glue_job(deployed, settings, {"error": "orders.csv: the file is empty"})
+        finish_glue_job(
+            deployed, settings, {"error": "orders.csv: the file is empty", "kind": "RawFileError"}
+        )
 
 
 def finish_glue_job(account: Account, settings: Settings, result: dict[str, Any]) -> Any:

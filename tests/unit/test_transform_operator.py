@@ -1,12 +1,19 @@
 """Where a day is transformed: by the settings, and with `auto` by its size."""
 
+import sys
+from types import ModuleType
+from typing import Any
+from unittest.mock import MagicMock
+
 import pytest
 
+from include import transform_operator
 from include.config import Settings
 from include.contract import DATASETS
-from include.errors import SettingError
+from include.errors import PipelineError, RawFileError, SettingError, TryAgainError
 from include.manifest import Extracted
-from include.transform_operator import choose_engine, make_arguments
+from include.spark import job
+from include.transform_operator import choose_engine, make_arguments, read_result
 
 
 def make_extracted(size_bytes: int, etag: str = "1") -> Extracted:
@@ -49,3 +56,31 @@ def test_a_job_is_joined_again_only_for_the_same_snapshot() -> None:
     )
 
     assert first == again != later
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RawFileError("s3://r/orders.csv", "line 1", "no columns", "Deliver it again."),
+        TryAgainError("The store is busy."),
+        PipelineError("Something else."),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_of_the_job_is_raised_in_airflow_as_what_it_is(
+    monkeypatch: pytest.MonkeyPatch, error: PipelineError
+) -> None:
+    left: dict[str, Any] = {}
+    spark = ModuleType("pyspark.sql")
+    spark.SparkSession = MagicMock()  # type: ignore[attr-defined]  # a double of the module
+    monkeypatch.setitem(sys.modules, "pyspark.sql", spark)
+    monkeypatch.setattr(job, "transform_day", MagicMock(side_effect=error))
+    monkeypatch.setattr(job, "write_json", lambda _store, result, url: left.update({url: result}))
+    monkeypatch.setattr(transform_operator, "read_json", lambda _hook, url: left[url])
+    arguments = make_arguments(Settings(), make_extracted(100))
+    job.main([part for pair in arguments.items() for part in pair])
+
+    with pytest.raises(PipelineError) as raised:
+        read_result(MagicMock(), Settings(), make_extracted(100))
+
+    assert (type(raised.value), str(raised.value)) == (type(error), str(error))
