@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from include.config import Settings
 from include.day import format_instant
-from include.errors import SettingError, StaleFormError
+from include.errors import StaleFormError
 from include.explain import explained
 from include.gate import find_gate_faults
 from include.manifest import Approval, Counts, Quality
@@ -61,7 +61,7 @@ class GateApproval(HITLOperator):
             faults = find_gate_faults(counts, quality, settings.max_reject_ratio)
             if not faults or not settings.gate_approval:
                 return
-            self.response_timeout = read_timeout(settings)
+            self.response_timeout = dt.timedelta(hours=settings.gate_approval_hours)
         day = self.extracted["day"]
         self.subject = f"The gate is closed for {day}. Publish it all the same?"
         self.body = describe_closed_gate(day, counts, quality, faults)
@@ -81,15 +81,6 @@ class GateApproval(HITLOperator):
         approval = record_answer(super().execute_complete(context, event), faults)
         self.log.info("The answer: %s", "approved" if approval["approved"] else "not approved")
         return approval
-
-
-def read_timeout(settings: Settings) -> dt.timedelta:
-    if settings.gate_approval_hours <= 0:
-        raise SettingError(
-            f"Variable ecommerce_gate_approval_hours is {settings.gate_approval_hours:g}; give the hours "
-            "that a red gate waits. Correct it in the Airflow UI under Admin, Variables."
-        )
-    return dt.timedelta(hours=settings.gate_approval_hours)
 
 
 def require_shown(task: HITLOperator, context: "Context", body: str) -> None:

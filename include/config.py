@@ -6,6 +6,7 @@ from typing import Any
 
 from include.errors import SettingError
 from include.keys import Layout
+from include.setting_rules import read_value
 
 #: The DAG that publishes days.
 ETL_DAG_ID = "ecommerce_etl"
@@ -57,7 +58,7 @@ class Settings:
 
         Raises
         ------
-        SettingError: on asking, when the Variable cannot be read as the type of its setting.
+        SettingError: on asking, when the Variable is nothing that its setting may be.
         """
         return _SettingsOfVariables(layout=_LayoutOfVariables())
 
@@ -88,7 +89,7 @@ class _SettingsOfVariables(_ReadFromVariables, Settings):
 
 
 def _read(name: str, default: str | float) -> str | float:
-    """The Variable of one setting, converted to the type of its default."""
+    """The Variable of one setting, of the type of its default, and held to its rule."""
     from airflow.sdk import Variable
 
     variable = VARIABLE_PREFIX + name
@@ -96,24 +97,9 @@ def _read(name: str, default: str | float) -> str | float:
     if text is None:
         return default
     try:
-        return read_flag(text) if isinstance(default, bool) else type(default)(text)
+        return read_value(name, text, type(default))
     except ValueError as error:
         raise SettingError(
-            f"Variable {variable} is {text!r}, which is no {type(default).__name__}. "
+            f"Variable {variable} is {text!r}; give {error}. "
             "Correct it in the Airflow UI under Admin, Variables."
         ) from error
-
-
-def read_flag(text: str) -> bool:
-    """Whether a setting is on; in the words that Airflow itself takes in its configuration.
-
-    Raises
-    ------
-    ValueError: none of them.
-    """
-    word = text.strip().lower()
-    if word in {"t", "true", "1"}:
-        return True
-    if word in {"f", "false", "0"}:
-        return False
-    raise ValueError(text)

@@ -13,7 +13,7 @@ from airflow.providers.amazon.aws.operators.glue import GlueJobOperator
 from include import keys
 from include.config import CONNECTION_ID, Settings
 from include.contract import DATASETS
-from include.errors import PipelineError, SettingError, restore_error
+from include.errors import PipelineError, restore_error
 from include.manifest import describe_counts, digest_inputs
 from include.objects import read_json
 from include.tasks import connected
@@ -71,16 +71,7 @@ class TransformOperator(GlueJobOperator):
 
 
 def choose_engine(settings: Settings, extracted: "Extracted") -> str:
-    """`pandas` or `glue`; `auto` goes by the size of the day's files as they were delivered.
-
-    Raises
-    ------
-    SettingError: there is no such engine.
-    """
-    if settings.engine not in (PANDAS, GLUE, AUTO):
-        raise SettingError(
-            f"Variable ecommerce_engine is {settings.engine!r}. Set it to {PANDAS}, {GLUE} or {AUTO}."
-        )
+    """`pandas` or `glue`; `auto` goes by the size of the day's files as they were delivered."""
     if settings.engine != AUTO:
         return settings.engine
     size = sum(extracted["inputs"][name]["bytes"] for name in DATASETS)

@@ -13,6 +13,7 @@ from include.keys import Layout
 from include.local.errors import LocalError
 from include.local.ports import LOOPBACK
 from include.local.state import PROJECT
+from include.setting_rules import RULES
 
 SETTINGS_FILE = PROJECT / "airflow_settings.yaml"
 
@@ -78,10 +79,21 @@ def read_settings(path: Path = SETTINGS_FILE, *, s3_port: int | None = None) -> 
 
 
 def read_layout(variables: dict[str, str]) -> Layout:
-    """The layout that Variables describe; the same rule as `Settings.from_variables`, without Airflow."""
+    """The layout that Variables describe; the same rules as `Settings.from_variables`, without Airflow.
+
+    Raises
+    ------
+    LocalError: a Variable is nothing that its setting may be.
+    """
     names = Layout.__dataclass_fields__
     given = {name: variables.get(VARIABLE_PREFIX + name) for name in names}
-    return Layout(**{name: value for name, value in given.items() if value is not None})
+    return Layout(**{name: _check(name, text) for name, text in given.items() if text is not None})
+
+
+def _check(name: str, text: str) -> str:
+    if not RULES[name].is_met(text):
+        raise LocalError(f"Variable {VARIABLE_PREFIX}{name} is {text!r}; give {RULES[name].allowed}.")
+    return text
 
 
 def move_endpoint(extra: dict[str, Any], s3_port: int) -> dict[str, Any]:

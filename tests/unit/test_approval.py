@@ -114,7 +114,7 @@ def test_nobody_accepts_faults_that_the_form_does_not_show(
 
 
 def test_no_time_to_answer_is_a_mistake(ask: Callable[..., GateApproval], form: Form) -> None:
-    with pytest.raises(AirflowFailException, match="ecommerce_gate_approval_hours is 0"):
+    with pytest.raises(AirflowFailException, match="ecommerce_gate_approval_hours is '0'; give"):
         ask(RED_COUNTS, ON | {"ecommerce_gate_approval_hours": "0"})
 
 

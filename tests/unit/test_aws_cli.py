@@ -31,6 +31,11 @@ MISTAKES = {
     "no credentials": (["settings", "--region", "us-east-1"], "Unable to locate credentials"),
     "unknown profile": (["settings", "--profile", "nobody"], "profile (nobody) could not be found"),
     "bad name": (["validate", "--name", "My Shop"], "give 2 to 20 lower-case letters and digits"),
+    "no day in the key of raw files": (
+        ["validate", "--raw-key-template", "{date}/{dataset}.csv"],
+        "--raw-key-template '{date}/{dataset}.csv' cannot be used: give a key that holds {day} and {dataset}",
+    ),
+    "a prefix with a slash": (["validate", "--docs-prefix", "docs/"], "--docs-prefix 'docs/' cannot be used"),
     "bad parameter": (["validate", "--set", "DeadlineHour"], "--set DeadlineHour is no PARAMETER=VALUE"),
     "unknown parameter": (
         ["validate", "--set", "AlertMail=data@example.com", "--set", "DeadlineHour=7"],

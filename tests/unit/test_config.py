@@ -7,6 +7,13 @@ import pytest
 from include.config import Settings
 from include.errors import SettingError
 from include.keys import Layout
+from include.setting_rules import RULES
+
+NUMBERS = [
+    name
+    for name, default in asdict(Settings()).items()
+    if isinstance(default, int | float) and not isinstance(default, bool)
+]
 
 
 def test_nothing_set_gives_the_defaults(variables: dict[str, str]) -> None:
@@ -43,11 +50,80 @@ def test_only_what_is_asked_for_is_read_and_that_once(monkeypatch: pytest.Monkey
     assert asked == ["ecommerce_raw_bucket", "ecommerce_batch_bytes"]
 
 
-def test_a_variable_of_the_wrong_type_is_named(variables: dict[str, str]) -> None:
-    variables["ecommerce_max_reject_ratio"] = "five percent"
+#: What none of the numbers may be, and then, for some settings, what looks right and is not.
+NO_NUMBERS = {name: ["", "five", "-1", "nan", "inf", "1e400"] for name in NUMBERS}
+MISTAKES = NO_NUMBERS | {
+    "raw_bucket": ["", "s3://drop", "drop/in"],
+    "raw_key_template": [
+        "latest/{dataset}.csv",
+        "{day}/all.csv",
+        "{date}/{dataset}.csv",
+        "{day}/{dataset}/{}.csv",
+        "{day}/{dataset.csv",
+        "{day:.7}/{dataset}.csv",
+        "{day}/{dataset!r}.csv",
+        "{day[0]}/{dataset}.csv",
+        "",
+    ],
+    "docs_prefix": ["", "/docs", "docs/"],
+    "gate_approval": ["maybe", ""],
+    "engine": ["spark", "Pandas", ""],
+    "max_reject_ratio": [*NO_NUMBERS["max_reject_ratio"], "5", "1.01"],
+    "history_reject_tolerance": [*NO_NUMBERS["history_reject_tolerance"], "2"],
+    "batch_bytes": [*NO_NUMBERS["batch_bytes"], "0", "6 MB"],
+    "keep_days": [*NO_NUMBERS["keep_days"], "0", "1000000"],
+    "watchdog_days": [*NO_NUMBERS["watchdog_days"], "0", "1000000"],
+    "processing_hours": [*NO_NUMBERS["processing_hours"], "0"],
+    "deadline_hour": [*NO_NUMBERS["deadline_hour"], "24", "9.5"],
+    "history_min_days": [*NO_NUMBERS["history_min_days"], "0"],
+    "gate_approval_hours": [*NO_NUMBERS["gate_approval_hours"], "0", "1e9"],
+}
 
-    with pytest.raises(SettingError, match="ecommerce_max_reject_ratio is 'five percent', which is no float"):
-        _ = Settings.from_variables().max_reject_ratio
+
+@pytest.mark.parametrize(("name", "text"), [(name, text) for name in MISTAKES for text in MISTAKES[name]])
+def test_what_a_setting_may_not_be_is_named_with_what_it_may(
+    variables: dict[str, str], name: str, text: str
+) -> None:
+    variables[f"ecommerce_{name}"] = text
+    settings = Settings.from_variables()
+
+    with pytest.raises(SettingError) as raised:
+        getattr(settings.layout if name in asdict(Layout()) else settings, name)
+
+    said = f"Variable ecommerce_{name} is {text!r}; give {RULES[name].allowed}. Correct it in the Airflow UI"
+    assert str(raised.value).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("raw_key_template", "in/{dataset}/{day}/{dataset}_{day}.csv.gz"),
+        ("max_reject_ratio", "0"),
+        ("max_reject_ratio", "1"),
+        ("correction_days", "0"),
+        ("history_weeks", "0"),
+        ("history_revenue_tolerance", "2.5"),
+        ("deadline_hour", "0"),
+        ("deadline_hour", "23"),
+        ("gate_approval_hours", "0.5"),
+        ("glue_min_bytes", "0"),
+    ],
+)
+def test_the_ends_of_what_is_allowed_are_allowed(variables: dict[str, str], name: str, text: str) -> None:
+    variables[f"ecommerce_{name}"] = text
+    settings = Settings.from_variables()
+
+    assert str(getattr(settings.layout if name in asdict(Layout()) else settings, name)) in {
+        text,
+        f"{text}.0",
+    }
+
+
+def test_every_setting_that_is_no_free_text_has_a_rule_that_its_default_keeps() -> None:
+    defaults = {**asdict(Settings()), **asdict(Layout())}
+
+    assert RULES.keys() >= {*NUMBERS, *asdict(Layout())}
+    assert [name for name, rule in RULES.items() if not rule.is_met(defaults[name])] == []
 
 
 @pytest.mark.parametrize(("text", "is_on"), {"True": True, " 1": True, "f": False, "FALSE": False}.items())
@@ -55,10 +131,3 @@ def test_a_flag_is_read_as_airflow_reads_its_own(variables: dict[str, str], text
     variables["ecommerce_gate_approval"] = text
 
     assert Settings.from_variables().gate_approval is is_on
-
-
-def test_a_flag_that_is_neither_on_nor_off_is_named(variables: dict[str, str]) -> None:
-    variables["ecommerce_gate_approval"] = "maybe"
-
-    with pytest.raises(SettingError, match="ecommerce_gate_approval is 'maybe', which is no bool"):
-        _ = Settings.from_variables().gate_approval

@@ -143,6 +143,13 @@ def test_variables_override_the_layout_one_by_one() -> None:
     assert read_layout(variables) == Layout(raw_bucket="deliveries")
 
 
+def test_a_layout_that_cannot_be_is_refused() -> None:
+    with pytest.raises(
+        LocalError, match=r"ecommerce_raw_key_template is 'latest/\{dataset\}\.csv'; give a key"
+    ):
+        read_layout({"ecommerce_raw_key_template": "latest/{dataset}.csv"})
+
+
 def test_the_connection_travels_through_the_environment_as_airflow_reads_it() -> None:
     from airflow.sdk import Connection as AirflowConnection
 

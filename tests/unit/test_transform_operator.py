@@ -10,10 +10,11 @@ import pytest
 from include import transform_operator
 from include.config import Settings
 from include.contract import DATASETS
-from include.errors import PipelineError, RawFileError, SettingError, TryAgainError
+from include.errors import PipelineError, RawFileError, TryAgainError
 from include.manifest import Extracted
+from include.setting_rules import RULES
 from include.spark import job
-from include.transform_operator import choose_engine, make_arguments, read_result
+from include.transform_operator import AUTO, GLUE, PANDAS, choose_engine, make_arguments, read_result
 
 
 def make_extracted(size_bytes: int, etag: str = "1") -> Extracted:
@@ -45,9 +46,9 @@ def test_by_default_every_day_stays_on_the_worker() -> None:
     assert choose_engine(Settings(), make_extracted(10**15)) == "pandas"
 
 
-def test_an_engine_that_is_not_there_is_named() -> None:
-    with pytest.raises(SettingError, match=r"ecommerce_engine is 'spark'\. Set it to pandas, glue or auto"):
-        choose_engine(Settings(engine="spark"), make_extracted(100))
+@pytest.mark.parametrize("engine", [PANDAS, GLUE, AUTO])
+def test_every_engine_may_be_set(engine: str) -> None:
+    assert RULES["engine"].is_met(engine)
 
 
 def test_a_job_is_joined_again_only_for_the_same_snapshot() -> None:

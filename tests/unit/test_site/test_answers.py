@@ -94,7 +94,7 @@ def test_missing_bucket_is_explained(hook: "S3Hook") -> None:
 
 def test_wrong_setting_is_explained() -> None:
     def open_store() -> Store:
-        raise SettingError("Variable ecommerce_batch_bytes is 'x', which is no int.")
+        raise SettingError("Variable ecommerce_batch_bytes is 'x'; give a number of bytes, 1 or more.")
 
     answer = Client(create_site(let_pass, open_store)).get("/")
     assert answer.status_code == 503
