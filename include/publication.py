@@ -80,9 +80,10 @@ def refuse_older_delivery(published: Published, extracted: Extracted) -> None:
         if own and newest and own < newest:
             raise OlderDeliveryError(
                 f"{extracted['day']} was published by run {published.manifest['run_id']} with the "
-                f"{dataset} delivered at {newest}; this run works on those of {own}. Nothing was published "
-                "and nothing has to be done. To publish what lies in raw now, clear this run from extract "
-                "on; to go back to an earlier file, deliver it again."
+                f"{dataset} delivered at {newest}; this run works on those of {own}. Nothing was published. "
+                "While the later delivery lies in raw, nothing has to be done; to publish what lies there "
+                "now, clear this run from extract on. If the later delivery was withdrawn and an earlier "
+                "version lies there again, deliver that version once more first."
             )
 
 

@@ -70,7 +70,7 @@ def read_repair(body: bytes, source: str, dataset: Dataset) -> Repair:
         raise RepairError(source, "", "not UTF-8 text", "Save it as CSV in UTF-8.") from error
     except csv.Error as error:
         raise RepairError(source, "", f"no CSV ({error})", "Export the quarantine again.") from error
-    if len(etags) != 1:
+    if len(etags) != 1 or "" in etags:
         problem = f"{RAW_ETAG} must be the same, and not empty, in every row"
         raise RepairError(source, "", problem, "Export the quarantine again.")
     return Repair(source, etags.pop(), rows)

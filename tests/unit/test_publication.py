@@ -26,5 +26,12 @@ def test_an_earlier_delivery_is_refused() -> None:
         check(dict.fromkeys(ALL, OLDER) | {"products": NEWER}, dict.fromkeys(ALL, OLDER))
 
 
+def test_the_refusal_of_a_version_that_was_put_back_says_that_clearing_is_not_enough() -> None:
+    with pytest.raises(OlderDeliveryError) as refused:
+        check(dict.fromkeys(ALL, NEWER), dict.fromkeys(ALL, OLDER))
+
+    assert "was withdrawn and an earlier version lies there again, deliver" in str(refused.value)
+
+
 def test_a_day_from_before_a_dataset_was_declared_can_be_published_again() -> None:
     check({"customers": OLDER, "products": OLDER}, dict.fromkeys(ALL, OLDER))

@@ -177,6 +177,7 @@ UNREADABLE = {
     "the header's line": ("line_number,raw_etag\n1,e\n", "line 2", "line_number is no line of a row"),
     "the same line twice": ("line_number,raw_etag\n2,e\n2,e\n", "line 3", "line 2 is repaired twice"),
     "two versions": ("line_number,raw_etag\n2,e\n3,f\n", "", "raw_etag must be the same"),
+    "an empty version": ("line_number,raw_etag,order_id\n2,,O1\n3,,O2\n", "", "raw_etag must be the same"),
     "no rows": ("line_number,raw_etag\n", "", "raw_etag must be the same"),
     "nothing": ("", "line 1", "the column line_number is missing"),
     "an open quote": ('line_number,raw_etag\n2,"e\n', "", "no CSV"),
