@@ -5,6 +5,8 @@ another try may help.
 """
 
 import errno
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -24,9 +26,12 @@ _PASSING_CODES = {
     "SlowDown",
     "TokenRefreshRequired",
 }
+#: Refused for good, even inside a 200: there for one object of several that were to be deleted.
+_FINAL_CODES = {"AccessDenied"}
 _CLOCK_CODES = {"RequestTimeTooSkewed", "RequestExpired"}
 #: So do a 409 and a 412: somebody writes the object, or has replaced it while it was read.
 _PASSING_STATUS = {408, 409, 412, 429}
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _CLEAR = "then clear this run from the task that failed."
 
 
@@ -80,7 +85,8 @@ def _explain_answer(error: "ClientError", where: str) -> PipelineError:
     what = _describe(error, where)
     if code in _CLOCK_CODES:
         return TryAgainError(f"{what} The clock of this worker is wrong: set it.")
-    if code in _PASSING_CODES or status in _PASSING_STATUS or status < 400 or status >= 500:
+    is_passing = status in _PASSING_STATUS or status < 400 or status >= 500
+    if code in _PASSING_CODES or (is_passing and code not in _FINAL_CODES):
         return TryAgainError(f"{what} The next try may go well.")
     if code == "NoSuchBucket":
         return StoreRefusedError(
@@ -125,15 +131,36 @@ def _explain_silence(error: Exception, where: str) -> PipelineError:
 
 def _explain_worker(error: BaseException) -> PipelineError | None:
     """The machine that the task ran on had not enough of something."""
-    if isinstance(error, MemoryError) or "can't start new thread" in str(error):
-        return WorkerError(
-            "The worker has not enough memory for this task. Give it more, lower the Variable "
-            "ecommerce_batch_bytes, or give the pool ecommerce_transform fewer slots. It is tried again."
-        )
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        place = f" ({error.filename})" if error.filename else ""
+    if _lacks_disk(error):
+        place = f" ({error.filename})" if isinstance(error, OSError) and error.filename else ""
         return WorkerError(
             f"The worker's disk for temporary files is full{place}. Give it more room: a day needs about "
             "three times the size of its raw files. It is tried again."
         )
+    if _lacks_memory(error):
+        return WorkerError(
+            "The worker has not enough memory for this task. Give it more, lower the Variable "
+            "ecommerce_batch_bytes, or give the pool ecommerce_transform fewer slots. It is tried again."
+        )
     return None
+
+
+def _lacks_disk(error: BaseException) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in _DISK_FULL
+    said = str(error)
+    if _is_duckdb(error, "IOException"):
+        return any(os.strerror(number) in said for number in _DISK_FULL)
+    # DuckDB spills no more than the disk had room for when it began.
+    return _is_duckdb(error, "OutOfMemoryException") and "max_temp_directory_size" in said
+
+
+def _lacks_memory(error: BaseException) -> bool:
+    is_refused = isinstance(error, MemoryError) or _is_duckdb(error, "OutOfMemoryException")
+    return is_refused or "can't start new thread" in str(error)
+
+
+def _is_duckdb(error: BaseException, name: str) -> bool:
+    """DAG files import this module: DuckDB is not imported for an error that only it can have raised."""
+    duckdb = sys.modules.get("duckdb")
+    return duckdb is not None and isinstance(error, getattr(duckdb, name))

@@ -192,7 +192,12 @@ def delete_objects(hook: Hook, urls: Sequence[str]) -> None:
 
 
 def delete_places(hook: Hook, places: Sequence[dict[str, str]]) -> None:
-    """Remove what is at the places, all of one bucket: bucket, key and perhaps version of each."""
+    """Remove what is at the places, all of one bucket: bucket, key and perhaps version of each.
+
+    Raises
+    ------
+    ClientError: S3 left one of them; as if it had been asked for that one alone.
+    """
     from botocore.exceptions import ClientError
 
     for start in range(0, len(places), _MOST_DELETED_AT_ONCE):
@@ -200,7 +205,8 @@ def delete_places(hook: Hook, places: Sequence[dict[str, str]]) -> None:
         (bucket,) = {place.pop("Bucket") for place in batch}
         answer = hook.get_conn().delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
         for error in answer.get("Errors", []):
-            raise ClientError({"Error": error}, "DeleteObjects")
+            refusal = {"Error": {**error, "Resource": f"s3://{bucket}/{error['Key']}"}}
+            raise ClientError({**refusal, "ResponseMetadata": answer["ResponseMetadata"]}, "DeleteObjects")
 
 
 def locate(hook: Hook, url: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 Importing this module imports Great Expectations, which costs seconds: import it inside functions.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from sqlalchemy.dialects import registry
 
 from include.history import Comparison
 from include.quality.expectations import PUBLISHED_ROWS, TABLE_NAME, build_suite
-from include.quality.findings import Outcome, describe_outcomes, hide_errors
+from include.quality.findings import Outcome, describe_outcomes, hide_errors, list_errors
 from include.scratch import scratch_folder
 
 registry.register("duckdb", "include.quality.duckdb_dialect", "DuckDBDialect")
@@ -39,6 +40,11 @@ CONTEXT = DataContextConfig(
 )
 #: Counts only: no value of any row enters a result or a page.
 RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": 0}
+
+#: How DuckDB's errors begin that are none of a query. Great Expectations keeps the text alone, and with it
+#: the query.
+_MACHINE_ERRORS = {"IO Error": duckdb.IOException, "Out of Memory Error": duckdb.OutOfMemoryException}
+_MACHINE_ERROR = re.compile(rf"(?s)(?P<kind>{'|'.join(_MACHINE_ERRORS)}): .*?(?=\n\[SQL|\Z)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +71,7 @@ def run_checkpoint(
     Raises
     ------
     SettingError: `warn_only` names something that no expectation is called.
+    duckdb.IOException, duckdb.OutOfMemoryException: there was not enough disk or memory for a check.
     """
     suite = build_suite(comparisons, warn_only)
     with scratch_folder("checkpoint") as folder:
@@ -74,6 +81,7 @@ def run_checkpoint(
             expectation_parameters={PUBLISHED_ROWS: expected_rows}, run_id=RunIdentifier(run_name=run_name)
         )
     (result,) = outcome.run_results.values()
+    raise_machine_errors(result)
     hide_errors(result)
     failed = describe_outcomes(result, Outcome.FAILED)
     # Great Expectations counts what only warns among the failures.
@@ -86,6 +94,13 @@ def run_checkpoint(
         suite=suite,
         result=result,
     )
+
+
+def raise_machine_errors(result: ExpectationSuiteValidationResult) -> None:
+    """A check that the machine cut short tells nothing of the table, unlike one that a column makes fail."""
+    for text in (text for each in result.results for text in list_errors(each)):
+        if found := _MACHINE_ERROR.search(text):
+            raise _MACHINE_ERRORS[found["kind"]](found[0])
 
 
 def build_checkpoint(

@@ -71,10 +71,14 @@ def show(value: int | str) -> str:
 
 
 def has_raised(result: "ExpectationValidationResult") -> bool:
-    """Whether the check ended in an error; its record is one error, or one for each metric."""
+    return bool(list_errors(result))
+
+
+def list_errors(result: "ExpectationValidationResult") -> list[str]:
+    """What ended the check, in the words of who raised it; there is a record of it, or one a metric."""
     info = result.exception_info
     records: list[Any] = [info] if "raised_exception" in info else list(info.values())
-    return any(record["raised_exception"] for record in records)
+    return [record["exception_message"] for record in records if record["raised_exception"]]
 
 
 def hide_errors(result: "ExpectationSuiteValidationResult") -> None:

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from include.contract import ORDERS
 from include.difference import compare_orders, describe_correction
+from include.errors import WorkerError
+from include.explain import explained
 from include.manifest import Counts, Extracted, compare_inputs
 from include.tables import published_schema
 from tests.records import MANIFEST
@@ -63,6 +65,14 @@ def test_the_counts_lead_from_the_old_day_to_the_new_one(
 
     assert len(before) + found["added"] - found["removed"] == len(after)
     assert found["altered"] == sum(before[order] != after[order] for order in before.keys() & after.keys())
+
+
+def test_a_want_of_memory_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    orders = write_orders(tmp_path / "orders", {f"{number:040}": 1 for number in range(50_000)})
+    monkeypatch.setattr("include.difference._MEMORY_LIMIT", "2MB")
+
+    with pytest.raises(WorkerError, match="not enough memory"), explained():
+        compare_orders(orders, orders, tmp_path)
 
 
 @pytest.mark.parametrize("column", [name for name in SCHEMA.names if name != "order_id"])

@@ -3,6 +3,7 @@
 import errno
 from typing import Any
 
+import duckdb
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from boto3.exceptions import S3UploadFailedError
@@ -10,6 +11,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 
 from include.errors import PublishConflictError, RawFileError, TryAgainError, WorkerError
 from include.explain import explained
+from include.objects import delete_objects
 
 URL = "s3://ecommerce-raw/2026-11-21/orders.csv"
 
@@ -35,6 +37,33 @@ def wrapped(inner: Exception) -> Exception:
     return outer
 
 
+class Refusing:
+    """A hook, and its client, that deletes nothing of what it is asked to."""
+
+    def __init__(self, code: str) -> None:
+        self._code = code
+
+    def get_conn(self) -> "Refusing":
+        return self
+
+    @staticmethod
+    def parse_s3_url(s3url: str) -> tuple[str, str]:
+        bucket, _, key = s3url.removeprefix("s3://").partition("/")
+        return bucket, key
+
+    def delete_objects(self, **request: Any) -> dict[str, Any]:
+        refused = [
+            {**each, "Code": self._code, "Message": "It said so."} for each in request["Delete"]["Objects"]
+        ]
+        return {"Errors": refused, "ResponseMetadata": {"HTTPStatusCode": 200}}
+
+
+def refused_deletion(code: str) -> ClientError:
+    with pytest.raises(ClientError) as raised:
+        delete_objects(Refusing(code), [URL])
+    return raised.value
+
+
 FOR_GOOD = {
     "no right": (
         noted(answer("AccessDenied", 403)),
@@ -44,6 +73,10 @@ FOR_GOOD = {
     "no right, by upload": (
         wrapped(answer("AccessDenied", 403, "PutObject")),
         f"PutObject of {URL}: AccessDenied",
+    ),
+    "no right, for one object of a 200": (
+        refused_deletion("AccessDenied"),
+        f"S3 refused DeleteObjects of {URL}: AccessDenied, It said so. The credentials of the connection",
     ),
     "unknown key": (noted(answer("InvalidAccessKeyId", 403)), "ecommerce_s3 do not open this: correct them"),
     "gone": (noted(answer("NoSuchKey", 404)), "It is not there. Deliver or restore it, then clear this run"),
@@ -67,6 +100,12 @@ TO_TRY_AGAIN = {
         "SlowDown, It said so. The next try may go well.",
     ),
     "broken": (noted(answer("InternalError", 500)), TryAgainError, URL),
+    "an object that was not deleted": (
+        refused_deletion("InternalError"),
+        TryAgainError,
+        f"DeleteObjects of {URL}: InternalError",
+    ),
+    "too many to delete": (refused_deletion("SlowDown"), TryAgainError, "The next try may go well."),
     "an error inside a 200": (noted(answer("InternalError", 200)), TryAgainError, URL),
     "replaced while it was read": (noted(answer("PreconditionFailed", 412)), TryAgainError, URL),
     "expired": (noted(answer("ExpiredToken", 400)), TryAgainError, "The next try may go well."),
@@ -87,6 +126,21 @@ TO_TRY_AGAIN = {
         "disk for temporary files is full (scratch/x)",
     ),
     "memory": (MemoryError(), WorkerError, "has not enough memory for this task"),
+    "memory of DuckDB": (
+        duckdb.OutOfMemoryException("Out of Memory Error: could not allocate block of size 256.0 KiB"),
+        WorkerError,
+        "has not enough memory for this task",
+    ),
+    "disk of DuckDB": (
+        duckdb.IOException('IO Error: Could not write file "x.tmp": No space left on device'),
+        WorkerError,
+        "disk for temporary files is full",
+    ),
+    "room for what DuckDB spills": (
+        duckdb.OutOfMemoryException("Out of Memory Error: set by the 'max_temp_directory_size' setting."),
+        WorkerError,
+        "disk for temporary files is full",
+    ),
     "threads": (RuntimeError("can't start new thread"), WorkerError, "has not enough memory for this task"),
     "another run": (PublishConflictError("Another run"), PublishConflictError, "Another run"),
 }

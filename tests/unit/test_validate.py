@@ -1,6 +1,7 @@
 """The checkpoint: what it holds the published orders to, and what it says when they break a rule."""
 
 import datetime as dt
+import resource
 from collections.abc import Callable
 from decimal import Context, Decimal
 from pathlib import Path
@@ -11,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from include.contract import ORDERS, published_orders
-from include.errors import SettingError
+from include.errors import SettingError, WorkerError
+from include.explain import explained
 from include.history import Comparison
 from include.quality.findings import NOT_CHECKED
 from include.tables import published_schema
@@ -78,6 +80,38 @@ def test_good_table_meets_every_expectation(tmp_path: Path) -> None:
 def test_empty_table_meets_every_expectation(tmp_path: Path) -> None:
     checked = check(make_table([]), tmp_path)
     assert (checked.success, checked.failed) == (True, [])
+
+
+def make_many_rows() -> pa.Table:
+    """More than a checkpoint holds in the little memory of a test."""
+    table = make_table(make_rows(2) * 50_000)
+    return change(table, "order_id", [f"{number:040}" for number in range(len(table))])
+
+
+def test_a_check_that_lacks_memory_is_no_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("include.quality.checkpoint.MEMORY_LIMIT", "4MB")
+
+    with pytest.raises(WorkerError, match="not enough memory"), explained():
+        check(make_many_rows(), tmp_path)
+
+
+def test_a_check_whose_disk_is_full_is_no_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("include.quality.checkpoint.MEMORY_LIMIT", "12MB")
+    table = make_many_rows()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill_disk(*place: Any) -> None:
+        create_view(*place)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, limits[1]))
+
+    from include.quality.checkpoint import create_view
+
+    monkeypatch.setattr("include.quality.checkpoint.create_view", fill_disk)
+    try:
+        with pytest.raises(WorkerError, match="disk for temporary files is full"), explained():
+            check(table, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 VALUES: dict[str, tuple[str, list[Any], list[str]]] = {
