@@ -91,9 +91,11 @@ def publish(extracted: Any, transformed: Any, quality: Any, approval: Any, **con
     from include import publish as stage
     from include.lineage import report_lineage
     from include.metrics import report_published
+    from include.publication import published_before
 
     with connected() as (hook, settings):
-        catalog.prepare_table(settings)
+        with published_before(hook, settings.layout, extracted):
+            catalog.prepare_table(settings)
         started_at = context["dag_run"].start_date
         manifest = stage.publish(hook, settings, extracted, transformed, quality, started_at, approval)
         catalog.register_day(settings, manifest["day"])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from include import keys
 from include.config import CONNECTION_ID, Settings
 from include.contract import ORDERS, published_orders
-from include.errors import CatalogError, TryAgainError
+from include.errors import CatalogError, DayUnregisteredError, TryAgainError
 from include.tables import SQL_TYPES
 
 if TYPE_CHECKING:
@@ -35,19 +35,19 @@ Column = dict[str, str]
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def _explained(kind: type[TryAgainError] = TryAgainError) -> Iterator[None]:
     """Put what AWS refuses into words. Most of it passes: other runs ask as well.
 
     Raises
     ------
-    TryAgainError: in place of what the SDK raises.
+    TryAgainError: in place of what the SDK raises; of the given kind.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         yield
     except (BotoCoreError, ClientError) as error:
-        raise TryAgainError(
+        raise kind(
             f"The Glue Data Catalog did not do what was asked: {error}. The next try may go well. "
             f"If none does: may the connection {CONNECTION_ID} do it (docs/deploy.md)?"
         ) from error
@@ -79,9 +79,14 @@ def prepare_table(settings: Settings) -> None:
         log.info("Added %s columns to %s.%s", len(columns) - len(existing), database, TABLE)
 
 
-@_explained()
+@_explained(DayUnregisteredError)
 def register_day(settings: Settings, day: str) -> None:
-    """Show a published day to Athena; one that is registered is brought up to date."""
+    """Show a published day to Athena; one that is registered is brought up to date.
+
+    Raises
+    ------
+    DayUnregisteredError: Glue did not do so; the day is published all the same.
+    """
     if not settings.catalog_database:
         return
     hook, where = _open_hook(), {"DatabaseName": settings.catalog_database, "TableName": TABLE}

@@ -109,7 +109,7 @@ def find_all_arrivals(
         log.warning("The days are looked at one by one, since one of them cannot be read", exc_info=True)
     arrivals: dict[str, dict[Missing, str]] = {}
     # The newest first: a day that cannot be read is out of the way of the earlier ones, which take from it.
-    for day in reversed(manifests):
+    for day in reversed([*manifests]):
         readable = {other: each for other, each in manifests.items() if other not in found.unread}
         with found.set_aside(day):
             arrivals |= find_arrivals(hook, readable, [day])

@@ -9,6 +9,7 @@ PipelineError
 ├── TryAgainError          what may have passed at the next try: the store was busy or away
 │   ├── RawFileChangedError    a raw file was replaced while it was being pinned
 │   ├── PublishConflictError   another run published the day at the same moment
+│   ├── DayUnregisteredError   a day is published, and the Glue table does not show it yet
 │   └── WorkerError            the worker had not enough disk or memory
 ├── SnapshotGoneError      a cleared run whose snapshot was cleaned up; it has to extract again
 ├── StagedChangedError     a staged table is that of an earlier try of the run, from other raw files
@@ -69,6 +70,10 @@ class StoreRefusedError(PipelineError):
 
 class TryAgainError(PipelineError):
     """Something that may go well at the next try."""
+
+
+class DayUnregisteredError(TryAgainError):
+    """The day is published, but the table in the Glue Data Catalog does not show it yet."""
 
 
 class WorkerError(TryAgainError):

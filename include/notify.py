@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from include.config import BRIEFLY, CONNECTION_ID, Settings
-from include.errors import GateClosedError, PipelineError, RawFileError, RepairError, SettingError
+from include.errors import (
+    DayUnregisteredError,
+    GateClosedError,
+    PipelineError,
+    RawFileError,
+    RepairError,
+    SettingError,
+)
 from include.manifest import Gate
 
 log = logging.getLogger(__name__)
@@ -58,13 +65,15 @@ class Failure:
 class Trouble:
     """A kind of failure: what happened, and what to do. `section` is its heading in the runbook.
 
-    `reason` stands in place of what the error says, where that is of no help.
+    `reason` stands in place of what the error says, where that is of no help. `is_published` where the run
+    had published the day before it failed.
     """
 
     what: str
     section: str
     remedy: str
     reason: str = ""
+    is_published: bool = False
 
 
 GATE_CLOSED = Trouble(
@@ -93,6 +102,12 @@ SETTING_WRONG = Trouble(
     section="A setting is wrong",
     remedy="Correct it, then clear the task with what follows.",
 )
+NOT_IN_GLUE = Trouble(
+    what="not in the Glue table",
+    section="A day is not in the Glue table",
+    remedy="When Glue takes it, clear publish: it publishes the same day once more and registers it.",
+    is_published=True,
+)
 #: By what the pipeline raised.
 #: A repair that cannot be used is an unusable raw file too, so it stands before it.
 TROUBLES = {
@@ -100,6 +115,7 @@ TROUBLES = {
     RepairError: REPAIR_UNUSABLE,
     RawFileError: RAW_FILE_UNUSABLE,
     SettingError: SETTING_WRONG,
+    DayUnregisteredError: NOT_IN_GLUE,
 }
 
 
@@ -127,12 +143,12 @@ def describe_failure(failure: Failure) -> Alert:
     """The message for a run that failed."""
     trouble = name_trouble(failure)
     site = f"{failure.log_url.partition('/dags/')[0]}/quality"
+    state, result = describe_result(failure.day, trouble)
     return Alert(
-        subject=make_subject(failure.day, f"not published, {trouble.what}"),
+        subject=make_subject(failure.day, f"{state}, {trouble.what}"),
         text="\n".join(
             [
-                f"{failure.day} was not published: {trouble.what}.",
-                "What was published of this day before, if anything, stays as it is.",
+                result,
                 "",
                 *list_reasons(failure, trouble),
                 "",
@@ -143,6 +159,19 @@ def describe_failure(failure: Failure) -> Alert:
                 describe_remedy(trouble.remedy, trouble.section),
             ]
         ),
+    )
+
+
+def describe_result(day: str, trouble: Trouble) -> tuple[str, str]:
+    """What the failure left of the day: in the subject, and in sentences."""
+    if trouble.is_published:
+        return (
+            "published",
+            f"{day} was published, but is {trouble.what}.\nIts manifest and its tables are complete.",
+        )
+    return "not published", (
+        f"{day} was not published: {trouble.what}.\n"
+        "What was published of this day before, if anything, stays as it is."
     )
 
 

@@ -8,12 +8,14 @@ and goes on, or a second run of the same day, changes nothing for good. docs/pro
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from include import keys
 from include.contract import DATASETS
-from include.errors import OlderDeliveryError
+from include.errors import DayUnregisteredError, OlderDeliveryError, TryAgainError
 from include.manifest import Extracted, Manifest
 from include.object_conditions import ObjectChangedError, replace_object
 from include.objects import find_object, read_object
@@ -85,6 +87,24 @@ def refuse_older_delivery(published: Published, extracted: Extracted) -> None:
                 "now, clear this run from extract on. If the later delivery was withdrawn and an earlier "
                 "version lies there again, deliver that version once more first."
             )
+
+
+@contextmanager
+def published_before(hook: "S3Hook", layout: "Layout", extracted: Extracted) -> Iterator[None]:
+    """For what comes before publishing: say so if an earlier try of the run has published already.
+
+    Raises
+    ------
+    DayUnregisteredError: in place of a TryAgainError, where the manifest is this run's, from the same files.
+    """
+    try:
+        yield
+    except TryAgainError as error:
+        manifest = _read_manifest(hook, layout, extracted["day"])[0]
+        is_own = manifest is not None and manifest["run_id"] == extracted["run_id"]
+        if manifest is None or not is_own or manifest["inputs"] != extracted["inputs"]:
+            raise
+        raise DayUnregisteredError(str(error)) from error.__cause__
 
 
 def settle(hook: "S3Hook", layout: "Layout", day: str) -> None:

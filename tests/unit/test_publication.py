@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from include.errors import OlderDeliveryError
-from include.publication import Published, refuse_older_delivery
+from include import publication
+from include.errors import DayUnregisteredError, OlderDeliveryError, TryAgainError
+from include.keys import Layout
+from include.publication import Published, published_before, refuse_older_delivery
 from tests.records import MANIFEST
 
 OLDER, NEWER = "2026-11-21T08:00:00Z", "2026-11-21T09:00:00Z"
@@ -35,3 +37,29 @@ def test_the_refusal_of_a_version_that_was_put_back_says_that_clearing_is_not_en
 
 def test_a_day_from_before_a_dataset_was_declared_can_be_published_again() -> None:
     check({"customers": OLDER, "products": OLDER}, dict.fromkeys(ALL, OLDER))
+
+
+@pytest.mark.parametrize(
+    ("run_id", "etag", "expected"),
+    [
+        pytest.param("run 1", "e", DayUnregisteredError, id="an earlier try has published"),
+        pytest.param("run 2", "e", TryAgainError, id="another run has"),
+        pytest.param(
+            "run 1", "f", TryAgainError, id="this run has, before it was cleared and extracted again"
+        ),
+    ],
+)
+def test_glue_that_is_away_does_not_hide_that_an_earlier_try_has_published(
+    monkeypatch: pytest.MonkeyPatch, run_id: str, etag: str, expected: type[Exception]
+) -> None:
+    monkeypatch.setattr(publication, "_read_manifest", lambda *_: (MANIFEST, "e", None))
+    inputs = {name: {**file, "etag": etag} for name, file in MANIFEST["inputs"].items()}
+    extracted: Any = {"day": "2026-11-21", "run_id": run_id, "inputs": inputs}
+
+    with (
+        pytest.raises(TryAgainError, match="Glue is away") as raised,
+        published_before(None, Layout(), extracted),  # type: ignore[arg-type]  # no store
+    ):
+        raise TryAgainError("Glue is away")
+
+    assert type(raised.value) is expected

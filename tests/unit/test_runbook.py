@@ -3,17 +3,25 @@
 import datetime as dt
 import re
 from pathlib import Path
+from unittest.mock import Mock
 from urllib.parse import quote
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
-from include import keys
+from include import catalog, keys
 from include.config import Settings
 from include.contract import DATASETS
 from include.engine.raw_file import RawSource, read_header
-from include.errors import GateClosedError, PipelineError, RawFileError, SettingError
+from include.errors import (
+    DayUnregisteredError,
+    GateClosedError,
+    PipelineError,
+    RawFileError,
+    SettingError,
+    TryAgainError,
+)
 from include.gate import find_gate_faults
 from include.keys import Layout
 from include.manifest import Counts, Gate
@@ -37,7 +45,7 @@ COUNTS: Counts = {
 def fail(task_id: str, error: Exception, try_number: int = 1, gate: Gate | None = None) -> Alert:
     """The message for a run of the day that the error ended, raised as `connected` raises it."""
     raised: Exception = error
-    if isinstance(error, PipelineError):
+    if isinstance(error, PipelineError) and not isinstance(error, TryAgainError):
         raised = AirflowFailException(str(error))
         raised.__cause__ = error
     url = f"{UI}/dags/ecommerce_etl/runs/{quote(RUN)}/tasks/{task_id}?try_number={try_number}"
@@ -83,6 +91,17 @@ def misspell_setting(variables: dict[str, str]) -> Alert:
     return fail("validate", caught.value)
 
 
+def refuse_partition() -> Alert:
+    """Glue refuses a day that is published."""
+    denied = {"Code": "AccessDeniedException", "Message": "not authorized"}
+    error = ClientError({"Error": denied}, "CreatePartition")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(catalog, "_open_hook", Mock(side_effect=error))
+        with pytest.raises(DayUnregisteredError) as caught:
+            catalog.register_day(Settings(catalog_database="shop"), "2026-11-21")
+    return fail("publish", caught.value, try_number=4)
+
+
 def misspell_a_setting_of_a_helper(variables: dict[str, str]) -> Alert:
     variables["ecommerce_correction_days"] = "two weeks"
     with pytest.raises(SettingError) as caught:
@@ -122,6 +141,7 @@ def test_the_runbook_shows_every_message_as_it_arrives(tmp_path: Path, variables
         deliver_semicolons(tmp_path),
         fail("wait_for_raw_files", AirflowSensorTimeout("Trigger timeout")),
         misspell_setting(variables),
+        refuse_partition(),
         fail("validate", away, try_number=4),
         misspell_a_setting_of_a_helper(variables),
         *look_at_late_days(),
@@ -141,7 +161,7 @@ def test_each_message_stands_below_the_heading_that_it_names() -> None:
 
     found = {heading: names for heading, names in referring.items() if names}
     assert found == {heading: [heading] for heading in found}
-    assert len(found) == 8
+    assert len(found) == 9
 
 
 def test_every_picture_is_there_and_small() -> None:
