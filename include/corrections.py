@@ -100,7 +100,7 @@ def look(hook: "S3Hook", settings: "Settings", last_day: str) -> Look:
 
 
 def find_all_arrivals(
-    hook: "S3Hook", manifests: Mapping[str, Manifest], found: Look
+    hook: "S3Hook", manifests: dict[str, Manifest], found: Look
 ) -> dict[str, dict[Missing, str]]:
     """What arrived for each day. Day by day only where one cannot be read: that reads tables many times."""
     try:
