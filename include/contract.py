@@ -102,7 +102,7 @@ ORDERS = Dataset(
             nullable=False,
             in_orders="customer_id",
             refers_to="customers",
-            meaning="A customer of the same day's customers file.",
+            meaning="A customer of the same day's customers file or, come late, of a later day's.",
         ),
         Column(
             name="product_id",
@@ -111,7 +111,7 @@ ORDERS = Dataset(
             nullable=False,
             in_orders="product_id",
             refers_to="products",
-            meaning="A product of the same day's products file.",
+            meaning="A product of the same day's products file or, come late, of a later day's.",
         ),
         Column(
             name="order_date",
