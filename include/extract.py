@@ -1,5 +1,6 @@
 """Extract: pin what a run works on, by copying each raw file inside S3."""
 
+import datetime as dt
 import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 from include import keys
 from include.contract import DATASETS, Dataset
 from include.dataset import REPAIRS
+from include.day import format_instant
 from include.errors import RawFileChangedError
 from include.late import pin_late_rows
 from include.manifest import Extracted, PartlyUsed, RawFile
@@ -33,10 +35,11 @@ def extract(hook: "S3Hook", settings: "Settings", day: str, run_id: str) -> Extr
     RepairError: a file of repaired rows cannot be used.
     RawFileChangedError: a file was replaced at this very moment; trying again helps.
     """
+    pinned_at = format_instant(dt.datetime.now(dt.UTC))
     inputs = {name: _pin(hook, settings.layout, day, run_id, name) for name in DATASETS}
     inputs |= _apply_repairs(hook, settings.layout, day, inputs)
     inputs |= pin_late_rows(hook, settings, day, run_id)
-    return {"day": day, "run_id": run_id, "inputs": inputs}
+    return {"day": day, "run_id": run_id, "inputs": inputs, "pinned_at": pinned_at}
 
 
 def _pin(hook: "S3Hook", layout: keys.Layout, day: str, run_id: str, dataset: str) -> RawFile:

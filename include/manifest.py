@@ -73,11 +73,13 @@ class Output(TypedDict):
 
 
 class Extracted(TypedDict):
-    """What `extract` hands on."""
+    """What `extract` hands on. `pinned_at` is when it began to look at the inputs."""
 
     day: str
     run_id: str
     inputs: dict[str, RawFile]
+    # Runs that were extracted by an earlier release lack it.
+    pinned_at: NotRequired[str]
 
 
 class Counts(TypedDict):

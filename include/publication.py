@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from include import keys
 from include.contract import DATASETS
+from include.dataset import LATE, REPAIRS
 from include.errors import DayUnregisteredError, OlderDeliveryError, TryAgainError
 from include.manifest import Extracted, Manifest
 from include.object_conditions import ObjectChangedError, replace_object
@@ -87,6 +88,28 @@ def refuse_older_delivery(published: Published, extracted: Extracted) -> None:
                 "now, clear this run from extract on. If the later delivery was withdrawn and an earlier "
                 "version lies there again, deliver that version once more first."
             )
+
+
+def refuse_to_undo(published: Published, extracted: Extracted) -> None:
+    """A run that was held up may not drop what people repaired, or what came late, and is published.
+
+    A run that was extracted after that publication knew of it: where it has no repairs, they were taken back.
+
+    Raises
+    ------
+    OlderDeliveryError: repaired or late rows were published after this run was extracted, which lacks them.
+    """
+    manifest, pinned_at = published.manifest, extracted.get("pinned_at")
+    if manifest is None or pinned_at is None or pinned_at >= manifest["published_at"]:
+        return
+    added = [name for name in manifest["inputs"] if name.startswith((REPAIRS, LATE))]
+    if lacking := [name for name in added if name not in extracted["inputs"]]:
+        raise OlderDeliveryError(
+            f"{extracted['day']} was published by run {manifest['run_id']} at {manifest['published_at']} "
+            f"with {', '.join(lacking)}; this run was extracted at {pinned_at}, before that, and does not "
+            "have them. Nothing was published. To publish the day from what is there now, clear this run "
+            "from extract on; otherwise nothing has to be done."
+        )
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from include.manifest import (
     digest_inputs,
 )
 from include.object_conditions import ObjectChangedError, replace_json, replace_object
-from include.publication import read_published, refuse_older_delivery, settle
+from include.publication import read_published, refuse_older_delivery, refuse_to_undo, settle
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -51,7 +51,7 @@ def publish(
     RowsLostError: the counts of the transform do not add up.
     GateClosedError: too many rows were refused, or the checkpoint failed, and nobody approved that;
         `gate.json` says so in S3.
-    OlderDeliveryError: a later delivery of the day is published already.
+    OlderDeliveryError: a later delivery of the day, or one with rows repaired since, is published already.
     StagedChangedError: an earlier try of this run, from other raw files, wrote a staged table.
     PublishConflictError: another run published the day at the same moment; trying again helps.
     """
@@ -87,6 +87,7 @@ def _replace_day(
     try:
         published = read_published(hook, layout, candidate.day)
         refuse_older_delivery(published, candidate.extracted)
+        refuse_to_undo(published, candidate.extracted)
         # What differs from the published day is found before anything of it is replaced.
         correction = find_correction(hook, published, candidate)
         outputs = _replace_tables(hook, layout, candidate, published.etags)

@@ -65,6 +65,8 @@ class Publisher:
     def __init__(self, store: OwnStore, day: str, run_id: str, written_at: str) -> None:
         self.hook, self.day, self.run_id, self.written_at = open_hook(store, run_id), day, run_id, written_at
         self.requests = 0
+        #: Names of repaired or late rows among its inputs.
+        self.added: tuple[str, ...] = ()
         self.before_request: Callable[[int], None] | None = None
         events = self.hook.get_conn().meta.events
         events.unregister("before-send.s3", unique_id="publisher")
@@ -94,7 +96,8 @@ class Publisher:
         extracted: Extracted = {
             "day": self.day,
             "run_id": self.run_id,
-            "inputs": dict.fromkeys(DATASETS, raw),
+            "inputs": dict.fromkeys((*DATASETS, *self.added), raw),
+            "pinned_at": EARLY,
         }
         transformed: Transformed = {
             "counts": {
@@ -233,6 +236,15 @@ def test_runs_that_publish_at_the_same_moment_end_as_one(store: OwnStore, seed: 
     winner = read_manifest(store, day)["run_id"]
     assert moments[winner] == LATE
     require_whole(store, day, winner)
+
+
+def test_a_run_that_was_held_up_does_not_undo_a_repair(store: OwnStore) -> None:
+    day = new_day()
+    held_up, repaired = Publisher(store, day, "held up", EARLY), Publisher(store, day, "repaired", EARLY)
+    repaired.added = ("repairs_orders",)
+
+    assert (repaired.work(), held_up.work()) == ("published", "refused")
+    require_whole(store, day, "repaired")
 
 
 def test_an_earlier_delivery_does_not_replace_a_later_one(store: OwnStore) -> None:

@@ -7,7 +7,7 @@ import pytest
 from include import publication
 from include.errors import DayUnregisteredError, OlderDeliveryError, TryAgainError
 from include.keys import Layout
-from include.publication import Published, published_before, refuse_older_delivery
+from include.publication import Published, published_before, refuse_older_delivery, refuse_to_undo
 from tests.records import MANIFEST
 
 OLDER, NEWER = "2026-11-21T08:00:00Z", "2026-11-21T09:00:00Z"
@@ -63,3 +63,33 @@ def test_glue_that_is_away_does_not_hide_that_an_earlier_try_has_published(
         raise TryAgainError("Glue is away")
 
     assert type(raised.value) is expected
+
+
+def check_repairs(inputs: set[str], own: set[str], pinned_at: str | None) -> None:
+    """Whether a run may publish, by the inputs of both; the other one was published at 09:00."""
+    manifest: Any = {**MANIFEST, "inputs": {name: {} for name in inputs}, "published_at": NEWER}
+    extracted: Any = {"day": "2026-11-21", "inputs": {name: {} for name in own}}
+    refuse_to_undo(
+        Published({}, manifest, None, None), extracted | ({"pinned_at": pinned_at} if pinned_at else {})
+    )
+
+
+@pytest.mark.parametrize("name", ["repairs_orders", "late_customers"])
+def test_a_run_that_was_held_up_does_not_undo_what_was_repaired_or_came_late_meanwhile(name: str) -> None:
+    with pytest.raises(
+        OlderDeliveryError, match=rf"run 1 at {NEWER} with {name}; .* clear this run from ext"
+    ):
+        check_repairs({*ALL, name}, {*ALL}, OLDER)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "own", "pinned_at"),
+    [
+        pytest.param({"repairs_orders"}, set(), "2026-11-21T09:30:00Z", id="the repair was taken back"),
+        pytest.param({"repairs_orders"}, {"repairs_orders"}, OLDER, id="both have it"),
+        pytest.param(set(), {"late_customers"}, OLDER, id="the run brings it"),
+        pytest.param({"repairs_orders"}, set(), None, id="extracted by an earlier release"),
+    ],
+)
+def test_other_runs_may_publish(inputs: set[str], own: set[str], pinned_at: str | None) -> None:
+    check_repairs({*ALL, *inputs}, {*ALL, *own}, pinned_at)
