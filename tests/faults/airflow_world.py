@@ -56,6 +56,11 @@ class AirflowWorld:
     def find_tasks(self) -> list[psutil.Process]:
         return [each for each in self.find("airflow worker -- ") if "LocalExecutor" not in read_title(each)]
 
+    def find_executors(self) -> list[psutil.Process]:
+        """The executor's processes that have a task, which is another process."""
+        workers = self.find("airflow worker -- LocalExecutor: ")
+        return [each for each in workers if "<idle>" not in read_title(each)]
+
     def kill_scheduler(self) -> None:
         """The supervisor starts another one; the tasks of the first go on under nobody."""
         scheduler = find_scheduler(self.stack)

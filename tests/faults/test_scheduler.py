@@ -124,10 +124,13 @@ def test_days_whose_tasks_executor_and_scheduler_die(
         deliver(watched, draw)
     with airflow.proxy.following(RandomFaults(draw, 0.02)):
         run_ids = [trigger_day(airflow.stack.api, watched.day) for watched in days]
-        kill_at_random(airflow, draw, run_ids, report)
+        killed = kill_at_random(airflow, draw, run_ids)
         states = airflow.wait_for_all(run_ids)
         for watched in days:
             watched.check_now()
+    assert killed.keys() == KILLS.keys()
+    for kind, count in killed.items():
+        report(f"kills under the real scheduler: {kind}", count)
     report("days through the real scheduler under kills and faults", KILLED_DAYS)
     report("faults injected into requests", sum(airflow.proxy.injected.values()))
     clear_all(airflow, [run_id for run_id, state in states.items() if state == "failed"], report)
@@ -136,9 +139,14 @@ def test_days_whose_tasks_executor_and_scheduler_die(
     require_clean(airflow, days)
 
 
-def kill_at_random(airflow: AirflowWorld, draw: random.Random, run_ids: list[str], report: Report) -> None:
-    for kind in draw.sample([*KILLS], sum(KILLS.values()), counts=[*KILLS.values()]):
-        find = airflow.find_tasks if kind != "executor" else lambda: airflow.find("airflow supervisor: ")
+def kill_at_random(airflow: AirflowWorld, draw: random.Random, run_ids: list[str]) -> Counter[str]:
+    """How many of each kind were killed, until all runs have ended."""
+    killed: Counter[str] = Counter()
+    # Each kind once, then the rest: the runs may end before that.
+    kinds = draw.sample([*KILLS], len(KILLS))
+    kinds += draw.sample(kinds, sum(KILLS.values()) - len(KILLS), counts=[KILLS[kind] - 1 for kind in kinds])
+    for kind in kinds:
+        find = airflow.find_executors if kind == "executor" else airflow.find_tasks
         found: list[psutil.Process] = []
 
         def look() -> bool:
@@ -147,7 +155,7 @@ def kill_at_random(airflow: AirflowWorld, draw: random.Random, run_ids: list[str
 
         wait_until(look, {True}, 300)
         if not found:
-            return
+            break
         # A moment of its own in the life of the process.
         time.sleep(draw.uniform(0, 1.5))
         if kind == "scheduler":
@@ -157,7 +165,8 @@ def kill_at_random(airflow: AirflowWorld, draw: random.Random, run_ids: list[str
         else:
             with suppress(psutil.NoSuchProcess):
                 draw.choice(found).kill()
-        report(f"kills under the real scheduler: {kind}", 1)
+        killed[kind] += 1
+    return killed
 
 
 def clear_all(airflow: AirflowWorld, run_ids: list[str], report: Report) -> None:
