@@ -98,8 +98,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", choices=list_parts(SCALES["small"], 1), nargs="+", help="some parts only")
     parser.add_argument("--rounds", type=int, help="how often each is measured")
     options = parser.parse_args(arguments)
-    # Told to end, it ends as by Ctrl-C: with the stores and stacks that it started.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     scale, console, report = SCALES[options.size], Console(width=120), Report(options.size)
     parts = list_parts(scale, options.rounds or scale.rounds)
     try:
@@ -117,4 +115,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    # Told to end, it ends as by Ctrl-C: with the stores and stacks that it started.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

@@ -11,7 +11,7 @@ from airflow.sdk import dag, task
 
 from include.config import ETL_DAG_ID
 from include.dag_settings import DAG_DEFAULTS, TASK_DEFAULTS, every
-from include.tasks import connected, report_helper_failure
+from include.tasks import connected
 
 LIVE_STATES = ["queued", "running"]
 
@@ -23,8 +23,7 @@ LIVE_STATES = ["queued", "running"]
     max_active_runs=1,
     # It has nothing to wait for and cannot touch a live run: it need not be switched on.
     is_paused_upon_creation=False,
-    default_args=TASK_DEFAULTS
-    | {"execution_timeout": dt.timedelta(hours=1), "on_failure_callback": report_helper_failure},
+    default_args=TASK_DEFAULTS | {"execution_timeout": dt.timedelta(hours=1)},
     doc_md=Path(__file__).with_suffix(".md").read_text(),
 )
 def ecommerce_cleanup() -> None:

@@ -12,7 +12,7 @@ from airflow.sdk import dag, task
 
 from include.config import ETL_DAG_ID
 from include.dag_settings import DAG_DEFAULTS, TASK_DEFAULTS, day_param, every
-from include.tasks import connected, report_helper_failure
+from include.tasks import connected
 
 
 @dag(
@@ -21,8 +21,7 @@ from include.tasks import connected, report_helper_failure
     schedule=every("20 * * * *"),
     # A look sees everything that changed since: two at a time would see the same.
     max_active_runs=1,
-    default_args=TASK_DEFAULTS
-    | {"execution_timeout": dt.timedelta(minutes=30), "on_failure_callback": report_helper_failure},
+    default_args=TASK_DEFAULTS | {"execution_timeout": dt.timedelta(minutes=30)},
     params={
         "day": day_param("Last day to look at", "Leave it empty to look at the days up to that of the run.")
     },

@@ -10,7 +10,7 @@ from typing import Any
 from airflow.sdk import dag, task
 
 from include.dag_settings import DAG_DEFAULTS, TASK_DEFAULTS, every
-from include.tasks import connected, report_helper_failure
+from include.tasks import connected
 
 
 @dag(
@@ -21,8 +21,7 @@ from include.tasks import connected, report_helper_failure
     max_active_runs=1,
     # It is quiet until something was delivered, so it may watch from the beginning.
     is_paused_upon_creation=False,
-    default_args=TASK_DEFAULTS
-    | {"execution_timeout": dt.timedelta(minutes=10), "on_failure_callback": report_helper_failure},
+    default_args=TASK_DEFAULTS | {"execution_timeout": dt.timedelta(minutes=10)},
     doc_md=Path(__file__).with_suffix(".md").read_text(),
 )
 def ecommerce_watchdog() -> None:

@@ -6,10 +6,10 @@ Only the days of the look-back are looked at, so a look costs the same however l
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from include import keys
 from include.contract import DATASETS
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from include.config import Settings
 
 log = logging.getLogger(__name__)
+
+_Found = TypeVar("_Found")
 
 RUN_PREFIX = "correction__"
 
@@ -76,6 +78,20 @@ class Look:
             unknown = f"its manifest or a table cannot be read ({type(error).__name__}, see the log)."
             self.unread[day] = str(known) if known else unknown
 
+    def read_days(
+        self, days: Sequence[str], read: Callable[[Sequence[str]], dict[str, _Found]]
+    ) -> dict[str, _Found]:
+        """What is there of the days: all at once, and one by one only where one of them cannot be read."""
+        try:
+            return read(days)
+        except Exception:
+            log.warning("The days are read one by one, since one of them cannot be read", exc_info=True)
+        found: dict[str, _Found] = {}
+        for day in days:
+            with self.set_aside(day):
+                found |= read([day])
+        return found
+
 
 def look(hook: "S3Hook", settings: "Settings", last_day: str) -> Look:
     """What has changed in the published days of the look-back that ends with `last_day`.
@@ -87,33 +103,20 @@ def look(hook: "S3Hook", settings: "Settings", last_day: str) -> Look:
     TryAgainError: the store is busy or away.
     """
     found = Look()
-    manifests: dict[str, Manifest] = {}
-    for day in days_until(last_day, settings.correction_days):
-        with found.set_aside(day):
-            manifests |= read_manifests(hook, settings.layout, [day])
-    arrivals = find_all_arrivals(hook, manifests, found)
+    days = days_until(last_day, settings.correction_days)
+    manifests = found.read_days(days, lambda some: read_manifests(hook, settings.layout, some))
+
+    def read_arrivals(some: Sequence[str]) -> dict[str, dict[Missing, str]]:
+        readable = {day: each for day, each in manifests.items() if day not in found.unread}
+        return find_arrivals(hook, readable, some)
+
+    # The newest first: a day that cannot be read is out of the way of the earlier ones, which take from it.
+    arrivals = found.read_days([*reversed(manifests)], read_arrivals)
     for day in [day for day in manifests if day not in found.unread]:
         with found.set_aside(day):
             look_at_day(hook, settings.layout, manifests[day], arrivals.get(day, {}), found)
     log.info("Looked at %s published days up to %s", len(manifests), last_day)
     return found
-
-
-def find_all_arrivals(
-    hook: "S3Hook", manifests: dict[str, Manifest], found: Look
-) -> dict[str, dict[Missing, str]]:
-    """What arrived for each day. Day by day only where one cannot be read: that reads tables many times."""
-    try:
-        return find_arrivals(hook, manifests, manifests)
-    except Exception:
-        log.warning("The days are looked at one by one, since one of them cannot be read", exc_info=True)
-    arrivals: dict[str, dict[Missing, str]] = {}
-    # The newest first: a day that cannot be read is out of the way of the earlier ones, which take from it.
-    for day in reversed([*manifests]):
-        readable = {other: each for other, each in manifests.items() if other not in found.unread}
-        with found.set_aside(day):
-            arrivals |= find_arrivals(hook, readable, [day])
-    return arrivals
 
 
 def look_at_day(

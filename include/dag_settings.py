@@ -5,19 +5,22 @@ from typing import Any
 
 from airflow.sdk import CronTriggerTimetable, Param
 
+from include.tasks import report_helper_failure
+
 #: For every DAG, beside its schedule and its words.
 DAG_DEFAULTS: dict[str, Any] = {
     "start_date": dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
     "catchup": False,
     "tags": ["ecommerce"],
 }
-#: For every task; each DAG adds its limit of time. The time until the next try is Airflow's setting
-#: [core] default_task_retry_delay: five minutes.
+#: For every task; each DAG adds its limit of time, and the pipeline its own way to report. The time until the
+#: next try is Airflow's setting [core] default_task_retry_delay: five minutes.
 TASK_DEFAULTS: dict[str, Any] = {
     "owner": "data-engineering",
     "retries": 3,
     # What matters of it is logged in words; the whole is in XCom.
     "show_return_value_in_logs": False,
+    "on_failure_callback": report_helper_failure,
 }
 
 

@@ -146,19 +146,7 @@ def describe_failure(failure: Failure) -> Alert:
     state, result = describe_result(failure.day, trouble)
     return Alert(
         subject=make_subject(failure.day, f"{state}, {trouble.what}"),
-        text="\n".join(
-            [
-                result,
-                "",
-                *list_reasons(failure, trouble),
-                "",
-                f"Task: {failure.task_id}, try {failure.try_number}, of run {failure.run_id}",
-                f"Log: {failure.log_url}",
-                f"Data Docs: {site}/days/{failure.day}",
-                "",
-                describe_remedy(trouble.remedy, trouble.section),
-            ]
-        ),
+        text=compose_text(failure, trouble, result, f"Data Docs: {site}/days/{failure.day}"),
     )
 
 
@@ -184,19 +172,29 @@ def describe_helper_failure(dag_id: str, failure: Failure) -> Alert:
     )
     return Alert(
         subject=make_subject(dag_id.removeprefix("ecommerce_"), trouble.what),
-        text="\n".join(
-            [
-                f"A run of {dag_id} failed for good: {trouble.what}.",
-                "No published day is changed. While it fails it is told once a day, not at each run.",
-                "",
-                *list_reasons(failure, trouble),
-                "",
-                f"Task: {failure.task_id}, try {failure.try_number}, of run {failure.run_id}",
-                f"Log: {failure.log_url}",
-                "",
-                describe_remedy(trouble.remedy, trouble.section),
-            ]
+        text=compose_text(
+            failure,
+            trouble,
+            f"A run of {dag_id} failed for good: {trouble.what}.\n"
+            "No published day is changed. While it fails it is told once a day, not at each run.",
         ),
+    )
+
+
+def compose_text(failure: Failure, trouble: Trouble, result: str, *links: str) -> str:
+    """What a failure left, why, where to look, and what to do."""
+    return "\n".join(
+        [
+            result,
+            "",
+            *list_reasons(failure, trouble),
+            "",
+            f"Task: {failure.task_id}, try {failure.try_number}, of run {failure.run_id}",
+            f"Log: {failure.log_url}",
+            *links,
+            "",
+            describe_remedy(trouble.remedy, trouble.section),
+        ]
     )
 
 

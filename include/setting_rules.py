@@ -80,15 +80,13 @@ RULES = {
 
 
 def read_value(name: str, text: str, kind: type[str | float]) -> str | float:
-    """The value of a setting, of the type of its default. Text without a rule may be any.
+    """The value of a setting, of the type of its default. One without a rule may be any of that type.
 
     Raises
     ------
     ValueError: it is of another type, or breaks the rule of its setting; says what is allowed.
     """
-    if name not in RULES:
-        return text
-    rule = RULES[name]
+    rule = RULES.get(name, Rule(f"a value of type {kind.__name__}", lambda _: True))
     try:
         value = read_flag(text) if kind is bool else kind(text)
     except ValueError as error:

@@ -152,9 +152,9 @@ class Stack:
         PortError: a port is taken; nothing was started.
         LocalError: a stack runs in this state folder already, or is being started or stopped.
         """
-        if record := self.find_running():
-            raise LocalError(f"A stack runs in {self.state.root} already (pid {record.pid}).")
         if pid := find_supervisor(self.state):
+            if self.find_running():
+                raise LocalError(f"A stack runs in {self.state.root} already (pid {pid}).")
             raise LocalError(
                 f"A stack is being started or stopped in {self.state.root} (pid {pid}). Try again when that "
                 "is over; `make down` ends it."

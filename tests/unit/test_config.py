@@ -7,7 +7,7 @@ import pytest
 from include.config import Settings
 from include.errors import SettingError
 from include.keys import Layout
-from include.setting_rules import RULES
+from include.setting_rules import RULES, read_value
 
 NUMBERS = [
     name
@@ -133,3 +133,10 @@ def test_a_flag_is_read_as_airflow_reads_its_own(variables: dict[str, str], text
     variables["ecommerce_gate_approval"] = text
 
     assert Settings.from_variables().gate_approval is is_on
+
+
+def test_a_setting_without_a_rule_is_of_its_type_all_the_same() -> None:
+    assert read_value("own", "12", int) == 12
+    assert read_value("own", "any text", str) == "any text"
+    with pytest.raises(ValueError, match="a value of type int"):
+        read_value("own", "twelve", int)
