@@ -35,7 +35,7 @@ help:
 	@echo 'make test-celery          test the DAG on two Celery workers, one of which is killed'
 	@echo 'make test-spark           run the transform on a real Spark, beside the one on one machine'
 	@echo 'make test-faults          break requests, processes, disk and store at random; FULL=1 takes an hour or two'
-	@echo 'make check                check format, lint, the rooms and types'
+	@echo 'make check                check format, lint, layers and types'
 	@echo 'make check-security       check dependencies, code, secrets, templates and image'
 	@echo 'make bench                compare the speed with the peers; BENCH="--size small" only tries it'
 	@echo 'make clean                stop everything; delete .venv/ and .local/ with all that they hold'

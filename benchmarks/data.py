@@ -15,8 +15,15 @@ FOLDER = PROJECT / ".local" / "bench"
 DAY = dt.date(2026, 12, 14)
 #: What the files are made of.
 _GENERATOR = (
-    *("include/generate.py", "include/contract.py", "include/dataset.py", "benchmarks/data.py"),
-    *sorted(path.relative_to(PROJECT).as_posix() for path in (PROJECT / "include" / "shop").glob("*.py")),
+    *(
+        "include/generate.py",
+        "include/contract/datasets.py",
+        "include/contract/model.py",
+        "benchmarks/data.py",
+    ),
+    *sorted(
+        path.relative_to(PROJECT).as_posix() for path in (PROJECT / "include" / "sample_data").glob("*.py")
+    ),
 )
 
 

@@ -17,10 +17,10 @@ from benchmarks.report import Finding, Report
 from benchmarks.traffic import Meter
 from include.config import Settings
 from include.contract import DATASETS, ORDERS
+from include.contract.arrow import published_schema
 from include.manifest import Extracted, Transformed
 from include.site.publish import publish_docs, write_pages
 from include.site.summary import summary_page
-from include.tables import published_schema
 from include.validate import prepare_libraries
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import Any
 from airflow.sdk import dag, task
 
 from include.config import ETL_DAG_ID
-from include.dag_settings import DAG_DEFAULTS, TASK_DEFAULTS, every
-from include.tasks import connected
+from include.operators.context import task_context
+from include.operators.defaults import DAG_DEFAULTS, TASK_DEFAULTS, cron_utc
 
 LIVE_STATES = ["queued", "running"]
 
@@ -19,7 +19,7 @@ LIVE_STATES = ["queued", "running"]
 @dag(
     **DAG_DEFAULTS,
     dag_id="ecommerce_cleanup",
-    schedule=every("30 3 * * *"),
+    schedule=cron_utc("30 3 * * *"),
     max_active_runs=1,
     # It has nothing to wait for and cannot touch a live run: it need not be switched on.
     is_paused_upon_creation=False,
@@ -40,7 +40,7 @@ def clean_up(**context: Any) -> list[str]:
         count: int = context["ti"].get_dr_count(dag_id=ETL_DAG_ID, run_ids=[run_id], states=LIVE_STATES)
         return count > 0
 
-    with connected() as (hook, settings):
+    with task_context() as (hook, settings):
         return stage.clean_up(hook, settings, is_live, dt.datetime.now(dt.UTC))
 
 

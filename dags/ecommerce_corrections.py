@@ -11,14 +11,14 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import dag, task
 
 from include.config import ETL_DAG_ID
-from include.dag_settings import DAG_DEFAULTS, TASK_DEFAULTS, day_param, every
-from include.tasks import connected
+from include.operators.context import task_context
+from include.operators.defaults import DAG_DEFAULTS, TASK_DEFAULTS, cron_utc, day_param
 
 
 @dag(
     **DAG_DEFAULTS,
     dag_id="ecommerce_corrections",
-    schedule=every("20 * * * *"),
+    schedule=cron_utc("20 * * * *"),
     # A look sees everything that changed since: two at a time would see the same.
     max_active_runs=1,
     default_args=TASK_DEFAULTS | {"execution_timeout": dt.timedelta(minutes=30)},
@@ -48,8 +48,8 @@ def find_changes(**context: Any) -> list[dict[str, Any]]:
     from include import corrections
     from include.day import day_of
 
-    with connected() as (hook, settings):
-        found = corrections.look(hook, settings, day_of(context["dag_run"], context["params"]))
+    with task_context() as (hook, settings):
+        found = corrections.scan_published_days(hook, settings, day_of(context["dag_run"], context["params"]))
     context["ti"].xcom_push("unread", found.unread)
     return [
         {"trigger_run_id": change.run_id, "conf": {"day": change.day}, "note": str(change)}
@@ -62,8 +62,8 @@ def name_unread_days(**context: Any) -> None:
     """Fails where days could not be looked at; a task of its own, so that the others are run again."""
     from include import corrections
 
-    with connected():
-        corrections.refuse_unread(context["ti"].xcom_pull(task_ids="find_changes", key="unread") or {})
+    with task_context():
+        corrections.reject_unread_days(context["ti"].xcom_pull(task_ids="find_changes", key="unread") or {})
 
 
 DAG = ecommerce_corrections()

@@ -11,11 +11,11 @@ from typing import Any
 from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from airflow.sdk import Asset, dag, task
 
-from include.approval import GateApproval
 from include.config import ETL_DAG_ID
-from include.dag_settings import DAG_DEFAULTS, TASK_DEFAULTS, day_param, every
-from include.tasks import connected, raw_keys, report_failure
-from include.transform_operator import TransformOperator
+from include.operators.approval import GateApproval
+from include.operators.context import raw_keys, report_failure, task_context
+from include.operators.defaults import DAG_DEFAULTS, TASK_DEFAULTS, cron_utc, day_param
+from include.operators.glue import TransformOperator
 
 PUBLISHED_ORDERS = Asset("ecommerce_orders")
 
@@ -23,7 +23,7 @@ PUBLISHED_ORDERS = Asset("ecommerce_orders")
 @dag(
     **DAG_DEFAULTS,
     dag_id=ETL_DAG_ID,
-    schedule=every("0 0 * * *"),
+    schedule=cron_utc("0 0 * * *"),
     # Days that wait for their files are active runs too; the pools bound what works at the same time.
     max_active_runs=16,
     default_args=TASK_DEFAULTS
@@ -70,7 +70,7 @@ def extract(**context: Any) -> dict[str, Any]:
     from include import extract as stage
     from include.day import day_of
 
-    with connected() as (hook, settings):
+    with task_context() as (hook, settings):
         day = day_of(context["dag_run"], context["params"])
         return dict(stage.extract(hook, settings, day, context["run_id"]))
 
@@ -80,25 +80,25 @@ def validate(extracted: Any, transformed: Any) -> dict[str, Any]:
     """Runs the Great Expectations checkpoint on the staged orders and stores its pages."""
     from include import validate as stage
 
-    with connected() as (hook, settings):
+    with task_context() as (hook, settings):
         return dict(stage.validate(hook, settings, extracted, transformed))
 
 
 @task(pool="ecommerce_publish", outlets=[PUBLISHED_ORDERS])
 def publish(extracted: Any, transformed: Any, quality: Any, approval: Any, **context: Any) -> dict[str, Any]:
     """Opens the gate for a good or an approved day: copies the tables, then writes the manifest."""
-    from include import catalog
     from include import publish as stage
-    from include.lineage import report_lineage
-    from include.metrics import report_published
-    from include.publication import published_before
+    from include.publishing.published_day import published_before
+    from include.reporting import glue_catalog
+    from include.reporting.lineage import report_lineage
+    from include.reporting.metrics import report_published
 
-    with connected() as (hook, settings):
+    with task_context() as (hook, settings):
         with published_before(hook, settings.layout, extracted):
-            catalog.prepare_table(settings)
+            glue_catalog.prepare_table(settings)
         started_at = context["dag_run"].start_date
         manifest = stage.publish(hook, settings, extracted, transformed, quality, started_at, approval)
-        catalog.register_day(settings, manifest["day"])
+        glue_catalog.register_day(settings, manifest["day"])
         report_lineage(settings.layout, manifest)
         report_published(settings.metrics_namespace, manifest, context["ti"])
     context["outlet_events"][PUBLISHED_ORDERS].extra = {

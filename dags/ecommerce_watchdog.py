@@ -9,15 +9,15 @@ from typing import Any
 
 from airflow.sdk import dag, task
 
-from include.dag_settings import DAG_DEFAULTS, TASK_DEFAULTS, every
-from include.tasks import connected
+from include.operators.context import task_context
+from include.operators.defaults import DAG_DEFAULTS, TASK_DEFAULTS, cron_utc
 
 
 @dag(
     **DAG_DEFAULTS,
     dag_id="ecommerce_watchdog",
     # A few minutes past the hour: what comes right before its deadline has come in time.
-    schedule=every("5 * * * *"),
+    schedule=cron_utc("5 * * * *"),
     max_active_runs=1,
     # It is quiet until something was delivered, so it may watch from the beginning.
     is_paused_upon_creation=False,
@@ -34,7 +34,7 @@ def look(**context: Any) -> dict[str, str]:
     """Looks at the raw files and manifests of the newest days, and tells people what is new."""
     from include import watchdog
 
-    with connected() as (hook, settings):
+    with task_context() as (hook, settings):
         ui_url = context["ti"].log_url.partition("/dags/")[0]
         return watchdog.watch(hook, settings, dt.datetime.now(dt.UTC), ui_url)
 

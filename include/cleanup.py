@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from include import keys
-from include.object_versions import (
+from include.s3.objects import read_json
+from include.s3.versions import (
     ObjectVersion,
     abort_uploads,
     delete_versions,
     list_versions,
     read_run_id,
 )
-from include.objects import read_json
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook

@@ -15,7 +15,7 @@ CONNECTION_ID = "ecommerce_s3"
 #: Loggers of libraries that would tell in every task where the credentials are from.
 LOG_LEVELS = "airflow.providers.amazon.aws.utils.connection_wrapper=WARNING"
 #: How long a call beside the work of a day may take, so that an AWS service out of reach holds no task.
-BRIEFLY = {"connect_timeout": 5, "read_timeout": 10, "retries": {"max_attempts": 2}}
+SHORT_TIMEOUTS = {"connect_timeout": 5, "read_timeout": 10, "retries": {"max_attempts": 2}}
 #: The setting `name` is the Airflow Variable `ecommerce_<name>`.
 VARIABLE_PREFIX = "ecommerce_"
 

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from include import keys
 from include.contract import DATASETS
-from include.dataset import LATE, REPAIRS
+from include.contract.model import LATE, REPAIRS
 from include.day import days_until
-from include.errors import DaysUnreadError, TryAgainError
-from include.explain import explain
-from include.late import Missing, find_arrivals
-from include.lookback import read_manifests
+from include.errors import RetryableError, UnreadableDaysError
+from include.inputs.late_arrivals import MissingKey, find_arrivals
+from include.library_errors import translate_error
 from include.manifest import Manifest, compare_inputs
-from include.objects import ObjectState, find_object
+from include.publishing.manifests import read_manifests
+from include.s3.objects import ObjectState, find_object
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -53,7 +53,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Look:
+class ScanResult:
     """What a look has found.
 
     Parameters
@@ -70,8 +70,8 @@ class Look:
         try:
             yield
         except Exception as error:
-            known = explain(error)
-            if isinstance(known, TryAgainError):
+            known = translate_error(error)
+            if isinstance(known, RetryableError):
                 raise
             log.exception("%s could not be looked at", day)
             # What other libraries say may quote data.
@@ -93,20 +93,20 @@ class Look:
         return found
 
 
-def look(hook: "S3Hook", settings: "Settings", last_day: str) -> Look:
+def scan_published_days(hook: "S3Hook", settings: "Settings", last_day: str) -> ScanResult:
     """What has changed in the published days of the look-back that ends with `last_day`.
 
     A day that lacks a raw file is left out: its run would wait for the file.
 
     Raises
     ------
-    TryAgainError: the store is busy or away.
+    RetryableError: the store is busy or away.
     """
-    found = Look()
+    found = ScanResult()
     days = days_until(last_day, settings.correction_days)
     manifests = found.read_days(days, lambda some: read_manifests(hook, settings.layout, some))
 
-    def read_arrivals(some: Sequence[str]) -> dict[str, dict[Missing, str]]:
+    def read_arrivals(some: Sequence[str]) -> dict[str, dict[MissingKey, str]]:
         readable = {day: each for day, each in manifests.items() if day not in found.unread}
         return find_arrivals(hook, readable, some)
 
@@ -120,7 +120,11 @@ def look(hook: "S3Hook", settings: "Settings", last_day: str) -> Look:
 
 
 def look_at_day(
-    hook: "S3Hook", layout: keys.Layout, manifest: Manifest, arrived: Mapping[Missing, str], found: Look
+    hook: "S3Hook",
+    layout: keys.Layout,
+    manifest: Manifest,
+    arrived: Mapping[MissingKey, str],
+    found: ScanResult,
 ) -> None:
     """Add what has changed in one published day."""
     inputs = find_inputs(hook, layout, manifest["day"])
@@ -131,15 +135,15 @@ def look_at_day(
         log.info("To be run again: %s", change)
 
 
-def refuse_unread(unread: Mapping[str, str]) -> None:
+def reject_unread_days(unread: Mapping[str, str]) -> None:
     """End a look that left days out, after what it found in the others.
 
     Raises
     ------
-    DaysUnreadError: names the days and why.
+    UnreadableDaysError: names the days and why.
     """
     if unread:
-        raise DaysUnreadError(
+        raise UnreadableDaysError(
             "These days could not be looked at, the others were: "
             + " ".join(f"{day}: {reason}" for day, reason in unread.items())
             + " Restore what cannot be read, or run the day again (DAG ecommerce_etl, param day). The next "
@@ -164,7 +168,7 @@ def find_inputs(hook: "S3Hook", layout: keys.Layout, day: str) -> dict[str, Obje
 
 
 def find_change(
-    manifest: Manifest, inputs: Mapping[str, ObjectState], arrived: Mapping[Missing, str]
+    manifest: Manifest, inputs: Mapping[str, ObjectState], arrived: Mapping[MissingKey, str]
 ) -> Change | None:
     """How the inputs differ from those that the manifest names; None when they do not.
 

@@ -6,7 +6,7 @@ PipelineError
 ├── RawFileError           a raw file that cannot be read as the contract says
 │   └── RepairError        a file of repaired rows that cannot take the place of raw ones
 ├── StoreRefusedError      S3 does not have, or does not let us do, what a task needs
-├── TryAgainError          what may have passed at the next try: the store was busy or away
+├── RetryableError          what may have passed at the next try: the store was busy or away
 │   ├── RawFileChangedError    a raw file was replaced while it was being pinned
 │   ├── PublishConflictError   another run published the day at the same moment
 │   ├── DayUnregisteredError   a day is published, and the Glue table does not show it yet
@@ -17,7 +17,7 @@ PipelineError
 ├── CatalogError           the Glue table cannot hold what the contract publishes
 ├── RowsLostError          the counts of a stage do not add up; nothing may be published
 ├── GateClosedError        the day failed its quality gate
-├── DaysUnreadError        days of the look-back could not be looked at; the others were
+├── UnreadableDaysError        days of the look-back could not be looked at; the others were
 ├── StaleFormError         a red gate cannot be put to a person again in this run
 └── AlertNotSentError      no channel took an alert
 """
@@ -68,19 +68,19 @@ class StoreRefusedError(PipelineError):
     """S3 does not have what a task needs, or does not let it; trying again changes nothing."""
 
 
-class TryAgainError(PipelineError):
+class RetryableError(PipelineError):
     """Something that may go well at the next try."""
 
 
-class DayUnregisteredError(TryAgainError):
+class DayUnregisteredError(RetryableError):
     """The day is published, but the table in the Glue Data Catalog does not show it yet."""
 
 
-class WorkerError(TryAgainError):
+class WorkerError(RetryableError):
     """The worker had not enough disk or memory; another task may give some back."""
 
 
-class RawFileChangedError(TryAgainError):
+class RawFileChangedError(RetryableError):
     """A raw file was replaced between being looked at and being copied."""
 
 
@@ -103,7 +103,7 @@ class OlderDeliveryError(PipelineError):
     """A later delivery of the day is published already."""
 
 
-class PublishConflictError(TryAgainError):
+class PublishConflictError(RetryableError):
     """Another run published the day at the same moment."""
 
 
@@ -123,7 +123,7 @@ class StaleFormError(PipelineError):
     """Airflow would show the form of an earlier try in place of this one's; nobody was asked."""
 
 
-class DaysUnreadError(PipelineError):
+class UnreadableDaysError(PipelineError):
     """Some days could not be compared with their inputs."""
 
 

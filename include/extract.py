@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 from include import keys
 from include.contract import DATASETS, Dataset
-from include.dataset import REPAIRS
+from include.contract.model import REPAIRS
 from include.day import format_instant
 from include.errors import RawFileChangedError
-from include.late import pin_late_rows
+from include.inputs.late_arrivals import pin_late_rows
 from include.manifest import Extracted, PartlyUsed, RawFile
-from include.object_conditions import ObjectChangedError, copy_object
-from include.objects import download_file, head_object, read_object, upload_file
+from include.s3.conditional import ObjectChangedError, copy_object
+from include.s3.objects import download_file, head_object, read_object, upload_file
 from include.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
     from include.config import Settings
-    from include.repair import Repair
+    from include.inputs.repairs import Repair
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def _apply_repairs(
     repairs = {}
     for name, dataset in DATASETS.items():
         if found := read_object(hook, keys.repair(layout, day, name)):
-            from include.repair import read_repair
+            from include.inputs.repairs import read_repair
 
             state, body = found
             repair = read_repair(body, state["key"], dataset)
@@ -76,7 +76,7 @@ def _apply_repairs(
 def _apply_repair(hook: "S3Hook", dataset: Dataset, raw: RawFile, repair: "Repair") -> int:
     """Patch the snapshot of a raw file. Returns how many rows were repaired."""
     from include.engine.raw_file import RawSource
-    from include.repair import patch_file
+    from include.inputs.repairs import patch_file
 
     if repair.raw_etag != raw["etag"]:
         log.warning(

@@ -15,12 +15,12 @@ import numpy as np
 import pyarrow as pa
 
 from include.contract import CUSTOMERS, DATASETS, ORDERS, PRODUCTS, Column, Dataset, Kind
-from include.shop.columns import Columns, Numbers, as_bytes, join_texts, look_up, pad_numbers
-from include.shop.customers import build_customers, count_accounts
-from include.shop.dice import Dice
-from include.shop.orders import build_orders, count_orders, open_market
-from include.shop.products import build_products
-from include.shop.spoil import all_rows, choose_dirty_rows, spoil_table
+from include.sample_data.columns import Columns, Numbers, as_bytes, join_texts, look_up, pad_numbers
+from include.sample_data.customers import build_customers, count_accounts
+from include.sample_data.dirty_rows import all_rows, choose_dirty_rows, spoil_table
+from include.sample_data.orders import build_orders, count_orders, open_market
+from include.sample_data.products import build_products
+from include.sample_data.rng import SeededRandom
 
 #: What fills a column that the shop does not know.
 FILLERS = {
@@ -44,7 +44,7 @@ class Delivery:
 
     day: dt.date
     out_dir: Path
-    dice: Dice
+    rng: SeededRandom
     leave_out: Collection[str]
     ids: dict[str, Any] = field(default_factory=dict)
 
@@ -62,13 +62,13 @@ class Delivery:
 
     def _spoil(self, dataset: Dataset, part: Columns, rows_before: int) -> tuple[Any, Numbers]:
         """The lines of a part, and which of them are dirty."""
-        dice, size = self.dice.at(dataset.name).at(rows_before), len(part[dataset.key])
-        dirty = choose_dirty_rows(dataset, size, dice.roll, self.leave_out)
-        columns = fill_columns(dataset, part, dice, self.ids)
+        rng, size = self.rng.at(dataset.name).at(rows_before), len(part[dataset.key])
+        dirty = choose_dirty_rows(dataset, size, rng.integers, self.leave_out)
+        columns = fill_columns(dataset, part, rng, self.ids)
         is_clean = np.ones(size, bool)
         is_clean[all_rows(dirty)] = False
         self.ids[dataset.name] = columns[dataset.key].filter(pa.array(is_clean))
-        return spoil_table(dataset, columns, dirty, self.day, dice.roll), all_rows(dirty)
+        return spoil_table(dataset, columns, dirty, self.day, rng.integers), all_rows(dirty)
 
 
 def generate(
@@ -91,16 +91,16 @@ def generate(
     that shall not occur, and `exact_duplicate` where that shall not.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
-    delivery = Delivery(day, out_dir, Dice(seed).at(day), leave_out)
-    accounts = build_customers(Dice(seed).at("customers"), count_accounts(day, customers), customers)
-    articles = build_products(Dice(seed).at("products"), products)
+    delivery = Delivery(day, out_dir, SeededRandom(seed).at(day), leave_out)
+    accounts = build_customers(SeededRandom(seed).at("customers"), count_accounts(day, customers), customers)
+    articles = build_products(SeededRandom(seed).at("products"), products)
     refused = delivery.write(CUSTOMERS, [accounts]), delivery.write(PRODUCTS, [articles])
     for dataset in DATASETS.values():
         if dataset.name not in (CUSTOMERS.name, PRODUCTS.name, ORDERS.name):
             delivery.write(dataset, [number_rows(dataset, OTHER_ROWS)])
-    market = open_market(Dice(seed), day, accounts, articles, *refused)
+    market = open_market(SeededRandom(seed), day, accounts, articles, *refused)
     size = count_orders(day) if orders is None else orders
-    delivery.write(ORDERS, build_orders(delivery.dice, day, size, market))
+    delivery.write(ORDERS, build_orders(delivery.rng, day, size, market))
 
 
 def number_rows(dataset: Dataset, size: int) -> Columns:
@@ -108,16 +108,16 @@ def number_rows(dataset: Dataset, size: int) -> Columns:
     return {dataset.key: join_texts(f"{dataset.name[0].upper()}-", pad_numbers(np.arange(1, size + 1), 6))}
 
 
-def fill_columns(dataset: Dataset, columns: Columns, dice: Dice, ids: Columns) -> Columns:
+def fill_columns(dataset: Dataset, columns: Columns, rng: SeededRandom, ids: Columns) -> Columns:
     """The columns of the contract, with something plausible in those that the shop does not know."""
     size = len(columns[dataset.key])
     unknown = [column for column in dataset.columns if column.name not in columns]
-    return columns | {column.name: draw_fillers(column, size, dice, ids) for column in unknown}
+    return columns | {column.name: draw_fillers(column, size, rng, ids) for column in unknown}
 
 
-def draw_fillers(column: Column, size: int, dice: Dice, ids: Columns) -> Any:
+def draw_fillers(column: Column, size: int, rng: SeededRandom, ids: Columns) -> Any:
     texts = ids[column.refers_to].to_pylist() if column.refers_to else list_fillers(column)
-    return look_up(texts, dice.roll(column.name, size, len(texts)))
+    return look_up(texts, rng.integers(column.name, size, len(texts)))
 
 
 def list_fillers(column: Column) -> Sequence[str]:

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 from include import keys
 from include.contract import DATASETS
 from include.day import format_instant
-from include.difference import find_correction
 from include.errors import PublishConflictError, RowsLostError
-from include.gate import pass_gate
 from include.manifest import (
     Approval,
     Candidate,
@@ -24,8 +22,15 @@ from include.manifest import (
     code_version,
     digest_inputs,
 )
-from include.object_conditions import ObjectChangedError, replace_json, replace_object
-from include.publication import read_published, refuse_older_delivery, refuse_to_undo, settle
+from include.publishing.diff import find_correction
+from include.publishing.gate import pass_gate
+from include.publishing.published_day import (
+    read_published,
+    reject_older_delivery,
+    reject_stale_run,
+    restore_manifest_versions,
+)
+from include.s3.conditional import ObjectChangedError, replace_json, replace_object
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -86,8 +91,8 @@ def _replace_day(
     """
     try:
         published = read_published(hook, layout, candidate.day)
-        refuse_older_delivery(published, candidate.extracted)
-        refuse_to_undo(published, candidate.extracted)
+        reject_older_delivery(published, candidate.extracted)
+        reject_stale_run(published, candidate.extracted)
         # What differs from the published day is found before anything of it is replaced.
         correction = find_correction(hook, published, candidate)
         outputs = _replace_tables(hook, layout, candidate, published.etags)
@@ -98,7 +103,7 @@ def _replace_day(
             f"Another run published {candidate.day} at the same moment ({error}). The next try sees it."
         ) from error
     finally:
-        settle(hook, layout, candidate.day)
+        restore_manifest_versions(hook, layout, candidate.day)
     return manifest
 
 

@@ -30,13 +30,13 @@ from include.contract import (
 from include.engine.dimension import Dimension
 from include.engine.frames import to_array, to_flags
 from include.engine.memory import keep_freed_memory
+from include.engine.parse import parse
 from include.engine.process import FileReport, Flags, Judged, process_file
 from include.engine.raw_file import RawSource, read_header
+from include.inputs.snapshot import download_late_rows, fetch_snapshot
 from include.manifest import Counts, describe_counts, digest_inputs, format_money
-from include.objects import upload_file
-from include.parse import parse
+from include.s3.objects import upload_file
 from include.scratch import scratch_folder
-from include.snapshot import download_late_rows, fetch_snapshot
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook

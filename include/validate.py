@@ -5,9 +5,9 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from include.history import MEASURES, Comparison, compare_day, find_earlier_days, measure_day
-from include.lookback import read_manifests
-from include.objects import download_file
+from include.publishing.manifests import read_manifests
+from include.quality.baseline import MEASURES, Comparison, compare_day, find_earlier_days, measure_day
+from include.s3.objects import download_file
 from include.scratch import scratch_folder
 from include.site.publish import publish_docs
 

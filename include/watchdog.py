@@ -15,10 +15,17 @@ from include.config import ETL_DAG_ID, Settings
 from include.contract import DATASETS
 from include.day import list_due_days
 from include.errors import AlertNotSentError
-from include.notify import Alert, describe_remedy, make_subject, send_alert
-from include.object_listings import find_first_name
-from include.objects import find_object, read_json
-from include.told import FILES_MISSING, NOT_PUBLISHED, RUN_FAILED, forget_told, read_told, remember_told
+from include.reporting.alert_log import (
+    FILES_MISSING,
+    NOT_PUBLISHED,
+    RUN_FAILED,
+    clear_alert_log,
+    read_alert_log,
+    record_alert,
+)
+from include.reporting.alerts import Alert, describe_remedy, make_subject, send_alert
+from include.s3.listing import find_first_name
+from include.s3.objects import find_object, read_json
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -84,15 +91,15 @@ def watch(hook: "S3Hook", settings: Settings, now: dt.datetime, ui_url: str) -> 
     watched = [state for state in states if state.day >= first_day]
     for state in watched:
         log.info("%s: %s", state.day, describe_state(state))
-    news = gather_news(watched, settings, now, ui_url)
-    is_told = [tell_news(hook, settings.layout, each, now) for each in news]
+    news = collect_news(watched, settings, now, ui_url)
+    is_told = [send_news(hook, settings.layout, each, now) for each in news]
     if not all(is_told):
         raise AlertNotSentError("No channel took the alert. The log says why; the next look tries again.")
     return {state.day: describe_state(state) for state in watched}
 
 
 def look_at_day(hook: "S3Hook", layout: keys.Layout, day: str) -> DayState:
-    told = read_told(hook, layout, day)
+    told = read_alert_log(hook, layout, day)
     if manifest := read_json(hook, keys.manifest(layout, day)):
         published_at = dt.datetime.fromisoformat(manifest["published_at"])
         orders = manifest["rows"]["orders"]["published"]
@@ -114,10 +121,10 @@ def find_first_delivered(states: Sequence[DayState]) -> str | None:
     return next((state.day for state in states if state.is_delivered), None)
 
 
-def gather_news(states: Sequence[DayState], settings: Settings, now: dt.datetime, ui_url: str) -> list[News]:
+def collect_news(states: Sequence[DayState], settings: Settings, now: dt.datetime, ui_url: str) -> list[News]:
     """What people have to be told, one message for each kind."""
     runs_url = f"{ui_url}/dags/{ETL_DAG_ID}/runs"
-    troubles = [(state, find_trouble(state, settings, now)) for state in states]
+    troubles = [(state, find_problem(state, settings, now)) for state in states]
     new = [(state, trouble) for state, trouble in troubles if trouble and not is_known(state, trouble)]
     missing = [state for state, trouble in new if trouble == FILES_MISSING]
     stuck = [state for state, trouble in new if trouble == NOT_PUBLISHED]
@@ -134,7 +141,7 @@ def gather_news(states: Sequence[DayState], settings: Settings, now: dt.datetime
     ]
 
 
-def find_trouble(state: DayState, settings: Settings, now: dt.datetime) -> str | None:
+def find_problem(state: DayState, settings: Settings, now: dt.datetime) -> str | None:
     """What is wrong with a day that is due; None while nothing is."""
     if state.published_at:
         return None
@@ -149,15 +156,15 @@ def is_known(state: DayState, trouble: str) -> bool:
     return trouble in state.told or RUN_FAILED in state.told
 
 
-def tell_news(hook: "S3Hook", layout: keys.Layout, news: News, now: dt.datetime) -> bool:
+def send_news(hook: "S3Hook", layout: keys.Layout, news: News, now: dt.datetime) -> bool:
     """Send, and keep that it was told. Returns whether somebody was told."""
     if not send_alert(news.alert):
         return False
     for day in news.days:
         if news.trouble:
-            remember_told(hook, layout, day, news.trouble, now)
+            record_alert(hook, layout, day, news.trouble, now)
         else:
-            forget_told(hook, layout, day)
+            clear_alert_log(hook, layout, day)
     return True
 
 

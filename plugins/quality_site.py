@@ -38,8 +38,8 @@ def build_site() -> Any:
 
 
 def open_store() -> Any:
+    from include.operators.context import connect
     from include.site.store import Store
-    from include.tasks import connect
 
     hook, settings = connect()
     return Store(hook, settings.layout)

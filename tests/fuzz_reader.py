@@ -20,9 +20,9 @@ with atheris.instrument_imports(include=["include"]):
     from include.contract import CUSTOMERS, ORDERS, PRODUCTS, Kind
     from include.engine.batches import parse_block, read_file_blocks
     from include.engine.csv_blocks import read_blocks
+    from include.engine.parse import parse
     from include.engine.raw_file import Header, RawSource, read_header
     from include.errors import RawFileError
-    from include.parse import parse
 from tests import reference
 
 READERS = {

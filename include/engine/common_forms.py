@@ -38,7 +38,7 @@ _MONTH_DAYS = np.diff(_MONTH_STARTS)
 def read_whole_numbers(text: pa.Array) -> tuple[Integers, Flags]:
     """`123`: one to eight digits."""
     digits, lengths = _align_right(text)
-    return _value_of_digits(digits), _are_digits(digits) & _fit_aword_of(lengths)
+    return _value_of_digits(digits), _are_digits(digits) & _fits_in_word(lengths)
 
 
 def read_decimals(text: pa.Array) -> tuple[Integers, Flags]:
@@ -52,7 +52,7 @@ def read_decimals(text: pa.Array) -> tuple[Integers, Flags]:
     places = np.where(has_point, 7 - bytes_below(point), 0)
     is_complete = ~has_point | ((places > 0) & (places <= DECIMAL_PLACES) & (lengths > places + 1))
     scale = 10 ** np.clip(DECIMAL_PLACES - places, 0, DECIMAL_PLACES)
-    return _value_of_digits(digits) * scale, is_complete & _are_digits(digits) & _fit_aword_of(lengths)
+    return _value_of_digits(digits) * scale, is_complete & _are_digits(digits) & _fits_in_word(lengths)
 
 
 def read_timestamps(text: pa.Array) -> tuple[Integers, Flags]:
@@ -82,7 +82,7 @@ def _align_right(text: pa.Array) -> tuple[Words, Integers]:
     return (words.at(words.starts + words.lengths - WORD_BYTES) ^ _ZEROS) & own, words.lengths
 
 
-def _fit_aword_of(lengths: Integers) -> Flags:
+def _fits_in_word(lengths: Integers) -> Flags:
     return (lengths >= 1) & (lengths <= WORD_BYTES)
 
 

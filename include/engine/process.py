@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.contract import MALFORMED_ROW, Dataset, duplicate_reason, reasons
+from include.contract.arrow import published_schema, quarantine_schema
 from include.engine.batches import (
     Batch,
     hash_ids,
@@ -34,7 +35,6 @@ from include.engine.raw_file import Header, RawSource, read_header
 from include.engine.text_hash import Hashes, hash_text
 from include.errors import RawFileError, RowsLostError
 from include.manifest import RowCounts
-from include.tables import published_schema, quarantine_schema
 
 Flags = npt.NDArray[np.bool_]
 

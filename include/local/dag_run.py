@@ -18,7 +18,7 @@ CORRECTIONS_DAG_ID = "ecommerce_corrections"
 #: Marks the runs that `make run` started.
 RUN_PREFIX = "local__"
 #: The loggers of what reports a failure.
-_REPORTERS = ("include.notify", "include.tasks", "include.metrics")
+_REPORTERS = ("include.reporting.alerts", "include.operators.context", "include.reporting.metrics")
 _POLL_SECONDS = 0.5
 _PARSE_SECONDS = 120
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from include import keys
 from include.contract import DATASETS
 from include.keys import Layout
-from include.objects import download_file
+from include.s3.objects import download_file
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook

@@ -7,7 +7,7 @@ from typing import Any
 from include.local.dag_run import find_failed, read_fault, trigger_day, watch_run
 from include.local.errors import LocalError, RunFailedError
 from include.local.outputs import copy_published, copy_refused
-from include.local.session import Teller, generate_raw_files, prepare, use_stack
+from include.local.session import StepLogger, generate_raw_files, prepare, use_stack
 from include.local.settings_file import read_layout, read_settings
 from include.local.stack import Stack
 from include.local.storage import find_raw_files, upload_raw_files
@@ -25,7 +25,7 @@ def main(day_text: str | None, raw_dir: Path | None) -> None:
     day = parse_day(day_text)
     if raw_dir:
         find_raw_files(raw_dir, read_layout(read_settings().variables))
-    teller = Teller()
+    teller = StepLogger()
     with use_stack(teller, is_owned=True) as stack:
         if not raw_dir:
             raw_dir = generate_raw_files(stack, day)
@@ -53,7 +53,7 @@ def parse_day(text: str | None) -> dt.date:
     return day
 
 
-def publish_day(stack: Stack, day: str, raw_dir: Path, teller: Teller) -> dict[str, Any]:
+def publish_day(stack: Stack, day: str, raw_dir: Path, teller: StepLogger) -> dict[str, Any]:
     """Deliver the raw files, run the DAG, and copy its outputs to this machine. Returns the manifest.
 
     Raises

@@ -14,13 +14,13 @@ from include.local.dag_run import end_cut_off_runs, wait_for_dag
 from include.local.errors import LocalError
 from include.local.ports import read_port
 from include.local.stack import DEFAULT_S3_PORT, DEFAULT_UI_PORT, Stack
-from include.local.storage import explained_refusals
+from include.local.storage import translate_refusals
 
 #: For logs and files; a terminal says its own width.
 _LINE_WIDTH = 140
 
 
-class Teller:
+class StepLogger:
     """Tells the steps of a command, each with the seconds since its start."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Teller:
 
 
 @contextmanager
-def use_stack(teller: Teller, *, is_owned: bool) -> Iterator[Stack]:
+def use_stack(teller: StepLogger, *, is_owned: bool) -> Iterator[Stack]:
     """The stack that runs, or else a new one, which is not ready yet.
 
     A new one is stopped at the end when it is owned, and after an error in any case.
@@ -47,7 +47,7 @@ def use_stack(teller: Teller, *, is_owned: bool) -> Iterator[Stack]:
         raise LocalError(
             "A stack with another executor, or with more or fewer workers, runs here; `make down` stops it."
         )
-    with explained_refusals():
+    with translate_refusals():
         if record:
             stack.join(record)
             teller.tell(f"Using the stack that runs on {stack.url}")
@@ -78,7 +78,7 @@ def make_stack(*, is_owned: bool) -> Stack:
     )
 
 
-def prepare(stack: Stack, teller: Teller) -> None:
+def prepare(stack: Stack, teller: StepLogger) -> None:
     """Wait until the stack and the DAG are ready for a run."""
     stack.wait_for_store()
     teller.tell(f"The store is ready on {stack.endpoint_url}")

@@ -17,7 +17,7 @@ from include.local.environment import clean_environment
 from include.local.errors import LocalError, StackError
 from include.local.settings_file import Connection
 from include.local.state import State
-from include.objects import upload_file
+from include.s3.objects import upload_file
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -50,7 +50,7 @@ def _environment(connection: Connection, state: State) -> Iterator[None]:
 
 
 @contextmanager
-def explained_refusals() -> Iterator[None]:
+def translate_refusals() -> Iterator[None]:
     """Turn what the S3 client raises into an error for the person at the keyboard."""
     from botocore.exceptions import BotoCoreError, ClientError
 

@@ -4,7 +4,7 @@ import datetime as dt
 
 from include.keys import Layout
 from include.local.dag_run import CORRECTIONS_DAG_ID, DAG_ID
-from include.local.session import Teller, generate_raw_files, prepare, use_stack
+from include.local.session import StepLogger, generate_raw_files, prepare, use_stack
 from include.local.stack import Stack
 from include.local.state import ADMIN
 from include.local.storage import find_raw_files, has_raw_files, upload_raw_files
@@ -14,7 +14,7 @@ _DAYS = 7
 
 def start() -> None:
     """Start the stack with the schedule on and a week of raw files, and leave it running."""
-    teller = Teller()
+    teller = StepLogger()
     with use_stack(teller, is_owned=False) as stack:
         _open_schedule(stack, teller)
 
@@ -38,7 +38,7 @@ def show() -> None:
     print(f"The stack runs{workers} and {health}: Airflow on {stack.url}, S3 on {stack.endpoint_url}.")
 
 
-def _open_schedule(stack: Stack, teller: Teller) -> None:
+def _open_schedule(stack: Stack, teller: StepLogger) -> None:
     prepare(stack, teller)
     layout = stack.layout
     today = dt.datetime.now(dt.UTC).date()
@@ -66,7 +66,7 @@ def _midnight(day: dt.date) -> dt.datetime:
     return dt.datetime.combine(day, dt.time(), dt.UTC)
 
 
-def _print_address(stack: Stack, teller: Teller) -> None:
+def _print_address(stack: Stack, teller: StepLogger) -> None:
     for name, text in (
         ("Airflow", stack.url),
         ("login", f"{ADMIN} / {stack.password}"),

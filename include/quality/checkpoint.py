@@ -22,7 +22,7 @@ from great_expectations.data_context.types.base import (
 from great_expectations.datasource.fluent import SQLDatasource
 from sqlalchemy.dialects import registry
 
-from include.history import Comparison
+from include.quality.baseline import Comparison
 from include.quality.expectations import PUBLISHED_ROWS, TABLE_NAME, build_suite
 from include.quality.findings import Outcome, describe_outcomes, hide_errors, list_errors
 from include.scratch import scratch_folder

@@ -23,9 +23,9 @@ from great_expectations.expectations.metrics.table_metric_provider import TableM
 from typing_extensions import override
 
 from include.contract import ORDERS, published_orders
-from include.history import Comparison, show_figure
+from include.contract.arrow import published_schema
+from include.quality.baseline import Comparison, show_figure
 from include.quality.severity import name_expectation, read_names, require_known
-from include.tables import published_schema
 
 SUITE_NAME = "published_orders"
 #: The name of the suite's parameter: how many rows the transform says that it published.

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from include.config import CONNECTION_ID
-from include.object_streams import Opened
+from include.s3.streams import Opened
 from include.site.pages import render_error
 from include.site.summary import CONTENT_TYPES
 

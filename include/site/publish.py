@@ -6,10 +6,10 @@ import logging
 from typing import TYPE_CHECKING
 
 from include import keys
-from include.gate import find_gate_faults
-from include.objects import write_text
+from include.publishing.gate import find_gate_faults
 from include.quality.findings import Outcome, describe, find_config, find_outcome
 from include.quality.severity import name_expectation
+from include.s3.objects import write_text
 from include.site.pages import STYLE, render_results, render_run, style_sheet
 from include.site.summary import CONTENT_TYPES, RunSummary, report_page, run_folder, summary_page
 

@@ -11,8 +11,8 @@ from cachetools import LRUCache, cached
 
 from include import keys
 from include.manifest import Manifest
-from include.object_listings import Listed, find_first_name, list_objects
-from include.object_streams import Opened, open_object, open_unless_known
+from include.s3.listing import Listed, find_first_name, list_objects
+from include.s3.streams import Opened, open_object, open_unless_known
 from include.site.summary import SUMMARIES, RunSummary
 
 if TYPE_CHECKING:

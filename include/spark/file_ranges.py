@@ -16,8 +16,8 @@ from include.engine.csv_blocks import BlockCutter, find_last_line_end
 from include.engine.csv_records import Block
 from include.engine.raw_file import Header, RawSource, decompress, read_header
 from include.errors import RawFileError, SnapshotGoneError
-from include.object_streams import open_object
-from include.objects import find_object
+from include.s3.objects import find_object
+from include.s3.streams import open_object
 from include.spark.store import Store
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from include.errors import PipelineError
-from include.objects import write_json
+from include.s3.objects import write_json
 from include.spark.store import Store
 from include.spark.transform_day import Sizes, transform_day
 

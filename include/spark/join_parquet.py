@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from include.object_parts import Segment, join_segments
-from include.objects import Hook
+from include.s3.multipart import Segment, join_segments
+from include.s3.objects import Hook
 from include.spark.compact import Reader, Struct, write_struct
 
 MAGIC = b"PAR1"

@@ -17,13 +17,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from include.contract import DATASETS, Dataset
+from include.contract.arrow import SQL_TYPES, published_schema
 from include.engine.batches import parse_key
 from include.engine.dimension import Dimension
-from include.objects import download_file
+from include.s3.objects import download_file
 from include.spark.file_ranges import RemoteSource, read_range
 from include.spark.frames import RANGE, Batches, list_ranges, make_range_frame
 from include.spark.store import Store
-from include.tables import SQL_TYPES, published_schema
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -1,4 +1,4 @@
-"""S3 in a Spark job: what `include.objects` needs of Airflow's hook, which is not installed there."""
+"""S3 in a Spark job: what `include.s3.objects` needs of Airflow's hook, which is not installed there."""
 
 from functools import cache
 from typing import Any

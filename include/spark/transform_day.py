@@ -19,13 +19,14 @@ import numpy as np
 import pyarrow as pa
 
 from include.contract import DATASETS, LOOKED_UP, ORDERS, Dataset
-from include.dataset import LATE
+from include.contract.arrow import published_schema, quarantine_schema
+from include.contract.model import LATE
 from include.engine.batches import parse_block
 from include.engine.parquet import TableWriter
 from include.engine.process import EXACT, ComparedBatch, FileReport, check_nothing_lost, split_batch
+from include.inputs.snapshot import check_pinned
 from include.manifest import Extracted, Transformed, digest_inputs
-from include.objects import delete_objects, head_object, upload_file
-from include.snapshot import check_pinned
+from include.s3.objects import delete_objects, head_object, upload_file
 from include.spark.file_ranges import FileRange, RemoteSource, open_remote_file, read_range, split_file
 from include.spark.frames import (
     RANGE,
@@ -40,7 +41,6 @@ from include.spark.join_parquet import Piece, join_pieces, read_footer
 from include.spark.lookups import Lookup, find_dimension, join_dimension
 from include.spark.repeats import find_repeats
 from include.spark.store import Store
-from include.tables import published_schema, quarantine_schema
 from include.transform import count_rows, list_measured, make_judge, report_counts
 
 if TYPE_CHECKING:

@@ -25,13 +25,13 @@ from playwright.sync_api import (
 from include import keys
 from include.config import Settings
 from include.contract import ORDERS
+from include.contract.arrow import published_schema
 from include.local.dag_run import trigger_day
 from include.local.ports import find_free_ports
 from include.local.stack import Stack
 from include.local.storage import create_buckets
 from include.manifest import RowCounts
-from include.objects import upload_file
-from include.tables import published_schema
+from include.s3.objects import upload_file
 from include.validate import prepare_libraries, validate
 from tests.integration.conftest import Pipeline
 

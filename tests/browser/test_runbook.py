@@ -38,7 +38,7 @@ def test_the_log_of_the_task_holds_the_message(page: Page, run_url: str) -> None
     page.goto(f"{run_url}/tasks/publish?try_number=1")
 
     page.get_by_role("combobox").filter(has_text="All Sources").click()
-    page.get_by_role("option", name="include.notify").click()
+    page.get_by_role("option", name="include.reporting.alerts").click()
     page.keyboard.press("Escape")
     expect(page.get_by_text(f"ecommerce {REFUSED}: not published, the gate is closed")).to_be_visible()
     expect(page.get_by_text("docs/runbook.md")).to_be_visible()

@@ -11,8 +11,8 @@ from typing import Any
 
 from include import keys
 from include.config import Settings
-from include.explain import explained
 from include.manifest import Quality
+from include.operators.context import translate_errors
 from tests.faults.checker import LAYOUT, Delivery, Watched, expect_delivery
 from tests.records import GREEN
 
@@ -94,7 +94,7 @@ class Run:
 
     def perform(self, stage: str) -> None:
         """One try of one task."""
-        with explained():
+        with translate_errors():
             self.results[stage] = json.loads(json.dumps(self._call(stage)))
 
     def _call(self, stage: str) -> Any:

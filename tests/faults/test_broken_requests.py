@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from include.errors import TryAgainError
+from include.errors import RetryableError
 from tests.faults.checker import Watched
 from tests.faults.conftest import LANES, Lane, Report, World, choose, draw_for
 from tests.faults.days import End, Run, deliver, run_stages, watch_day
@@ -47,7 +47,7 @@ def test_broken_days_of_files_in_parts_heal_or_stop_clearly(
 ) -> None:
     """Raw files are read and tables are written in parts; on every second day copies are in parts as well."""
     if number % 2:
-        monkeypatch.setattr("include.object_conditions._LARGEST_SINGLE_COPY_BYTES", 5 * 1024**2)
+        monkeypatch.setattr("include.s3.conditional._LARGEST_SINGLE_COPY_BYTES", 5 * 1024**2)
     end = run_broken_day(world, number, {"orders": 60_000, "id_signs": 120})
     report("large days under faults", 1)
     report("large days under faults that stopped and had to be cleared", end != End())
@@ -126,9 +126,9 @@ def recover(watched: Watched, run: Run, end: End) -> None:
 
 def require_clear(end: End) -> None:
     """The error says in the pipeline's own words what happened."""
-    assert isinstance(end.error, AirflowFailException | TryAgainError), repr(end.error)
+    assert isinstance(end.error, AirflowFailException | RetryableError), repr(end.error)
     # No fault here is one that another try could not heal.
-    assert isinstance(end.error, TryAgainError), repr(end.error)
+    assert isinstance(end.error, RetryableError), repr(end.error)
 
 
 def count_faults(world: World) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from include.errors import TryAgainError
+from include.errors import RetryableError
 from tests.faults.checker import Watched
 from tests.faults.conftest import IS_FULL, Lane, Report, World, choose
 from tests.faults.days import End, Run, deliver, run_stages, run_up_to, watch_day
@@ -58,7 +58,7 @@ def test_whole_runs_of_one_day_in_random_order(
 
     watched.check_now()
     report("interleavings of two whole runs", 1)
-    settle(watched, world)
+    restore_manifest_versions(watched, world)
 
 
 def count_requests(world: World, draw: random.Random, lane: Lane) -> int:
@@ -130,11 +130,11 @@ def extract_as_of(run: Run, written_at: str) -> Run:
 
 def require_consistent(watched: Watched, errors: list[BaseException | None]) -> None:
     """At rest without anybody's help: the newer delivery, or what was there if its run has to wait."""
-    assert all(isinstance(each, AirflowFailException | TryAgainError | None) for each in errors), errors
+    assert all(isinstance(each, AirflowFailException | RetryableError | None) for each in errors), errors
     watched.check_at_rest(*(watched.deliveries if errors[1] else watched.deliveries[-1:]))
 
 
-def settle(watched: Watched, world: World) -> None:
+def restore_manifest_versions(watched: Watched, world: World) -> None:
     """A run afterwards finds nothing in its way."""
     assert run_stages(Run(world.hook, watched.day, "afterwards")) == End()
     watched.check_at_rest(watched.deliveries[-1])

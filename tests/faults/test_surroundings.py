@@ -16,7 +16,7 @@ from include import keys
 from include.aws.policies import Policy, worker_data
 from include.aws.validate_templates import example_place
 from include.config import Settings
-from include.errors import TryAgainError, WorkerError
+from include.errors import RetryableError, WorkerError
 from include.local.settings_file import Connection
 from tests.faults.checker import LAYOUT, Watched, expect_delivery
 from tests.faults.conftest import Lane, Report, World, choose
@@ -208,7 +208,7 @@ def test_a_wrong_clock_is_said(world: World, draw: random.Random, monkeypatch: p
         wrong = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
         patch.setattr("botocore.auth.get_current_datetime", lambda *_, **__: wrong)
         end = run_stages(run, "publish")
-    assert isinstance(end.error, AirflowFailException | TryAgainError), repr(end.error)
+    assert isinstance(end.error, AirflowFailException | RetryableError), repr(end.error)
     assert "clock of this worker" in str(end.error)
     assert run_stages(run, "publish") == End()
     watched.check_at_rest(watched.deliveries[-1])
@@ -224,7 +224,7 @@ def test_a_store_that_is_away_is_said(world: World, draw: random.Random) -> None
             end = run_stages(run, "transform")
         finally:
             world.store.start()
-    assert isinstance(end.error, TryAgainError)
+    assert isinstance(end.error, RetryableError)
     assert "does the store run, and is the endpoint of the connection ecommerce_s3 right?" in str(end.error)
     assert run_stages(run, "transform") == End()
     watched.check_at_rest(watched.deliveries[-1])

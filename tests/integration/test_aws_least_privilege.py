@@ -19,7 +19,7 @@ from include.aws.validate_templates import example_place
 from include.cleanup import clean_up
 from include.config import Settings
 from include.contract import CUSTOMERS, DATASETS, ORDERS, unknown_reason
-from include.corrections import look
+from include.corrections import scan_published_days
 from include.extract import extract
 from include.generate import generate
 from include.keys import Layout
@@ -28,8 +28,8 @@ from include.local.settings_file import Connection
 from include.local.storage import create_buckets, find_raw_files, upload_raw_files
 from include.manifest import Manifest
 from include.publish import publish
+from include.reporting.alert_log import RUN_FAILED, record_alert
 from include.site.store import Store
-from include.told import RUN_FAILED, remember_told
 from include.transform import transform
 from include.validate import validate
 from include.watchdog import find_first_day, look_at_day
@@ -93,11 +93,11 @@ def worked(own_store: OwnStore, identities: dict[str, Connection], tmp_path_fact
     first = _run_day(hook, DAY, "run 1")
     _repair_a_row_and_deliver_a_late_customer(own_store, first)
     _run_day(hook, NEXT_DAY, "run 1")
-    assert [change.inputs for change in look(hook, Settings(), NEXT_DAY).changes] == [
+    assert [change.inputs for change in scan_published_days(hook, Settings(), NEXT_DAY).changes] == [
         {"late_customers": "added", "repairs_orders": "added"}
     ]
     now, settings = dt.datetime.now(dt.UTC), Settings()
-    remember_told(hook, LAYOUT, DAY, RUN_FAILED, now)
+    record_alert(hook, LAYOUT, DAY, RUN_FAILED, now)
     manifest = _run_day(hook, DAY, "run 2")
     clean_up(hook, settings, lambda _: False, now + dt.timedelta(days=settings.keep_days + 1))
     return Worked(manifest, used)

@@ -24,7 +24,7 @@ from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from include import catalog, keys
+from include import keys
 from include.aws import watchdog
 from include.aws.cloudformation import read_template
 from include.aws.deploy import NEWEST_IMAGE, Extras, deploy
@@ -34,15 +34,16 @@ from include.aws.stacks import STACKS, Deployment
 from include.aws.teardown import teardown
 from include.config import CONNECTION_ID, Settings
 from include.contract import published_orders
-from include.errors import CatalogError, GateClosedError, TryAgainError
+from include.errors import CatalogError, GateClosedError, RetryableError
 from include.extract import extract
 from include.keys import Layout
 from include.local.storage import create_buckets
 from include.manifest import Extracted, digest_inputs
-from include.metrics import report_failed, report_published
+from include.operators.glue import TransformOperator, name_result
 from include.publish import publish
+from include.reporting import glue_catalog
+from include.reporting.metrics import report_failed, report_published
 from include.transform import transform
-from include.transform_operator import TransformOperator, name_result
 from tests.doubles import Task
 from tests.integration.conftest import CUSTOMERS, PRODUCTS, make_orders
 from tests.integration.own_store import OwnStore, run_own_store
@@ -354,8 +355,8 @@ def test_published_days_are_registered_in_the_catalog_however_often(
     deployed: Account, catalog_settings: Settings
 ) -> None:
     for day in ("2026-11-21", "2026-11-22", "2026-11-21"):
-        catalog.prepare_table(catalog_settings)
-        catalog.register_day(catalog_settings, day)
+        glue_catalog.prepare_table(catalog_settings)
+        glue_catalog.register_day(catalog_settings, day)
 
     place = f"s3://{deployed.deployment.layout.curated_bucket}/orders"
     assert read_catalog(deployed) == (
@@ -376,11 +377,11 @@ def change_columns(account: Account, change: Callable[[list[dict[str, str]]], li
 def test_a_new_column_is_added_behind_those_that_are_there(
     deployed: Account, catalog_settings: Settings
 ) -> None:
-    catalog.prepare_table(catalog_settings)
-    catalog.register_day(catalog_settings, "2026-11-21")
+    glue_catalog.prepare_table(catalog_settings)
+    glue_catalog.register_day(catalog_settings, "2026-11-21")
     change_columns(deployed, lambda columns: [{"Name": "dropped", "Type": "string"}, *columns[1:]])
 
-    catalog.prepare_table(catalog_settings)
+    glue_catalog.prepare_table(catalog_settings)
 
     columns, days = read_catalog(deployed)
     assert columns == ["dropped", *CONTRACT_COLUMNS[1:], CONTRACT_COLUMNS[0]]
@@ -390,7 +391,7 @@ def test_a_new_column_is_added_behind_those_that_are_there(
 def test_a_column_of_another_type_is_an_error_that_names_it(
     deployed: Account, catalog_settings: Settings
 ) -> None:
-    catalog.prepare_table(catalog_settings)
+    glue_catalog.prepare_table(catalog_settings)
     change_columns(
         deployed,
         lambda columns: [
@@ -399,14 +400,14 @@ def test_a_column_of_another_type_is_an_error_that_names_it(
     )
 
     with pytest.raises(CatalogError, match="quantity is string there and bigint in the contract"):
-        catalog.prepare_table(catalog_settings)
+        glue_catalog.prepare_table(catalog_settings)
 
 
 def test_a_database_that_is_not_there_is_named(deployed: Account, catalog_settings: Settings) -> None:
     settings = dataclasses.replace(catalog_settings, catalog_database="nowhere")
 
     with pytest.raises(CatalogError, match="There is no database nowhere"):
-        catalog.prepare_table(settings)
+        glue_catalog.prepare_table(settings)
 
 
 def test_a_catalog_that_is_busy_is_asked_again(
@@ -415,13 +416,13 @@ def test_a_catalog_that_is_busy_is_asked_again(
     busy = ClientError({"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, "GetTable")
     monkeypatch.setattr(GlueCatalogHook, "get_table", MagicMock(side_effect=busy))
 
-    with pytest.raises(TryAgainError, match="Rate exceeded"):
-        catalog.prepare_table(catalog_settings)
+    with pytest.raises(RetryableError, match="Rate exceeded"):
+        glue_catalog.prepare_table(catalog_settings)
 
 
 def test_without_a_database_nothing_is_asked_of_aws(deployed: Account) -> None:
-    catalog.prepare_table(Settings())
-    catalog.register_day(Settings(), "2026-11-21")
+    glue_catalog.prepare_table(Settings())
+    glue_catalog.register_day(Settings(), "2026-11-21")
 
     assert deployed.client("glue").get_tables(DatabaseName="shop_curated")["TableList"] == []
 

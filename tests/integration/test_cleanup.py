@@ -11,8 +11,8 @@ from include.config import Settings
 from include.errors import SnapshotGoneError
 from include.extract import extract
 from include.local.dag_run import trigger_day
-from include.object_versions import list_versions
 from include.publish import publish
+from include.s3.versions import list_versions
 from include.transform import transform
 from tests.integration.conftest import LAYOUT, Pipeline, make_orders
 from tests.records import GREEN

@@ -128,7 +128,7 @@ def test_a_file_that_is_gone_is_reported_and_not_waited_for(
     assert pipeline.run(day)[0] == "success"
     pipeline.delete(keys.raw(LAYOUT, day, "products"))
 
-    assert corrections.look(pipeline.stack.hook, SETTINGS, day) == corrections.Look()
+    assert corrections.scan_published_days(pipeline.stack.hook, SETTINGS, day) == corrections.ScanResult()
     assert told == [f"{day} was published from raw files that are gone: products"]
 
 
@@ -181,7 +181,10 @@ def count_requests(pipeline: Pipeline, last_day: str) -> Counter[str]:
 
     events.register("before-send.s3", record)
     try:
-        assert corrections.look(pipeline.stack.hook, SETTINGS, last_day) == corrections.Look()
+        assert (
+            corrections.scan_published_days(pipeline.stack.hook, SETTINGS, last_day)
+            == corrections.ScanResult()
+        )
     finally:
         events.unregister("before-send.s3", record)
     return requests

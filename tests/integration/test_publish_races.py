@@ -23,8 +23,8 @@ from include.errors import OlderDeliveryError, PublishConflictError
 from include.keys import Layout
 from include.local.storage import create_buckets
 from include.manifest import Extracted, Manifest, RawFile, RowCounts, Transformed
-from include.objects import head_object
 from include.publish import publish
+from include.s3.objects import head_object
 from tests.integration.own_store import OwnStore, run_own_store
 from tests.records import GREEN
 

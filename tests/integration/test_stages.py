@@ -9,14 +9,15 @@ import pyarrow.parquet as pq
 import pytest
 from botocore.exceptions import ClientError
 
-from include import keys, objects
+from include import keys
 from include.config import Settings
 from include.errors import GateClosedError, RawFileChangedError
 from include.extract import extract
 from include.manifest import Quality
-from include.object_streams import RemoteFile
-from include.objects import head_object
 from include.publish import publish
+from include.s3 import objects
+from include.s3.objects import head_object
+from include.s3.streams import RemoteFile
 from include.transform import transform
 from tests.integration.conftest import LAYOUT, Pipeline, make_orders
 from tests.records import GREEN

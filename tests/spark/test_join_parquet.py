@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from include.object_parts import SMALLEST_PART_BYTES
-from include.objects import download_file
+from include.s3.multipart import SMALLEST_PART_BYTES
+from include.s3.objects import download_file
 from include.spark.join_parquet import Piece, join_pieces, read_footer
 from tests.integration.own_store import OwnStore
 

@@ -14,17 +14,17 @@ import pytest
 from include import keys
 from include.config import Settings
 from include.contract import DATASETS
-from include.dataset import LATE
+from include.contract.model import LATE
 from include.errors import PipelineError
 from include.extract import extract
 from include.generate import generate
 from include.local.storage import upload_raw_files
 from include.manifest import Extracted, Transformed, digest_inputs
-from include.objects import download_file, head_object, upload_file
+from include.operators.glue import make_arguments, read_result
+from include.s3.objects import download_file, head_object, upload_file
 from include.spark import job
 from include.spark.transform_day import Sizes, transform_day
 from include.transform import transform
-from include.transform_operator import make_arguments, read_result
 from tests.integration.conftest import CUSTOMERS, PRODUCTS, make_orders
 from tests.integration.own_store import OwnStore
 

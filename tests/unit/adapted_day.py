@@ -8,11 +8,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from include import catalog
 from include.contract import DATASETS
 from include.engine.raw_file import RawSource
 from include.generate import generate
 from include.quality.checkpoint import run_checkpoint
+from include.reporting import glue_catalog
 from include.transform import transform_files
 
 DAY = dt.date(2026, 11, 21)
@@ -32,7 +32,7 @@ def run_day(raw: Path, out: Path) -> dict[str, Any]:
         "quarantined": {name: describe(out / "quarantine" / f"{name}.parquet") for name in DATASETS},
         "expectations": [str(each.expectation_config) for each in checked.result.results],
         "failed": checked.failed,
-        "catalog": {column["Name"]: column["Type"] for column in catalog.list_columns()},
+        "catalog": {column["Name"]: column["Type"] for column in glue_catalog.list_columns()},
     }
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 
-from include.approval import GateApproval, describe_closed_gate, record_answer
 from include.errors import GateClosedError
-from include.gate import describe_decision, is_accepted
 from include.manifest import Approval, Counts
+from include.operators.approval import GateApproval, describe_closed_gate, record_answer
 from include.publish import publish
+from include.publishing.gate import describe_decision, is_accepted
 from tests.records import COUNTS, GREEN
 
 RED_COUNTS: Counts = {
@@ -209,7 +209,9 @@ def test_a_rejection_is_told_and_kept_without_naming_anybody(monkeypatch: pytest
     from include.config import Settings
 
     written: list[dict[str, Any]] = []
-    monkeypatch.setattr("include.gate.write_json", lambda _, document, __: written.append(document))
+    monkeypatch.setattr(
+        "include.publishing.gate.write_json", lambda _, document, __: written.append(document)
+    )
     extracted: Any = {"day": "2026-11-21", "run_id": "run", "inputs": {}}
     transformed: Any = {"counts": RED_COUNTS, "staged": {}}
     now = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)

@@ -8,11 +8,11 @@ import pytest
 from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
 from openlineage.client.serde import Serde
 
-from include import lineage
 from include.contract import DATASETS, published_orders
 from include.keys import Layout
-from include.lineage import describe_inputs, describe_outputs, report_lineage
 from include.manifest import Manifest
+from include.reporting import lineage
+from include.reporting.lineage import describe_inputs, describe_outputs, report_lineage
 from tests.records import MANIFEST
 
 LAYOUT = Layout(docs_prefix="docs")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from include import metrics
-from include.metrics import METRICS, STAGES, report_failed, report_published
+from include.reporting import metrics
+from include.reporting.metrics import METRICS, STAGES, report_failed, report_published
 from tests.doubles import Task
 from tests.records import COUNTS, MANIFEST
 
@@ -119,7 +119,7 @@ def test_a_failure_of_the_metrics_fails_no_run(
     message: str,
 ) -> None:
     monkeypatch.setattr(metrics, "_open_cloudwatch", lambda: client)
-    caplog.set_level(logging.WARNING, "include.metrics")
+    caplog.set_level(logging.WARNING, "include.reporting.metrics")
 
     report_published("shop/pipeline", MANIFEST, task)
 

@@ -14,7 +14,7 @@ from include.aws.policies import Place
 from include.aws.stacks import STACKS, TEMPLATES, Deployment
 from include.aws.validate_templates import all_policies, validate
 from include.keys import Layout
-from include.metrics import METRICS
+from include.reporting.metrics import METRICS
 
 DEPLOYMENT = Deployment(name="ecommerce", account="123456789012", region="us-east-1")
 #: Measured by the watchdog, and by AWS itself.

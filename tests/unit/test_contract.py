@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from include.contract import CUSTOMERS, DATASETS, ORDERS, PRODUCTS, minimum_reason, published_orders
-from include.contract_check import check_contract
-from include.dataset import Column, Dataset, Kind
+from include.contract.check import check_contract
+from include.contract.model import Column, Dataset, Kind
 from include.errors import ContractError, RawFileError
 from tests.unit.conftest import ORDERS_HEADER, Transform
 
@@ -82,7 +82,7 @@ def test_a_contract_that_cannot_be_kept_says_why(orders: Dataset, message: str) 
     with pytest.raises(ContractError) as error:
         check(CUSTOMERS, PRODUCTS, orders)
 
-    assert str(error.value) == f"The contract cannot be kept. {message} Correct include/contract.py."
+    assert str(error.value) == f"The contract cannot be kept. {message} Correct include/contract/datasets.py."
 
 
 def test_only_orders_refer_to_others_and_only_to_those_before_them() -> None:

@@ -6,11 +6,11 @@ import pytest
 
 from include import corrections
 from include.config import Settings
-from include.corrections import find_change, look, refuse_unread
+from include.corrections import find_change, reject_unread_days, scan_published_days
 from include.day import days_after, days_until
-from include.errors import DaysUnreadError, StoreRefusedError, TryAgainError
+from include.errors import RetryableError, StoreRefusedError, UnreadableDaysError
 from include.manifest import Manifest
-from include.objects import ObjectState
+from include.s3.objects import ObjectState
 from tests.records import MANIFEST
 
 FILE: ObjectState = {"key": "s3://raw/x", "etag": "e", "version_id": "v1", "bytes": 700}
@@ -132,21 +132,21 @@ def test_a_day_that_cannot_be_read_keeps_no_other_from_being_looked_at(
     days = Days(monkeypatch)
     days.broken[what]["2026-11-20"] = error
 
-    found = look(None, Settings(correction_days=3), "2026-11-21")  # type: ignore[arg-type]  # no store
+    found = scan_published_days(None, Settings(correction_days=3), "2026-11-21")  # type: ignore[arg-type]  # no store
 
     assert [change.day for change in found.changes] == ["2026-11-19", "2026-11-21"]
-    with pytest.raises(DaysUnreadError, match=r"2026-11-20: .+ the day again") as caught:
-        refuse_unread(found.unread)
+    with pytest.raises(UnreadableDaysError, match=r"2026-11-20: .+ the day again") as caught:
+        reject_unread_days(found.unread)
     assert reason in str(caught.value)
     assert "ada@example.com" not in str(caught.value)
 
 
 def test_what_may_pass_is_left_to_the_next_try(monkeypatch: pytest.MonkeyPatch) -> None:
-    Days(monkeypatch).broken["inputs"]["2026-11-20"] = TryAgainError("The store is busy.")
+    Days(monkeypatch).broken["inputs"]["2026-11-20"] = RetryableError("The store is busy.")
 
-    with pytest.raises(TryAgainError, match="busy"):
-        look(None, Settings(correction_days=3), "2026-11-21")  # type: ignore[arg-type]
+    with pytest.raises(RetryableError, match="busy"):
+        scan_published_days(None, Settings(correction_days=3), "2026-11-21")  # type: ignore[arg-type]
 
 
 def test_a_look_that_read_every_day_ends_well() -> None:
-    refuse_unread({})
+    reject_unread_days({})

@@ -60,9 +60,9 @@ def test_every_task_of_every_dag_is_retried_bounded_in_time_and_explained(name: 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (PROJECT / "dags").glob("*.py")))
 def test_a_failure_is_reported_once_and_a_retry_is_not(name: str) -> None:
-    from include.tasks import report_failure, report_helper_failure
+    from include.operators.context import report_failure, report_maintenance_failure
 
-    report = report_failure if name == "ecommerce_etl" else report_helper_failure
+    report = report_failure if name == "ecommerce_etl" else report_maintenance_failure
     for task in importlib.import_module(f"dags.{name}").DAG.tasks:
         arguments = getattr(task, "partial_kwargs", None) or vars(task)
         assert arguments["on_failure_callback"] in (report, [report]), task.task_id

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.contract import ORDERS
-from include.difference import compare_orders, describe_correction
+from include.contract.arrow import published_schema
 from include.errors import WorkerError
-from include.explain import explained
 from include.manifest import Counts, Extracted, compare_inputs
-from include.tables import published_schema
+from include.operators.context import translate_errors
+from include.publishing.diff import compare_orders, describe_correction
 from tests.records import MANIFEST
 
 #: The columns of the published orders; those that a test leaves out are null.
@@ -69,9 +69,9 @@ def test_the_counts_lead_from_the_old_day_to_the_new_one(
 
 def test_a_want_of_memory_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     orders = write_orders(tmp_path / "orders", {f"{number:040}": 1 for number in range(50_000)})
-    monkeypatch.setattr("include.difference._MEMORY_LIMIT", "2MB")
+    monkeypatch.setattr("include.publishing.diff._MEMORY_LIMIT", "2MB")
 
-    with pytest.raises(WorkerError, match="not enough memory"), explained():
+    with pytest.raises(WorkerError, match="not enough memory"), translate_errors():
         compare_orders(orders, orders, tmp_path)
 
 

@@ -16,7 +16,7 @@ from include.keys import Layout
 from include.local.__main__ import make_parser as make_local_parser
 from include.local.stack import DEFAULT_S3_PORT, DEFAULT_UI_PORT
 from include.manifest import Manifest
-from include.notify import SMTP_CONNECTION_ID
+from include.reporting.alerts import SMTP_CONNECTION_ID
 from tests.project import PROJECT, list_settings, read_pins
 
 DOCS = PROJECT / "docs"
@@ -189,7 +189,7 @@ def test_what_is_said_to_be_in_a_module_is_there(page: Path) -> None:
     assert [(name, path) for name, path in named if name not in list_definitions(path)] == []
 
 
-def test_every_room_is_told() -> None:
+def test_every_package_is_described() -> None:
     page = (DOCS / "how-it-works.md").read_text()
     packages = [path.parent.name for path in (PROJECT / "include").glob("*/__init__.py")]
 
@@ -229,7 +229,7 @@ def test_when_each_dag_runs_is_told_as_it_is() -> None:
     page = (DOCS / "operate.md").read_text()
     told = dict(re.findall(r"^\| `(ecommerce_\w+)` \| ([^|]+) \|", page, re.MULTILINE))
     crons = {
-        path.stem: re.findall(r'schedule=every\("(\d+) (\S+) \* \* \*"\)', path.read_text())
+        path.stem: re.findall(r'schedule=cron_utc\("(\d+) (\S+) \* \* \*"\)', path.read_text())
         for path in (PROJECT / "dags").glob("*.py")
     }
 
@@ -240,7 +240,7 @@ def test_when_each_dag_runs_is_told_as_it_is() -> None:
 
 
 def test_the_figures_of_the_readme_are_those_of_the_settings_and_the_dag() -> None:
-    from include.dag_settings import TASK_DEFAULTS
+    from include.operators.defaults import TASK_DEFAULTS
 
     readme = (PROJECT / "README.md").read_text().replace("\n", " ")
 

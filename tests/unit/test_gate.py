@@ -5,9 +5,9 @@ import copy
 import pytest
 
 from include.errors import RowsLostError
-from include.gate import find_gate_faults
 from include.manifest import Quality
 from include.publish import check_nothing_lost
+from include.publishing.gate import find_gate_faults
 from tests.records import COUNTS, GREEN
 
 

@@ -12,10 +12,10 @@ import pytest
 
 from include import contract, generate
 from include.contract import DATASETS, ORDERS, PRODUCTS, Column, Dataset, Kind
-from include.shop import names
-from include.shop import orders as shop_orders
-from include.shop.dice import Dice
-from include.shop.spoil import EXACT_DUPLICATE
+from include.sample_data import names
+from include.sample_data import orders as shop_orders
+from include.sample_data.dirty_rows import EXACT_DUPLICATE
+from include.sample_data.rng import SeededRandom
 
 DAY = dt.date(2026, 11, 21)
 Row = dict[str, str]
@@ -121,7 +121,7 @@ def test_same_seed_day_and_size_give_the_same_bytes(tmp_path: Path) -> None:
 
 def test_dice_and_pools_are_those_of_every_other_machine() -> None:
     """A new numpy or Faker that draws differently must not go unnoticed."""
-    assert Dice(1).at(DAY).roll("hour", 5, 1_000).tolist() == [99, 491, 664, 815, 11]
+    assert SeededRandom(1).at(DAY).integers("hour", 5, 1_000).tolist() == [99, 491, 664, 815, 11]
     pools = (names.list_people(), names.list_towns(), names.list_brands())
     assert [zlib.crc32(repr(pool).encode()) for pool in pools] == [1175483410, 3513566982, 2786478846]
 

@@ -6,7 +6,7 @@ from unittest.mock import Mock
 import pytest
 
 from include.config import Settings
-from include.history import (
+from include.quality.baseline import (
     MEASURES,
     Comparison,
     compare_day,
@@ -142,7 +142,7 @@ def test_only_the_manifests_of_the_weeks_before_are_read(monkeypatch: pytest.Mon
         asked.append(url)
         return make_counts(100, 1, "5.00", undelivered=30) if url.endswith("2026-11-14.json") else None
 
-    monkeypatch.setattr("include.lookback.read_json", read_json)
+    monkeypatch.setattr("include.publishing.manifests.read_json", read_json)
     settings = Settings(history_weeks=4, history_min_days=1)
     counts: Any = make_counts(100, 1, "5.00", undelivered=30)
     compared = compare_with_history(Mock(), settings, SATURDAY, counts)

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from include.late import Lacking, Missing, choose_arrivals, find_places
+from include.inputs.late_arrivals import MissingKey, MissingKeySets, choose_arrivals, find_places
 from include.transform import transform_files
 from tests.unit.conftest import CUSTOMERS, ORDERS_HEADER, PRODUCTS, write_raw_files
 
@@ -36,7 +36,7 @@ DAY = "2026-11-21"
     }.values(),
 )
 def test_orders_are_healed_that_get_all_they_lack(
-    lacking: Lacking, places: dict[Missing, list[str]], chosen: dict[Missing, str]
+    lacking: MissingKeySets, places: dict[MissingKey, list[str]], chosen: dict[MissingKey, str]
 ) -> None:
     assert choose_arrivals(DAY, lacking, places) == chosen
 

@@ -9,7 +9,7 @@ from include.local import cluster as module
 from include.local import servers
 from include.local.cluster import Cluster, cluster_environment, read_workers, worker_commands
 from include.local.errors import LocalError, StackError
-from include.local.session import Teller, use_stack
+from include.local.session import StepLogger, use_stack
 from include.local.stack import Stack
 from include.local.state import State, read_secrets
 from tests.records import RECORD
@@ -37,7 +37,7 @@ def test_a_stack_that_runs_with_other_workers_is_not_taken_for_the_one_asked_for
     monkeypatch.setenv("EXECUTOR", "celery")
     monkeypatch.setattr(Stack, "find_running", lambda _: replace(RECORD, workers=running))
 
-    with pytest.raises(LocalError, match="`make down` stops it"), use_stack(Teller(), is_owned=False):
+    with pytest.raises(LocalError, match="`make down` stops it"), use_stack(StepLogger(), is_owned=False):
         pass
 
 

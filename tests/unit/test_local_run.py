@@ -146,7 +146,9 @@ def raised(kind: str, text: str) -> dict[str, Any]:
         pytest.param(raised("KeyError", "'day'"), "KeyError: 'day'", id="not meant"),
         pytest.param({"event": "Killed", "level": "error"}, "Killed", id="without an exception"),
         pytest.param(
-            raised("ConnectionError", "refused") | {"logger": "include.notify"}, "", id="an alert not sent"
+            raised("ConnectionError", "refused") | {"logger": "include.reporting.alerts"},
+            "",
+            id="an alert not sent",
         ),
         pytest.param({"event": "Wrote s3://…", "level": "info"}, "", id="no error"),
         pytest.param({"event": "::group::"}, "", id="no level"),

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from include.local.ports import LOOPBACK, find_free_ports
-from include.notify import SMTP_CONNECTION_ID, Alert, send_mail
+from include.reporting.alerts import SMTP_CONNECTION_ID, Alert, send_mail
 from tests.project import PROJECT
 
 RUNBOOK = (PROJECT / "docs" / "runbook.md").read_text()

@@ -8,7 +8,6 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout
 from botocore.exceptions import EndpointConnectionError
 
-from include import notify
 from include.errors import (
     GateClosedError,
     PipelineError,
@@ -18,7 +17,8 @@ from include.errors import (
     SettingError,
 )
 from include.manifest import Gate
-from include.notify import Alert, Failure, describe_failure, make_html, make_subject, send_alert
+from include.reporting import alerts
+from include.reporting.alerts import Alert, Failure, describe_failure, make_html, make_subject, send_alert
 from tests.records import GREEN
 
 ALERT = Alert(subject="ecommerce 2026-11-21: é", text="Why & <where>\nhttp://127.0.0.1:8080/a?b=1&c=2")
@@ -174,8 +174,8 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
             raise ConnectionError("refused")
         sent.append((address, alert.subject))
 
-    monkeypatch.setattr(notify, "publish_to_topic", send)
-    monkeypatch.setattr(notify, "send_mail", send)
+    monkeypatch.setattr(alerts, "publish_to_topic", send)
+    monkeypatch.setattr(alerts, "send_mail", send)
     return sent
 
 
@@ -200,7 +200,7 @@ def test_an_alert_goes_through_every_channel_that_is_set(
 ) -> None:
     variables |= {"ecommerce_alert_topic_arn": topic, "ecommerce_alert_email": mail}
 
-    with caplog.at_level(logging.ERROR, logger="include.notify"):
+    with caplog.at_level(logging.ERROR, logger="include.reporting.alerts"):
         assert send_alert(ALERT) is is_told
 
     assert sent == [(address, ALERT.subject) for address in reached]
@@ -220,6 +220,6 @@ def test_a_topic_gets_a_subject_that_sns_takes(monkeypatch: pytest.MonkeyPatch) 
             calls.append((*call, more))
 
     monkeypatch.setattr("airflow.providers.amazon.aws.hooks.sns.SnsHook", Hook)
-    notify.publish_to_topic("arn", dataclasses.replace(ALERT, text="t"))
+    alerts.publish_to_topic("arn", dataclasses.replace(ALERT, text="t"))
 
     assert calls == [("arn", "t", {"subject": "ecommerce 2026-11-21: ?"})]

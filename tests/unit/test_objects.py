@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from include.errors import TryAgainError
-from include.object_parts import SMALLEST_PART_BYTES, Segment, group_segments
-from include.object_streams import open_object
-from include.objects import require_whole_range
+from include.errors import RetryableError
+from include.s3.multipart import SMALLEST_PART_BYTES, Segment, group_segments
+from include.s3.objects import require_whole_range
+from include.s3.streams import open_object
 
 
 def test_parts_of_an_upload_are_large_enough_but_for_the_last() -> None:
@@ -29,7 +29,7 @@ def test_a_part_that_was_cut_off_on_its_way_is_fetched_again() -> None:
     require_whole_range({"ContentRange": "bytes 5-14/20", "ContentLength": 10})
     require_whole_range({"ContentLength": 10})
 
-    with pytest.raises(TryAgainError, match="Of bytes 5-14 only 7 bytes arrived"):
+    with pytest.raises(RetryableError, match="Of bytes 5-14 only 7 bytes arrived"):
         require_whole_range({"ContentRange": "bytes 5-14/20", "ContentLength": 7})
 
 
@@ -48,5 +48,5 @@ class CutOff:
 
 
 def test_a_range_that_was_cut_off_on_its_way_is_not_taken_for_the_whole() -> None:
-    with pytest.raises(TryAgainError, match="Of bytes 5-14 only 7 bytes arrived"):
+    with pytest.raises(RetryableError, match="Of bytes 5-14 only 7 bytes arrived"):
         open_object(CutOff(), "s3://bucket/key", 5, 15)

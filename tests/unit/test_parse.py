@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.contract import Kind
-from include.parse import _PARSERS, _cast_decimals, _cast_timestamps, _cast_whole_numbers, parse
+from include.engine.parse import _PARSERS, _cast_decimals, _cast_timestamps, _cast_whole_numbers, parse
 
 CASTS = {
     Kind.WHOLE_NUMBER: _cast_whole_numbers,

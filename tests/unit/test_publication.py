@@ -4,10 +4,15 @@ from typing import Any
 
 import pytest
 
-from include import publication
-from include.errors import DayUnregisteredError, OlderDeliveryError, TryAgainError
+from include.errors import DayUnregisteredError, OlderDeliveryError, RetryableError
 from include.keys import Layout
-from include.publication import Published, published_before, refuse_older_delivery, refuse_to_undo
+from include.publishing import published_day
+from include.publishing.published_day import (
+    Published,
+    published_before,
+    reject_older_delivery,
+    reject_stale_run,
+)
 from tests.records import MANIFEST
 
 OLDER, NEWER = "2026-11-21T08:00:00Z", "2026-11-21T09:00:00Z"
@@ -17,7 +22,7 @@ def check(published: dict[str, str], own: dict[str, str]) -> None:
     """Whether a run may publish, by when each of its files and each of those published was written."""
     inputs: Any = {name: {"written_at": instant} for name, instant in published.items()}
     extracted: Any = {"day": "2026-11-21", "inputs": {name: {"written_at": at} for name, at in own.items()}}
-    refuse_older_delivery(Published({}, {**MANIFEST, "inputs": inputs}, None, None), extracted)
+    reject_older_delivery(Published({}, {**MANIFEST, "inputs": inputs}, None, None), extracted)
 
 
 ALL = ("customers", "products", "orders")
@@ -43,24 +48,24 @@ def test_a_day_from_before_a_dataset_was_declared_can_be_published_again() -> No
     ("run_id", "etag", "expected"),
     [
         pytest.param("run 1", "e", DayUnregisteredError, id="an earlier try has published"),
-        pytest.param("run 2", "e", TryAgainError, id="another run has"),
+        pytest.param("run 2", "e", RetryableError, id="another run has"),
         pytest.param(
-            "run 1", "f", TryAgainError, id="this run has, before it was cleared and extracted again"
+            "run 1", "f", RetryableError, id="this run has, before it was cleared and extracted again"
         ),
     ],
 )
 def test_glue_that_is_away_does_not_hide_that_an_earlier_try_has_published(
     monkeypatch: pytest.MonkeyPatch, run_id: str, etag: str, expected: type[Exception]
 ) -> None:
-    monkeypatch.setattr(publication, "_read_manifest", lambda *_: (MANIFEST, "e", None))
+    monkeypatch.setattr(published_day, "_read_manifest", lambda *_: (MANIFEST, "e", None))
     inputs = {name: {**file, "etag": etag} for name, file in MANIFEST["inputs"].items()}
     extracted: Any = {"day": "2026-11-21", "run_id": run_id, "inputs": inputs}
 
     with (
-        pytest.raises(TryAgainError, match="Glue is away") as raised,
+        pytest.raises(RetryableError, match="Glue is away") as raised,
         published_before(None, Layout(), extracted),  # type: ignore[arg-type]  # no store
     ):
-        raise TryAgainError("Glue is away")
+        raise RetryableError("Glue is away")
 
     assert type(raised.value) is expected
 
@@ -69,7 +74,7 @@ def check_repairs(inputs: set[str], own: set[str], pinned_at: str | None) -> Non
     """Whether a run may publish, by the inputs of both; the other one was published at 09:00."""
     manifest: Any = {**MANIFEST, "inputs": {name: {} for name in inputs}, "published_at": NEWER}
     extracted: Any = {"day": "2026-11-21", "inputs": {name: {} for name in own}}
-    refuse_to_undo(
+    reject_stale_run(
         Published({}, manifest, None, None), extracted | ({"pinned_at": pinned_at} if pinned_at else {})
     )
 

@@ -11,7 +11,7 @@ from include.contract import CUSTOMERS, ORDERS
 from include.engine.batches import parse_block, read_file_blocks
 from include.engine.raw_file import RawSource, read_header
 from include.errors import RepairError
-from include.repair import Repair, patch_file, read_repair
+from include.inputs.repairs import Repair, patch_file, read_repair
 
 HEADER = "customer_id,name,city\n"
 
@@ -65,7 +65,7 @@ def test_a_compressed_file_does_not_say_when_it_was_patched(tmp_path: Path) -> N
 def test_every_other_byte_stays_across_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [f'C{n},"größe\n{n}",\n' if n % 7 == 0 else f"C{n},näme,x\n" for n in range(200)]
     raw = (HEADER + "".join(rows)).encode()
-    monkeypatch.setattr("include.repair._BLOCK_BYTES", 64)
+    monkeypatch.setattr("include.inputs.repairs._BLOCK_BYTES", 64)
     line = 2 + sum(row.count("\n") for row in rows[:98])
 
     expected = [*rows[:98], "C1,Ann,\n\n", *rows[99:]]

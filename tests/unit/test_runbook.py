@@ -10,7 +10,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from include import catalog, keys
+from include import keys
 from include.config import Settings
 from include.contract import DATASETS
 from include.engine.raw_file import RawSource, read_header
@@ -19,14 +19,15 @@ from include.errors import (
     GateClosedError,
     PipelineError,
     RawFileError,
+    RetryableError,
     SettingError,
-    TryAgainError,
 )
-from include.gate import find_gate_faults
 from include.keys import Layout
 from include.manifest import Counts, Gate
-from include.notify import Alert, Failure, describe_failure, describe_helper_failure
-from include.watchdog import DayState, describe_healed, gather_news
+from include.publishing.gate import find_gate_faults
+from include.reporting import glue_catalog
+from include.reporting.alerts import Alert, Failure, describe_failure, describe_maintenance_failure
+from include.watchdog import DayState, collect_news, describe_healed
 from tests.project import PROJECT
 from tests.records import GREEN
 
@@ -45,7 +46,7 @@ COUNTS: Counts = {
 def fail(task_id: str, error: Exception, try_number: int = 1, gate: Gate | None = None) -> Alert:
     """The message for a run of the day that the error ended, raised as `connected` raises it."""
     raised: Exception = error
-    if isinstance(error, PipelineError) and not isinstance(error, TryAgainError):
+    if isinstance(error, PipelineError) and not isinstance(error, RetryableError):
         raised = AirflowFailException(str(error))
         raised.__cause__ = error
     url = f"{UI}/dags/ecommerce_etl/runs/{quote(RUN)}/tasks/{task_id}?try_number={try_number}"
@@ -96,9 +97,9 @@ def refuse_partition() -> Alert:
     denied = {"Code": "AccessDeniedException", "Message": "not authorized"}
     error = ClientError({"Error": denied}, "CreatePartition")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(catalog, "_open_hook", Mock(side_effect=error))
+        patch.setattr(glue_catalog, "_open_hook", Mock(side_effect=error))
         with pytest.raises(DayUnregisteredError) as caught:
-            catalog.register_day(Settings(catalog_database="shop"), "2026-11-21")
+            glue_catalog.register_day(Settings(catalog_database="shop"), "2026-11-21")
     return fail("publish", caught.value, try_number=4)
 
 
@@ -113,7 +114,7 @@ def misspell_a_setting_of_a_helper(variables: dict[str, str]) -> Alert:
     failure = Failure(
         day=RUN, run_id=RUN, task_id=task_id, try_number=1, log_url=url, error=raised, gate=None
     )
-    return describe_helper_failure(dag_id, failure)
+    return describe_maintenance_failure(dag_id, failure)
 
 
 def look_at_late_days() -> list[Alert]:
@@ -130,7 +131,7 @@ def look_at_late_days() -> list[Alert]:
         DayState(day=day, told={}, published_at=NOON.replace(hour=11, minute=minute), published_orders=rows)
         for day, minute, rows in (("2026-11-20", 40, 9_874), ("2026-11-21", 52, 10_021))
     ]
-    news = [*gather_news(late, Settings(), NOON, UI), *gather_news([stuck], Settings(), NOON, UI)]
+    news = [*collect_news(late, Settings(), NOON, UI), *collect_news([stuck], Settings(), NOON, UI)]
     return [*(each.alert for each in news), describe_healed(healed)]
 
 

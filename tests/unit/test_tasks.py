@@ -12,8 +12,8 @@ from include import keys
 from include.contract import DATASETS
 from include.errors import GateClosedError, RawFileChangedError, RawFileError, SettingError
 from include.keys import Layout
-from include.notify import Alert
-from include.tasks import connected, raw_keys, report_failure, report_helper_failure
+from include.operators.context import raw_keys, report_failure, report_maintenance_failure, task_context
+from include.reporting.alerts import Alert
 
 RUN = SimpleNamespace(logical_date=dt.datetime(2026, 11, 21, tzinfo=dt.UTC), run_after=None)
 GATE = {"success": False, "rows": {}, "faults": ["customers: too many"]}
@@ -25,13 +25,13 @@ GATE = {"success": False, "rows": {}, "faults": ["customers: too many"]}
 def test_what_trying_again_cannot_heal_ends_the_task(variables: dict[str, str], error: Exception) -> None:
     with (
         pytest.raises(AirflowFailException, match=str(error).replace("(", r"\(").replace(")", r"\)")),
-        connected(),
+        task_context(),
     ):
         raise error
 
 
 def test_a_file_that_was_replaced_is_tried_again(variables: dict[str, str]) -> None:
-    with pytest.raises(RawFileChangedError), connected():
+    with pytest.raises(RawFileChangedError), task_context():
         raise RawFileChangedError("replaced")
 
 
@@ -72,11 +72,12 @@ class Reported:
 def reported(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> Reported:
     reported = Reported()
     variables |= {"ecommerce_metrics_namespace": "Shop", "ecommerce_max_reject_ratio": "no number"}
-    monkeypatch.setattr("include.notify.send_alert", reported.send)
-    monkeypatch.setattr("include.tasks.read_json", reported.read)
-    monkeypatch.setattr("include.told.remember_told", reported.keep)
+    monkeypatch.setattr("include.reporting.alerts.send_alert", reported.send)
+    monkeypatch.setattr("include.operators.context.read_json", reported.read)
+    monkeypatch.setattr("include.reporting.alert_log.record_alert", reported.keep)
     monkeypatch.setattr(
-        "include.metrics.report_failed", lambda name, counts, _: reported.counted.append((name, counts))
+        "include.reporting.metrics.report_failed",
+        lambda name, counts, _: reported.counted.append((name, counts)),
     )
     return reported
 
@@ -164,7 +165,7 @@ def run_before(state: str, day: int = 21) -> SimpleNamespace:
 def test_a_helper_that_fails_is_told_once_a_day_and_counts_as_no_failed_day(
     reported: Reported, before: SimpleNamespace | None, is_told: bool
 ) -> None:
-    report_helper_failure(fail_helper(before))
+    report_maintenance_failure(fail_helper(before))
 
     assert [text.partition("\n")[0] for text in reported.alerts] == [
         "A run of ecommerce_watchdog failed for good: look failed."

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from include.contract import DATASETS, ORDERS, reasons, unknown_reason
-from include.dataset import list_column_reasons
+from include.contract.model import list_column_reasons
 from tests import reference
 from tests.unit.conftest import CUSTOMERS, ORDERS_HEADER, PRODUCTS, Transform
 

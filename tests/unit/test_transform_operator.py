@@ -7,14 +7,14 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from include import transform_operator
 from include.config import Settings
 from include.contract import DATASETS
-from include.errors import PipelineError, RawFileError, TryAgainError
+from include.errors import PipelineError, RawFileError, RetryableError
 from include.manifest import Extracted
+from include.operators import glue
+from include.operators.glue import AUTO, GLUE, PANDAS, choose_engine, make_arguments, read_result
 from include.setting_rules import RULES
 from include.spark import job
-from include.transform_operator import AUTO, GLUE, PANDAS, choose_engine, make_arguments, read_result
 
 
 def make_extracted(size_bytes: int, etag: str = "1") -> Extracted:
@@ -63,7 +63,7 @@ def test_a_job_is_joined_again_only_for_the_same_snapshot() -> None:
     "error",
     [
         RawFileError("s3://r/orders.csv", "line 1", "no columns", "Deliver it again."),
-        TryAgainError("The store is busy."),
+        RetryableError("The store is busy."),
         PipelineError("Something else."),
     ],
     ids=lambda error: type(error).__name__,
@@ -77,7 +77,7 @@ def test_an_error_of_the_job_is_raised_in_airflow_as_what_it_is(
     monkeypatch.setitem(sys.modules, "pyspark.sql", spark)
     monkeypatch.setattr(job, "transform_day", MagicMock(side_effect=error))
     monkeypatch.setattr(job, "write_json", lambda _store, result, url: left.update({url: result}))
-    monkeypatch.setattr(transform_operator, "read_json", lambda _hook, url: left[url])
+    monkeypatch.setattr(glue, "read_json", lambda _hook, url: left[url])
     arguments = make_arguments(Settings(), make_extracted(100))
     job.main([part for pair in arguments.items() for part in pair])
 

@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from include.contract import ORDERS, published_orders
+from include.contract.arrow import published_schema
 from include.errors import SettingError, WorkerError
-from include.explain import explained
-from include.history import Comparison
+from include.operators.context import translate_errors
+from include.quality.baseline import Comparison
 from include.quality.findings import NOT_CHECKED
-from include.tables import published_schema
 from include.validate import prepare_libraries
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def make_many_rows() -> pa.Table:
 def test_a_check_that_lacks_memory_is_no_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("include.quality.checkpoint.MEMORY_LIMIT", "4MB")
 
-    with pytest.raises(WorkerError, match="not enough memory"), explained():
+    with pytest.raises(WorkerError, match="not enough memory"), translate_errors():
         check(make_many_rows(), tmp_path)
 
 
@@ -108,7 +108,7 @@ def test_a_check_whose_disk_is_full_is_no_finding(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr("include.quality.checkpoint.create_view", fill_disk)
     try:
-        with pytest.raises(WorkerError, match="disk for temporary files is full"), explained():
+        with pytest.raises(WorkerError, match="disk for temporary files is full"), translate_errors():
             check(table, tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -11,8 +11,8 @@ from include.contract import DATASETS
 from include.day import format_instant, list_due_days
 from include.errors import AlertNotSentError
 from include.keys import Layout
-from include.notify import Alert
-from include.told import remember_told
+from include.reporting.alert_log import record_alert
+from include.reporting.alerts import Alert
 from include.watchdog import watch
 
 LAYOUT = Layout()
@@ -84,11 +84,12 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
         return documents.get(url)
 
     monkeypatch.setattr(watchdog, "send_alert", stage.send)
-    monkeypatch.setattr("include.told.read_json", read)
+    monkeypatch.setattr("include.reporting.alert_log.read_json", read)
     monkeypatch.setattr("include.watchdog.read_json", read)
     monkeypatch.setattr("include.watchdog.find_object", lambda _hook, url: stage.bucket.find_object(url))
     monkeypatch.setattr(
-        "include.told.write_json", lambda _hook, document, url: documents.update({url: document})
+        "include.reporting.alert_log.write_json",
+        lambda _hook, document, url: documents.update({url: document}),
     )
     return stage
 
@@ -193,7 +194,7 @@ def test_each_trouble_of_a_day_is_told_once_and_its_end_as_well(stage: Stage) ->
 def test_a_run_that_failed_told_of_its_day_itself(stage: Stage) -> None:
     stage.bucket.publish(YESTERDAY)
     stage.bucket.deliver(TODAY)
-    remember_told(stage.bucket, LAYOUT, TODAY, "run_failed", EARLY)  # type: ignore[arg-type]  # in place of S3Hook
+    record_alert(stage.bucket, LAYOUT, TODAY, "run_failed", EARLY)  # type: ignore[arg-type]  # in place of S3Hook
 
     stage.look()
 
@@ -203,7 +204,7 @@ def test_a_run_that_failed_told_of_its_day_itself(stage: Stage) -> None:
 def test_an_earlier_version_of_a_day_is_no_all_clear(stage: Stage) -> None:
     stage.bucket.publish(TODAY, at="2026-11-24T04:00:00Z")
     later = EARLY + dt.timedelta(hours=2)
-    remember_told(stage.bucket, LAYOUT, TODAY, "run_failed", later)  # type: ignore[arg-type]  # in place of S3Hook
+    record_alert(stage.bucket, LAYOUT, TODAY, "run_failed", later)  # type: ignore[arg-type]  # in place of S3Hook
 
     stage.look()
     assert stage.sent == []

@@ -18,13 +18,13 @@ from fastapi import FastAPI, HTTPException
 from include import keys
 from include.config import Settings
 from include.contract import ORDERS
+from include.contract.arrow import published_schema
 from include.local.storage import create_buckets
 from include.manifest import Extracted, Transformed
 from include.site.app import create_site
 from include.site.publish import publish_docs, write_pages
 from include.site.store import Store
 from include.site.summary import summary_page
-from include.tables import published_schema
 from include.validate import prepare_libraries
 from tests.integration.own_store import run_own_store
 

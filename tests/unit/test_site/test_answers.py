@@ -6,7 +6,7 @@ from urllib.parse import urljoin
 
 from include import keys
 from include.errors import SettingError
-from include.objects import write_json
+from include.s3.objects import write_json
 from include.site.app import create_site
 from include.site.pages import style_sheet
 from include.site.store import Store

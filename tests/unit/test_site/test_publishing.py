@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 
 from include import keys
 from include.contract import ORDERS
-from include.history import MEASURES
+from include.contract.arrow import published_schema
 from include.manifest import Extracted
-from include.objects import upload_file
+from include.quality.baseline import MEASURES
+from include.s3.objects import upload_file
 from include.site.summary import RunSummary
-from include.tables import published_schema
 from include.transform import transform_files
 from include.validate import validate
 from tests.unit.conftest import write_raw_files

@@ -1,0 +1,53 @@
+"""The contract: the datasets of a day, their columns, and what is published. Standard library only.
+
+You own `datasets.py`, which declares them; the other modules say how a declaration is written, check it,
+and turn it into Arrow schemas.
+"""
+
+from include.contract.datasets import (
+    COMPUTED,
+    CUSTOMERS,
+    DATASETS,
+    DELIVERY_BEFORE_ORDER,
+    LOOKED_UP,
+    MALFORMED_ROW,
+    ORDERS,
+    PRODUCTS,
+    published_columns,
+    published_orders,
+    reasons,
+)
+from include.contract.model import (
+    Column,
+    Dataset,
+    Kind,
+    PublishedColumn,
+    duplicate_reason,
+    invalid_reason,
+    minimum_reason,
+    missing_reason,
+    unknown_reason,
+)
+
+__all__ = [
+    "COMPUTED",
+    "CUSTOMERS",
+    "DATASETS",
+    "DELIVERY_BEFORE_ORDER",
+    "LOOKED_UP",
+    "MALFORMED_ROW",
+    "ORDERS",
+    "PRODUCTS",
+    "Column",
+    "Dataset",
+    "Kind",
+    "PublishedColumn",
+    "duplicate_reason",
+    "invalid_reason",
+    "minimum_reason",
+    "missing_reason",
+    "published_columns",
+    "published_orders",
+    "reasons",
+    "unknown_reason",
+]

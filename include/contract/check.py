@@ -1,0 +1,105 @@
+"""Whether the contract can be kept: asked when it is imported, so that mistakes show before anything runs."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import takewhile
+
+from include.contract.model import LATE, REPAIRS, Column, Dataset, Kind, PublishedColumn
+from include.errors import ContractError
+
+#: What S3 keys, Parquet, SQL and Hive all take as it is.
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+#: Quarantined rows and repairs have columns of these names of their own.
+_TAKEN = ("reasons", "source_key", "line_number", "raw_line", "raw_etag")
+#: The partition of the Glue table.
+_PARTITION = "dt"
+_NO_NAME = "is no name of small letters, digits and _"
+
+
+def check_contract(
+    datasets: Iterable[Dataset], orders: Dataset, published: Iterable[PublishedColumn]
+) -> None:
+    """Look for what the pipeline could not work with.
+
+    Raises
+    ------
+    ContractError: names every mistake.
+    """
+    datasets, published = list(datasets), list(published)
+    mistakes = [
+        *([] if orders in datasets else [f"DATASETS lacks {orders.name}."]),
+        *(mistake for dataset in datasets for mistake in _check_dataset(dataset)),
+        *_check_orders(orders, {dataset.name: dataset for dataset in _list_before(datasets, orders)}),
+        *(f"{dataset.name}: only orders refer to others." for dataset in _list_odd(datasets, orders)),
+        *_check_published(published),
+    ]
+    if mistakes:
+        raise ContractError(
+            f"The contract cannot be kept. {' '.join(mistakes)} Correct include/contract/datasets.py."
+        )
+
+
+def _check_published(published: Iterable[PublishedColumn]) -> Iterator[str]:
+    names = [column.name for column in published]
+    yield from _find_repeated("the published orders", names)
+    yield from (f"the published orders: {name} {_NO_NAME}." for name in names if not _NAME.fullmatch(name))
+    if _PARTITION in names:
+        yield f"the published orders: {_PARTITION} is the day of the Glue table."
+
+
+def _list_before(datasets: list[Dataset], orders: Dataset) -> list[Dataset]:
+    return list(takewhile(lambda dataset: dataset is not orders, datasets))
+
+
+def _list_odd(datasets: list[Dataset], orders: Dataset) -> list[Dataset]:
+    return [dataset for dataset in datasets if dataset.references and dataset is not orders]
+
+
+def _check_dataset(dataset: Dataset) -> Iterator[str]:
+    if not _NAME.fullmatch(dataset.name):
+        yield f"{dataset.name} {_NO_NAME}."
+    if dataset.name.startswith((LATE, REPAIRS)):
+        yield f"{dataset.name} begins like an input of its own: not with {LATE} or {REPAIRS}."
+    headers = (name for column in dataset.columns for name in (column.name, *column.also_named))
+    yield from _find_repeated(dataset.name, headers)
+    keys = [column for column in dataset.columns if column.name == dataset.key]
+    if not keys or keys[0].kind is not Kind.TEXT or keys[0].nullable or not keys[0].required:
+        yield f"{dataset.name}: its key {dataset.key} must be a text column, required and not nullable."
+    for column in dataset.columns:
+        yield from (f"{dataset.name}.{column.name} {mistake}." for mistake in _check_column(column))
+
+
+def _check_column(column: Column) -> Iterator[str]:
+    if not _NAME.fullmatch(column.name):
+        yield f"{_NO_NAME}: its header goes into also_named"
+    also_named: object = column.also_named
+    if isinstance(also_named, str):
+        yield "has one text as also_named: write a comma behind it, in brackets"
+    if column.name in _TAKEN:
+        yield "has a name that the quarantine needs"
+    if column.kind is Kind.WIDE_DECIMAL:
+        yield f"can be no {Kind.WIDE_DECIMAL.name}, which is for computed columns"
+    if column.minimum is not None and column.kind not in (Kind.WHOLE_NUMBER, Kind.DECIMAL):
+        yield "has a minimum and is no number"
+    if column.personal and column.in_orders:
+        yield "is personal, so it cannot be in_orders"
+
+
+def _check_orders(orders: Dataset, earlier: dict[str, Dataset]) -> Iterator[str]:
+    for dataset in earlier.values():
+        for name in set(dataset.taken_over.values()) & {*orders.column_names}:
+            yield f"{dataset.name}: orders have a column {name} of their own, give it another name in_orders."
+    for column in orders.columns:
+        if column.in_orders not in (None, column.name):
+            yield f"{orders.name}.{column.name} keeps its name in_orders: its header goes into also_named."
+        if not column.refers_to:
+            continue
+        if column.refers_to not in earlier:
+            yield f"{orders.name}.{column.name} refers to {column.refers_to}, which must be declared before."
+        elif column.name != (key := earlier[column.refers_to].key):
+            yield f"{orders.name}.{column.name} refers to {column.refers_to}: name it {key}, as its key is."
+
+
+def _find_repeated(where: str, names: Iterable[str]) -> Iterator[str]:
+    yield from (f"{where}: {name} stands there twice." for name, count in Counter(names).items() if count > 1)

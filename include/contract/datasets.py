@@ -1,0 +1,199 @@
+"""The datasets: what each raw file holds, what is published, and why a row is rejected.
+
+To change a column, change it here: docs/adapt.md shows how. Parsing, reject reasons, the expectation suite,
+the sample data, the docs and the catalog schemas all follow from it. Standard library only.
+"""
+
+from include.contract.check import check_contract
+from include.contract.model import (
+    Column,
+    Dataset,
+    Kind,
+    PublishedColumn,
+    duplicate_reason,
+    list_column_reasons,
+    unknown_reason,
+)
+
+CUSTOMERS = Dataset(
+    name="customers",
+    key="customer_id",
+    columns=(
+        Column(
+            name="customer_id",
+            kind=Kind.TEXT,
+            required=True,
+            nullable=False,
+            meaning="Who ordered. Text, kept exactly as delivered.",
+        ),
+        Column(name="name", kind=Kind.TEXT, personal=True, meaning="Full name."),
+        Column(name="email", kind=Kind.TEXT, personal=True, meaning="Address for mail."),
+        Column(
+            name="country",
+            kind=Kind.TEXT,
+            in_orders="customer_country",
+            meaning="Country of the customer.",
+        ),
+        Column(name="city", kind=Kind.TEXT, in_orders="customer_city", meaning="City of the customer."),
+        Column(name="signup_date", kind=Kind.TIMESTAMP, meaning="When the account was opened."),
+    ),
+)
+
+PRODUCTS = Dataset(
+    name="products",
+    key="product_id",
+    columns=(
+        Column(
+            name="product_id",
+            kind=Kind.TEXT,
+            required=True,
+            nullable=False,
+            meaning="What is sold. Text, kept exactly as delivered.",
+        ),
+        Column(name="name", kind=Kind.TEXT, in_orders="product_name", meaning="Name in the shop."),
+        Column(name="category", kind=Kind.TEXT, in_orders="product_category", meaning="Kind of product."),
+        Column(name="list_price", kind=Kind.DECIMAL, meaning="Price per unit before any discount."),
+    ),
+)
+
+ORDERS = Dataset(
+    name="orders",
+    key="order_id",
+    columns=(
+        Column(
+            name="order_id",
+            kind=Kind.TEXT,
+            required=True,
+            nullable=False,
+            in_orders="order_id",
+            meaning="Names one order line. Text, kept exactly as delivered.",
+        ),
+        Column(
+            name="customer_id",
+            kind=Kind.TEXT,
+            required=True,
+            nullable=False,
+            in_orders="customer_id",
+            refers_to="customers",
+            meaning="A customer of the same day's customers file or, come late, of a later day's.",
+        ),
+        Column(
+            name="product_id",
+            kind=Kind.TEXT,
+            required=True,
+            nullable=False,
+            in_orders="product_id",
+            refers_to="products",
+            meaning="A product of the same day's products file or, come late, of a later day's.",
+        ),
+        Column(
+            name="order_date",
+            kind=Kind.TIMESTAMP,
+            required=True,
+            nullable=False,
+            in_orders="order_date",
+            meaning="When the order was placed.",
+        ),
+        Column(
+            name="delivery_date",
+            kind=Kind.TIMESTAMP,
+            required=True,
+            in_orders="delivery_date",
+            meaning="When the order arrived; empty while it has not.",
+        ),
+        Column(
+            name="quantity",
+            kind=Kind.WHOLE_NUMBER,
+            required=True,
+            nullable=False,
+            minimum=1,
+            in_orders="quantity",
+            meaning="Units ordered.",
+        ),
+        Column(
+            name="selling_price",
+            kind=Kind.DECIMAL,
+            required=True,
+            nullable=False,
+            minimum=0,
+            in_orders="selling_price",
+            meaning="Price paid per unit.",
+        ),
+        Column(name="status", kind=Kind.TEXT, meaning="State of the order in the shop. Not published."),
+    ),
+)
+
+#: Every raw file of a day, in the order in which they are worked on.
+DATASETS: dict[str, Dataset] = {
+    dataset.name: dataset
+    for dataset in (
+        CUSTOMERS,
+        PRODUCTS,
+        ORDERS,
+    )
+}
+
+#: The datasets that orders refer to, in the order of the columns that do.
+LOOKED_UP: dict[str, Dataset] = {name: DATASETS[name] for name in ORDERS.references if name in DATASETS}
+
+#: Columns that the transform computes. The formulas stand in `transform.py`.
+COMPUTED = (
+    PublishedColumn(
+        name="total_price",
+        kind=Kind.WIDE_DECIMAL,
+        nullable=False,
+        minimum=0,
+        meaning="quantity × selling_price, exact.",
+    ),
+    PublishedColumn(
+        name="shipping_time_days",
+        kind=Kind.WHOLE_NUMBER,
+        nullable=True,
+        minimum=0,
+        meaning="Whole 24-hour days from order_date to delivery_date; empty while undelivered.",
+    ),
+)
+
+MALFORMED_ROW = "malformed_row"
+DELIVERY_BEFORE_ORDER = "delivery_before_order"
+#: Reject reasons of orders that no single column gives. `transform_orders` finds the rows.
+ORDER_RULES = (DELIVERY_BEFORE_ORDER,)
+
+
+def published_orders() -> tuple[PublishedColumn, ...]:
+    """The columns of the published orders, in order: delivered, computed, looked up."""
+
+    def taken_from(dataset: Dataset, *, is_lookup: bool) -> tuple[PublishedColumn, ...]:
+        return tuple(
+            PublishedColumn(
+                name=column.in_orders,
+                kind=column.kind,
+                meaning=column.meaning,
+                nullable=column.nullable or is_lookup,
+                minimum=column.minimum,
+            )
+            for column in dataset.columns
+            if column.in_orders
+        )
+
+    return (
+        *taken_from(ORDERS, is_lookup=False),
+        *COMPUTED,
+        *(column for dataset in LOOKED_UP.values() for column in taken_from(dataset, is_lookup=True)),
+    )
+
+
+def published_columns(dataset: Dataset) -> tuple[Column | PublishedColumn, ...]:
+    """Orders hold what the contract publishes; every other dataset holds all its raw columns."""
+    return published_orders() if dataset is ORDERS else dataset.columns
+
+
+def reasons(dataset: Dataset) -> tuple[str, ...]:
+    """Every reason for which a row of the dataset can be refused, in the order they are reported."""
+    of_columns = [reason for column in dataset.columns for reason in list_column_reasons(column)]
+    of_orders = ORDER_RULES if dataset is ORDERS else ()
+    of_references = [unknown_reason(column) for column in dataset.references.values()]
+    return (*of_columns, *of_orders, *of_references, duplicate_reason(dataset), MALFORMED_ROW)
+
+
+check_contract(DATASETS.values(), ORDERS, published_orders())

@@ -1,0 +1,60 @@
+"""What a run works on, brought to a worker's disk: the bytes that it pinned, and late rows that it uses."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from include.contract import LOOKED_UP
+from include.contract.model import LATE
+from include.errors import RetryableError, SnapshotGoneError
+from include.s3.objects import download_file, head_object, is_missing
+
+if TYPE_CHECKING:
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    from include.manifest import RawFile
+
+
+def fetch_snapshot(hook: "S3Hook", raw: "RawFile", path: Path) -> None:
+    """Fetch exactly the bytes that the run pinned."""
+    from botocore.exceptions import ClientError
+
+    url = raw["snapshot_key"]
+    try:
+        download_file(hook, url, path)
+        # Looked at afterwards: what was there before may have been replaced while it was read.
+        state = head_object(hook, url)
+    except ClientError as error:
+        if is_missing(error):
+            raise SnapshotGoneError(url) from error
+        raise
+    check_pinned(raw, state["etag"])
+    if path.stat().st_size != state["bytes"]:
+        raise RetryableError(
+            f"{url} has {state['bytes']:,} bytes, of which {path.stat().st_size:,} arrived. "
+            "The next try may go well."
+        )
+
+
+def check_pinned(raw: "RawFile", etag: str) -> None:
+    """Whether a snapshot that has this ETag is the one that the run pinned.
+
+    Raises
+    ------
+    SnapshotGoneError: it is that of a later try.
+    """
+    if etag != raw.get("snapshot_etag", etag):
+        raise SnapshotGoneError(
+            raw["snapshot_key"],
+            "this run was cleared and extracted again, and this is an earlier try. Nothing has to be done.",
+        )
+
+
+def download_late_rows(hook: "S3Hook", inputs: "Mapping[str, RawFile]", folder: Path) -> dict[str, Path]:
+    """The customers and products of later days that the run uses beside the day's own; most runs use none."""
+    late = {}
+    for dataset in LOOKED_UP:
+        if pinned := inputs.get(LATE + dataset):
+            late[dataset] = folder / f"{dataset}.parquet"
+            download_file(hook, pinned["snapshot_key"], late[dataset])
+    return late

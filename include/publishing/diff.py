@@ -1,0 +1,112 @@
+"""How a publication differs from the one that it replaces: recorded in the manifest as its `correction`."""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from include.contract import ORDERS
+from include.manifest import (
+    Candidate,
+    ChangedRows,
+    Correction,
+    Counts,
+    Extracted,
+    Manifest,
+    Output,
+    compare_inputs,
+)
+from include.publishing.published_day import Published
+from include.s3.objects import download_file, is_missing
+from include.scratch import scratch_folder
+
+if TYPE_CHECKING:
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+log = logging.getLogger(__name__)
+
+#: What does not fit is spilled to disk.
+_MEMORY_LIMIT = "500MB"
+_THREADS = 2
+
+
+def find_correction(hook: "S3Hook", published: Published, candidate: Candidate) -> Correction | None:
+    """How the staged day differs from the published one; None when the day was never published.
+
+    To be asked before anything of the day is replaced.
+    """
+    previous = published.manifest
+    if previous is None:
+        return None
+    if (previous["run_id"], previous["started_at"]) == (candidate.run_id, candidate.started_at):
+        # A second try of a task that had written its manifest already.
+        # Days that were published by an earlier release say nothing of it.
+        return previous.get("correction")
+    staged_key = candidate.transformed["staged"]["orders.parquet"]
+    orders = _compare_published(hook, previous["outputs"]["orders"], staged_key)
+    return describe_correction(
+        previous, published.manifest_version, candidate.extracted, candidate.counts, orders
+    )
+
+
+def describe_correction(
+    previous: Manifest,
+    version: str | None,
+    extracted: Extracted,
+    counts: Counts,
+    orders: ChangedRows | None,
+) -> Correction:
+    """`version` is that of the previous manifest."""
+    return {
+        "run_id": previous["run_id"],
+        "manifest_version": version,
+        "published_at": previous["published_at"],
+        "inputs": compare_inputs(previous["inputs"], extracted["inputs"]),
+        "orders": orders,
+        "total_price": {"before": previous["total_price"], "after": counts["total_price"]},
+    }
+
+
+def _compare_published(hook: "S3Hook", published: Output, staged_key: str) -> ChangedRows | None:
+    from botocore.exceptions import ClientError
+
+    with scratch_folder("correction") as folder:
+        before, after = folder / "before.parquet", folder / "after.parquet"
+        try:
+            # By version: an earlier try of this run may have replaced the object already.
+            download_file(hook, published["key"], before, version_id=published["version_id"])
+        except ClientError as error:
+            if not is_missing(error):
+                raise
+            log.warning("%s, as published before, is gone: what changed in it is not known", published["key"])
+            return None
+        download_file(hook, staged_key, after)
+        return compare_orders(before, after, folder)
+
+
+def compare_orders(before: Path, after: Path, scratch: Path) -> ChangedRows:
+    """Count the rows of two Parquet files of published orders that differ, joined on their key.
+
+    A row is altered when any column differs that both files have. `scratch` takes what memory does not hold.
+    """
+    import duckdb
+    import pyarrow.parquet as pq
+
+    columns = [name for name in pq.read_schema(after).names if name in pq.read_schema(before).names]
+    key = f'"{ORDERS.key}"'
+    differs = " OR ".join(f'b."{name}" IS DISTINCT FROM a."{name}"' for name in columns)
+    config: dict[str, Any] = {
+        "memory_limit": _MEMORY_LIMIT,
+        "threads": _THREADS,
+        "temp_directory": str(scratch / "spilled"),
+    }
+    query = f"""
+        SELECT count(*) FILTER (b.{key} IS NULL),
+               count(*) FILTER (a.{key} IS NULL),
+               count(*) FILTER (b.{key} IS NOT NULL AND a.{key} IS NOT NULL AND ({differs}))
+        FROM before AS b FULL OUTER JOIN after AS a ON b.{key} = a.{key}
+    """  # noqa: S608  # the names are columns of the contract
+    with duckdb.connect(config=config) as connection:
+        connection.read_parquet(str(before)).create_view("before")
+        connection.read_parquet(str(after)).create_view("after")
+        added, removed, altered = connection.execute(query).fetchall()[0]
+    return {"added": added, "removed": removed, "altered": altered}

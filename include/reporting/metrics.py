@@ -1,0 +1,182 @@
+"""What a run tells CloudWatch: one call at its end, green or red, and never a reason for a run to fail.
+
+Off while the namespace is empty. The manifest holds the exact figures; a metric is binary floating point.
+"""
+
+import datetime as dt
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Protocol
+
+from include.config import CONNECTION_ID, SHORT_TIMEOUTS
+from include.manifest import Counts, Manifest, RowCounts
+
+log = logging.getLogger(__name__)
+
+Datum = dict[str, Any]
+
+#: The tasks whose durations are reported; the wait for the files says nothing about the pipeline.
+STAGES = ("extract", "transform", "validate", "publish")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One metric. Without dimensions where an alarm watches it; `is_red` when a red run sends it too."""
+
+    unit: str
+    meaning: str
+    dimensions: tuple[str, ...] = ()
+    is_red: bool = False
+
+
+METRICS: dict[str, Metric] = {
+    "DayPublished": Metric(
+        unit="Count", meaning="1 for a published day, 0 for a run that failed", is_red=True
+    ),
+    "RunFailed": Metric(unit="Count", meaning="1 for a run that failed after its last retry", is_red=True),
+    "GateClosed": Metric(unit="Count", meaning="1 for a run that the quality gate stopped", is_red=True),
+    "HighestRejectRatio": Metric(unit="None", meaning="the highest RejectRatio of the files", is_red=True),
+    "RunDuration": Metric(
+        unit="Seconds", meaning="all stages together, without the wait for files", is_red=True
+    ),
+    "StageDuration": Metric(
+        unit="Seconds", dimensions=("Stage",), meaning="one stage, its last try", is_red=True
+    ),
+    "RowsRead": Metric(
+        unit="Count", dimensions=("Dataset",), meaning="rows in the delivered file", is_red=True
+    ),
+    "RowsPublished": Metric(unit="Count", dimensions=("Dataset",), meaning="rows that were accepted"),
+    "RowsQuarantined": Metric(
+        unit="Count", dimensions=("Dataset",), meaning="rows that were refused", is_red=True
+    ),
+    "RowsDuplicate": Metric(
+        unit="Count", dimensions=("Dataset",), meaning="rows that repeat another one", is_red=True
+    ),
+    "RowsRefused": Metric(
+        unit="Count",
+        dimensions=("Dataset", "Reason"),
+        meaning="rows refused for one reason; sent for reasons that occurred",
+        is_red=True,
+    ),
+    "RejectRatio": Metric(
+        unit="None", dimensions=("Dataset",), meaning="RowsQuarantined ÷ RowsRead", is_red=True
+    ),
+    "Revenue": Metric(unit="None", meaning="the sum of total_price of the published orders"),
+    "InputBytes": Metric(unit="Bytes", dimensions=("Dataset",), meaning="size of the delivered file"),
+    "OutputBytes": Metric(unit="Bytes", dimensions=("Dataset",), meaning="size of the published table"),
+    "DataAgeHours": Metric(unit="None", meaning="hours from the start of the day to its publishing"),
+}
+
+
+class RunningTask(Protocol):
+    """The part of Airflow's task instance that knows how long the stages of its run took."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    start_date: dt.datetime
+
+    def get_task_breadcrumbs(self, dag_id: str, run_id: str) -> Iterable[Mapping[str, Any]]: ...
+
+
+def report_published(namespace: str, manifest: Manifest, task: RunningTask) -> None:
+    """Report a published day; `task` is the one that published it."""
+    send(namespace, chain(measure_published(manifest), measure_stages(task)))
+
+
+def report_failed(namespace: str, counts: Counts | None, task: RunningTask) -> None:
+    """Report a run that failed; `counts` is what its `gate.json` holds when the gate stopped it."""
+    send(namespace, chain(measure_failed(counts), measure_stages(task)))
+
+
+def measure_published(manifest: Manifest) -> Iterator[Datum]:
+    yield make_datum("DayPublished", 1)
+    yield make_datum("RunFailed", 0)
+    yield make_datum("GateClosed", 0)
+    yield make_datum("Revenue", float(manifest["total_price"]))
+    yield make_datum("DataAgeHours", find_age_hours(manifest["day"], manifest["published_at"]))
+    for dataset in manifest["rows"]:
+        yield make_datum("RowsPublished", manifest["rows"][dataset]["published"], Dataset=dataset)
+        yield make_datum("InputBytes", manifest["inputs"][dataset]["bytes"], Dataset=dataset)
+        yield make_datum("OutputBytes", manifest["outputs"][dataset]["bytes"], Dataset=dataset)
+    yield from measure_rows(manifest["rows"], manifest["reasons"])
+
+
+def measure_failed(counts: Counts | None) -> Iterator[Datum]:
+    yield make_datum("DayPublished", 0)
+    yield make_datum("RunFailed", 1)
+    yield make_datum("GateClosed", int(counts is not None))
+    if counts is not None:
+        yield from measure_rows(counts["rows"], counts["reasons"])
+
+
+def measure_rows(rows: Mapping[str, RowCounts], reasons: Mapping[str, Mapping[str, int]]) -> Iterator[Datum]:
+    ratios = {dataset: count["quarantined"] / count["read"] for dataset, count in rows.items()}
+    yield make_datum("HighestRejectRatio", max(ratios.values()))
+    for dataset, count in rows.items():
+        yield make_datum("RowsRead", count["read"], Dataset=dataset)
+        yield make_datum("RowsQuarantined", count["quarantined"], Dataset=dataset)
+        yield make_datum("RowsDuplicate", count["duplicates"], Dataset=dataset)
+        yield make_datum("RejectRatio", ratios[dataset], Dataset=dataset)
+        for reason, refused in reasons[dataset].items():
+            if refused:
+                yield make_datum("RowsRefused", refused, Dataset=dataset, Reason=reason)
+
+
+def measure_stages(task: RunningTask) -> Iterator[Datum]:
+    known = read_stage_seconds(task)
+    yield make_datum("RunDuration", sum(known.values()))
+    for stage, seconds in known.items():
+        yield make_datum("StageDuration", seconds, Stage=stage)
+
+
+def read_stage_seconds(task: RunningTask) -> dict[str, float]:
+    """How long each stage of the run took that has ended, and the one that is running has taken so far."""
+    ended = {
+        crumb["task_id"]: crumb["duration"] for crumb in task.get_task_breadcrumbs(task.dag_id, task.run_id)
+    }
+    running = dt.datetime.now(dt.UTC) - task.start_date
+    seconds = ended | {task.task_id: running.total_seconds()}
+    return {stage: seconds[stage] for stage in STAGES if seconds.get(stage) is not None}
+
+
+def make_datum(name: str, value: float, **dimensions: str) -> Datum:
+    metric = METRICS[name]
+    return {
+        "MetricName": name,
+        "Unit": metric.unit,
+        "Value": value,
+        "Dimensions": [{"Name": key, "Value": dimensions[key]} for key in metric.dimensions],
+    }
+
+
+def find_age_hours(day: str, published_at: str) -> float:
+    """Hours from the start of the day, in UTC, to an instant."""
+    start = dt.datetime.fromisoformat(day).replace(tzinfo=dt.UTC)
+    return (dt.datetime.fromisoformat(published_at) - start).total_seconds() / 3600
+
+
+def send(namespace: str, data: Iterable[Datum]) -> None:
+    """One call with everything: a run sends fewer than a hundred values, and CloudWatch takes a thousand.
+
+    The data is lazy, so that whatever goes wrong while it is gathered is caught here as well.
+    """
+    if not namespace:
+        return
+    try:
+        metrics = list(data)
+        _open_cloudwatch().put_metric_data(Namespace=namespace, MetricData=metrics)
+    except Exception:
+        log.warning("The metrics of this run were not sent to CloudWatch", exc_info=True)
+    else:
+        log.info("Sent %s metrics to CloudWatch, namespace %s", len(metrics), namespace)
+
+
+def _open_cloudwatch() -> Any:
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+    from botocore.config import Config
+
+    hook = AwsBaseHook(aws_conn_id=CONNECTION_ID, client_type="cloudwatch", config=Config(**SHORT_TIMEOUTS))
+    return hook.get_conn()

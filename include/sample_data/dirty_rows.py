@@ -1,0 +1,131 @@
+"""Makes clean tables dirty: every reject reason of the contract, at a small and realistic share.
+
+Works on the columns of a raw file as text and ends in the lines of the file. A row gets at most one fault.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Collection
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from include import contract
+from include.contract import Column, Dataset, Kind
+from include.sample_data.columns import Columns, Numbers
+
+#: Random whole numbers: for which use, how many, below what.
+Roll = Callable[[str, int, int | Numbers], Numbers]
+#: The rows that get each fault, in order of the file.
+DirtyRows = dict[str, Numbers]
+
+EXACT_DUPLICATE = "exact_duplicate"
+INVALID_TEXTS = {
+    Kind.WHOLE_NUMBER: ("2.5", "two", "1e3", "1 000"),
+    Kind.DECIMAL: ("12,50", "free", "NaN", "9.99 EUR", "0.12345"),
+    Kind.TIMESTAMP: ("2026-02-30", "31/12/2026", "2026-11-21T25:00:00Z", "yesterday", "0"),
+}
+#: Ids of datasets that orders refer to, and that these do not have.
+UNKNOWN_IDS = {"customers": ("GUEST", "c-000001"), "products": ("GIFTCARD", "p-00001")}
+BREAKS: tuple[Callable[[str], str], ...] = (
+    lambda line: line.rpartition(",")[0],
+    lambda line: f"{line},0",
+    lambda line: ',"'.join(line.rsplit(",", 1)),
+)
+
+
+def choose_dirty_rows(dataset: Dataset, size: int, integers: Roll, leave_out: Collection[str]) -> DirtyRows:
+    """One row in a hundred, spread over the file; in small files up to one in fifty. The first is clean."""
+    faults = [fault for fault in (*contract.reasons(dataset), EXACT_DUPLICATE) if fault not in leave_out]
+    count = max(size // 100, min(size // 50, len(faults)))
+    if not count or not faults:
+        return {}
+    stride = (size - 1) // count
+    rows = 1 + np.arange(count) * stride + integers("dirty rows", count, stride)
+    shuffled = rows[np.argsort(integers("faults", count, 2**62), kind="stable")]
+    return {fault: np.sort(shuffled[place :: len(faults)]) for place, fault in enumerate(faults)}
+
+
+def all_rows(dirty: DirtyRows) -> Numbers:
+    return np.concatenate([np.empty(0, dtype=np.int64), *dirty.values()])
+
+
+def spoil_table(dataset: Dataset, columns: Columns, dirty: DirtyRows, day: dt.date, integers: Roll) -> Any:
+    """The lines of the file, without line ends."""
+    columns = repeat_rows(dataset, columns, dirty, integers)
+    for fault, (column, texts) in list_field_faults(dataset, day).items():
+        columns[column] = overwrite(columns[column], dirty.get(fault), texts)
+    lines = join_fields([columns[name] for name in dataset.column_names])
+    return break_lines(lines, dirty.get(contract.MALFORMED_ROW))
+
+
+def repeat_rows(dataset: Dataset, columns: Columns, dirty: DirtyRows, integers: Roll) -> Columns:
+    """Make the duplicates: rows, or only their ids, become those of earlier clean rows."""
+    size = len(columns[dataset.key])
+    clean = np.delete(np.arange(size), all_rows(dirty))
+
+    def take_earlier(names: Collection[str], fault: str) -> Columns:
+        rows, source = dirty.get(fault, np.empty(0, dtype=np.int64)), np.arange(size)
+        source[rows] = clean[integers(fault, len(rows), np.searchsorted(clean, rows))]
+        return {name: columns[name].take(pa.array(source)) for name in names}
+
+    columns = columns | take_earlier([dataset.key], contract.duplicate_reason(dataset))
+    return columns | take_earlier(dataset.column_names, EXACT_DUPLICATE)
+
+
+def list_field_faults(dataset: Dataset, day: dt.date) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """For each reason that lies in a single field: the column, and texts that cause it."""
+    faults: dict[str, tuple[str, tuple[str, ...]]] = {}
+    for column in dataset.columns:
+        faults |= {reason: (column.name, texts) for reason, texts in list_column_faults(column).items()}
+    if dataset is contract.ORDERS:
+        earlier = (f"{day - dt.timedelta(days=1)}T18:30:00Z", f"{day - dt.timedelta(days=30)}")
+        faults[contract.DELIVERY_BEFORE_ORDER] = ("delivery_date", earlier)
+    return faults
+
+
+def list_column_faults(column: Column) -> dict[str, tuple[str, ...]]:
+    """For each reason that the column's own declaration gives: texts that cause it."""
+    faults: dict[str, tuple[str, ...]] = {}
+    if not column.nullable:
+        faults[contract.missing_reason(column)] = ("",)
+    if column.kind in INVALID_TEXTS:
+        faults[contract.invalid_reason(column)] = INVALID_TEXTS[column.kind]
+    if column.minimum is not None:
+        faults[contract.minimum_reason(column)] = (str(column.minimum - 1), str(column.minimum - 25))
+    if column.refers_to:
+        faults[contract.unknown_reason(column.name)] = UNKNOWN_IDS.get(column.refers_to, ("UNKNOWN",))
+    return faults
+
+
+def overwrite(texts: Any, rows: Numbers | None, replacements: tuple[str, ...]) -> Any:
+    """Put the replacements into the rows, in turn."""
+    if rows is None:
+        return texts
+    is_replaced = np.zeros(len(texts), dtype=bool)
+    is_replaced[rows] = True
+    values = [replacements[place % len(replacements)] for place in range(len(rows))]
+    return pc.replace_with_mask(texts, pa.array(is_replaced), pa.array(values, pa.string()))
+
+
+def join_fields(columns: list[Any]) -> Any:
+    fields = [quote_fields(column) for column in columns]
+    return pc.binary_join_element_wise(*fields, ",", null_handling="replace", null_replacement="")
+
+
+def quote_fields(texts: Any) -> Any:
+    """Fields that hold a comma or a quote, in quotes; the others as they are."""
+    is_special = pc.or_(pc.match_substring(texts, ","), pc.match_substring(texts, '"'))
+    if not pc.any(is_special).as_py():
+        return texts
+    quoted = pc.binary_join_element_wise('"', pc.replace_substring(texts, '"', '""'), '"', "")
+    return pc.if_else(is_special, quoted, texts)
+
+
+def break_lines(lines: Any, rows: Numbers | None) -> Any:
+    """A field too few, a field too many, a quote that does not close: in turn."""
+    if rows is None or not len(rows):
+        return lines
+    broken = (BREAKS[place % len(BREAKS)](line) for place, line in enumerate(lines.take(rows).to_pylist()))
+    return overwrite(lines, rows, tuple(broken))

@@ -1,1 +1,0 @@
-"""A made-up shop, for the generator: its people, goods and sales, and what is wrong in its files."""
