@@ -50,11 +50,11 @@ up down status: $(INSTALLED)
 	@$(PYTHON) -m include.local $@
 
 test: $(DEVELOPING)
-	@$(PYTHON) -m pytest tests/unit tests/integration
+	@$(PYTHON) -m pytest tests/unit tests/project tests/integration
 
 # PROFILE=deep runs property tests on twenty times as many random cases.
 test-unit: $(DEVELOPING)
-	@$(PYTHON) -m pytest tests/unit $(if $(PROFILE),--hypothesis-profile=$(PROFILE))
+	@$(PYTHON) -m pytest tests/unit tests/project $(if $(PROFILE),--hypothesis-profile=$(PROFILE))
 
 # Needs Chromium: the Debian package `chromium`.
 test-browser: $(DEVELOPING)

@@ -13,7 +13,7 @@ import pytest
 
 from include.contract import DATASETS, reasons
 from tests import reference
-from tests.project import PROJECT
+from tests.project_files import PROJECT
 
 GUIDE = (PROJECT / "docs" / "adapt.md").read_text()
 pytestmark = pytest.mark.skipif(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from include.aws import health
-from tests.project import PROJECT
+from tests.project_files import PROJECT
 
 DOCKERFILE = (PROJECT / "Dockerfile").read_text()
 

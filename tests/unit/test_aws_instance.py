@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.project import PROJECT
+from tests.project_files import PROJECT
 
 INSTANCE = PROJECT / "include" / "aws" / "instance"
 #: Stands for the command of Airflow, told which pools there are.

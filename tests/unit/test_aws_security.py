@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.project import PROJECT
+from tests.project_files import PROJECT
 
 # Put together here, so that this file itself holds no key.
 KEY_LINE = "key = '" + "AKIA" + "Q3EGUZTKQ4SWXYNP" + "'\n"

@@ -18,7 +18,7 @@ from include.local.settings_file import read_settings
 from include.local.state import PROJECT, State
 from include.local.store import make_command
 from include.local.supervisor import SHARED_LIBRARIES, airflow_components
-from tests.project import read_pins
+from tests.project_files import read_pins
 from tests.records import RECORD
 
 TEXT = (PROJECT / "compose.yaml").read_text()

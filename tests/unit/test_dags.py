@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG
 
-from tests.project import PROJECT
+from tests.project_files import PROJECT
 
 HEAVY = {"pandas", "pyarrow", "numpy", "great_expectations", "duckdb", "boto3"}
 

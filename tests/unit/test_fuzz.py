@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.project import PROJECT
+from tests.project_files import PROJECT
 
 
 def test_the_fuzzer_finds_nothing_in_a_short_run(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from include.engine import raw_file
 from include.errors import RawFileError
 from include.local.__main__ import main
-from tests.project import PROJECT
+from tests.project_files import PROJECT
 from tests.unit.conftest import CUSTOMERS, ORDERS_HEADER, PRODUCTS, Transform, write_raw_files
 
 HEADER = ORDERS_HEADER

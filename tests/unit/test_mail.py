@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from include.local.ports import LOOPBACK, find_free_ports
 from include.reporting.alerts import SMTP_CONNECTION_ID, Alert, send_mail
-from tests.project import PROJECT
+from tests.project_files import PROJECT
 
 RUNBOOK = (PROJECT / "docs" / "runbook.md").read_text()
 

@@ -7,7 +7,7 @@ import sys
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from tests.project import PROJECT
+from tests.project_files import PROJECT
 
 IMPORT = """
 import json, sys

@@ -28,7 +28,7 @@ from include.publishing.gate import find_gate_faults
 from include.reporting import glue_catalog
 from include.reporting.alerts import Alert, Failure, describe_failure, describe_maintenance_failure
 from include.watchdog import DayState, collect_news, describe_healed
-from tests.project import PROJECT
+from tests.project_files import PROJECT
 from tests.records import GREEN
 
 RUNBOOK = (PROJECT / "docs" / "runbook.md").read_text()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from include.scratch import scratch_folder
-from tests.project import PROJECT
+from tests.project_files import PROJECT
 
 HOLD = (
     "from include.scratch import scratch_folder\n"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from include.aws.release import build_release
-from tests.project import PROJECT
+from tests.project_files import PROJECT
 
 
 def test_the_job_imports_from_the_packaged_release(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from include.local.__main__ import make_parser as make_local_parser
 from include.local.stack import DEFAULT_S3_PORT, DEFAULT_UI_PORT
 from include.manifest import Manifest
 from include.reporting.alerts import SMTP_CONNECTION_ID
-from tests.project import PROJECT, list_settings, read_pins
+from tests.project_files import PROJECT, list_settings, read_pins
 
 DOCS = PROJECT / "docs"
 PAGES = sorted(

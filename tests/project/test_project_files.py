@@ -8,7 +8,7 @@ import yaml
 import include
 from include.config import CONNECTION_ID
 from include.contract import DATASETS, published_orders, reasons
-from tests.project import PROJECT, list_settings, read_pins
+from tests.project_files import PROJECT, list_settings, read_pins
 
 README = (PROJECT / "README.md").read_text()
 CONTRACT_PAGE = (PROJECT / "docs" / "contract.md").read_text()

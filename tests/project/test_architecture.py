@@ -2,7 +2,7 @@
 
 import ast
 
-from tests.project import PROJECT
+from tests.project_files import PROJECT
 
 #: What runs in production: not the stack on one machine, nor what deploys to AWS.
 SOURCES = [
