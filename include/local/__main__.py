@@ -1,6 +1,7 @@
 """`python -m include.local`: the commands behind `make run`, `make up` and `make down`."""
 
 import argparse
+import os
 import signal
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ from include.errors import PipelineError
 def main(arguments: list[str] | None = None) -> int:
     """Run a command. Returns 0 when it did what was asked, 1 with one line on stderr when it did not."""
     signal.signal(signal.SIGTERM, _interrupt)
+    # Raw files, outputs and logs hold personal data: for the owner of the checkout alone.
+    os.umask(0o077)
     try:
         _run_command(make_parser().parse_args(arguments))
     except (PipelineError, OSError) as error:

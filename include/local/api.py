@@ -10,7 +10,7 @@ import httpx
 
 from include.local.errors import StackError
 from include.local.ports import ANSWER_SECONDS
-from include.local.settings_file import Connection, LocalSettings, move_endpoint
+from include.local.settings_file import Connection, LocalSettings, is_on_this_machine, move_endpoint
 
 #: SQLite refuses to write at once while another component does: one of the next requests succeeds.
 _TRIES = 10
@@ -43,7 +43,8 @@ class AirflowApi:
     def create_missing(self, settings: LocalSettings) -> None:
         """Create the connections, Variables and pools that Airflow does not have yet.
 
-        What is there stays as it is, except the port of a store on this machine: it moves with the stack.
+        What is there stays as it is, except the port and the password of a store on this machine: they belong
+        to the stack.
         """
         self._create("connections", [_connection_body(connection) for connection in settings.connections])
         self._create("variables", [{"key": key, "value": text} for key, text in settings.variables.items()])
@@ -54,7 +55,7 @@ class AirflowApi:
                 for pool in settings.pools
             ],
         )
-        self._move_store(settings.store)
+        self._update_store(settings.store)
 
     def read_variables(self) -> dict[str, str]:
         """All Variables and their text."""
@@ -141,9 +142,16 @@ class AirflowApi:
         if errors := answer["create"]["errors"]:
             raise StackError(f"Airflow refused {what} of airflow_settings.yaml: {errors}")
 
-    def _move_store(self, store: Connection) -> None:
+    def _update_store(self, store: Connection) -> None:
         port = int(store.extra["endpoint_url"].rpartition(":")[2])
-        self.change_extra(store.conn_id, lambda extra: move_endpoint(extra, port))
+        before = self.change_extra(store.conn_id, lambda extra: move_endpoint(extra, port))
+        if is_on_this_machine(before):
+            self._request(
+                "PATCH",
+                f"/connections/{store.conn_id}",
+                json=_connection_body(store),
+                params={"update_mask": ["login", "password"]},
+            )
 
     def _get(self, path: str, **params: Any) -> Json:
         answer: Json = self._request("GET", path, params=params).json()

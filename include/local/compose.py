@@ -49,7 +49,8 @@ def write_env(path: Path = ENV_FILE) -> None:
 def make_env() -> dict[str, str]:
     """New secrets of a machine, under the names that `compose.yaml` gives them."""
     airflow = {name.upper(): value for name, value in asdict(make_secrets()).items()}
-    store = {"STORE_ACCESS_KEY": secrets.token_hex(10), "STORE_SECRET_KEY": secrets.token_hex(20)}
+    store_password = airflow.pop("STORE_PASSWORD")
+    store = {"STORE_ACCESS_KEY": secrets.token_hex(10), "STORE_SECRET_KEY": store_password}
     return airflow | store
 
 

@@ -57,7 +57,7 @@ def require_entry(state: State) -> None:
     ------
     StackError: names the folder that it may not enter.
     """
-    for parent in state.database.parents if _is_root() else ():
+    for parent in state.root.parents if _is_root() else ():
         if parent.exists() and not parent.stat().st_mode & 0o001:
             raise StackError(
                 f"PostgreSQL does not run as root, and its user {_DATABASE_USER} may not enter {parent}. "
@@ -73,6 +73,9 @@ def start_database(state: State, password: str, port: int) -> Server:
     StackError: it cannot be started here; says why.
     """
     programs = find_postgres() or Path()
+    if _is_root():
+        # Its user has to get through to its own folder; what else is in here stays closed to it.
+        state.root.chmod(0o711)
     if not state.database.exists():
         _create_cluster(state, programs, password)
     options = {"listen_addresses": LOOPBACK, "port": port, "unix_socket_directories": ""}

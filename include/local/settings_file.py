@@ -16,6 +16,8 @@ from include.local.state import PROJECT
 from include.setting_rules import RULES
 
 SETTINGS_FILE = PROJECT / "airflow_settings.yaml"
+#: The password in the file that stands for one generated for each checkout.
+GENERATED_PASSWORD = "generated"  # noqa: S105 - a placeholder, not a password
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +57,10 @@ class LocalSettings:
         return next(connection for connection in self.connections if connection.conn_id == CONNECTION_ID)
 
 
-def read_settings(path: Path = SETTINGS_FILE, *, s3_port: int | None = None) -> LocalSettings:
-    """Read the file; `s3_port` replaces the port of the store's endpoint.
+def read_settings(
+    path: Path = SETTINGS_FILE, *, s3_port: int | None = None, store_password: str | None = None
+) -> LocalSettings:
+    """Read the file; `s3_port` replaces the port of the store's endpoint, `store_password` the placeholder.
 
     Raises
     ------
@@ -75,7 +79,7 @@ def read_settings(path: Path = SETTINGS_FILE, *, s3_port: int | None = None) -> 
         raise LocalError(f"{path.name} is missing in {path.parent}; restore it.") from error
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise LocalError(f"{path.name} cannot be read: {error!r}. Correct it.") from error
-    return _with_port(_require_store(settings, path), s3_port)
+    return _for_this_checkout(_require_store(settings, path), s3_port, store_password)
 
 
 def read_layout(variables: dict[str, str]) -> Layout:
@@ -96,13 +100,34 @@ def _check(name: str, text: str) -> str:
     return text
 
 
+def make_aws_config(store: Connection) -> str:
+    """The local store as the default profile of boto3 and the AWS CLI."""
+    return "\n".join(
+        [
+            "[default]",
+            f"aws_access_key_id = {store.login}",
+            f"aws_secret_access_key = {store.password}",
+            f"region = {store.extra.get('region_name', 'us-east-1')}",
+            f"endpoint_url = {store.extra['endpoint_url']}",
+            "s3 =",
+            "    addressing_style = path",
+            "",
+        ]
+    )
+
+
 def move_endpoint(extra: dict[str, Any], s3_port: int) -> dict[str, Any]:
     """The same extra with the endpoint's port replaced; an endpoint that is not on this machine stays."""
-    endpoint = urlsplit(extra.get("endpoint_url", ""))
-    if endpoint.hostname not in {LOOPBACK, "localhost"}:
+    if not is_on_this_machine(extra):
         return extra
+    endpoint = urlsplit(extra["endpoint_url"])
     moved = endpoint._replace(netloc=f"{endpoint.hostname}:{s3_port}")
     return extra | {"endpoint_url": moved.geturl()}
+
+
+def is_on_this_machine(extra: dict[str, Any]) -> bool:
+    """Whether the endpoint of a connection is on the loopback address."""
+    return urlsplit(extra.get("endpoint_url", "")).hostname in {LOOPBACK, "localhost"}
 
 
 def _read_connection(entry: dict[str, Any]) -> Connection:
@@ -131,9 +156,13 @@ def _require_store(settings: LocalSettings, path: Path) -> LocalSettings:
     raise LocalError(f"{path.name} declares no connection {CONNECTION_ID!r} with a login and a password.")
 
 
-def _with_port(settings: LocalSettings, s3_port: int | None) -> LocalSettings:
-    if s3_port is None:
-        return settings
-    moved = replace(settings.store, extra=move_endpoint(settings.store.extra, s3_port))
+def _for_this_checkout(
+    settings: LocalSettings, s3_port: int | None, store_password: str | None
+) -> LocalSettings:
+    store = settings.store
+    if s3_port is not None:
+        store = replace(store, extra=move_endpoint(store.extra, s3_port))
+    if store_password and store.password == GENERATED_PASSWORD:
+        store = replace(store, password=store_password)
     others = tuple(connection for connection in settings.connections if connection.conn_id != CONNECTION_ID)
-    return replace(settings, connections=(moved, *others))
+    return replace(settings, connections=(store, *others))

@@ -15,7 +15,7 @@ from include.local.errors import LocalError, StackError
 from include.local.launch import Ports, find_reason, launch_supervisor
 from include.local.ports import LOOPBACK, find_free_ports, has_answer, require_free_port
 from include.local.processes import find_supervisor, stop_session
-from include.local.settings_file import LocalSettings, read_layout, read_settings
+from include.local.settings_file import LocalSettings, make_aws_config, read_layout, read_settings
 from include.local.state import (
     ADMIN,
     DEFAULT_STATE_DIR,
@@ -24,6 +24,7 @@ from include.local.state import (
     State,
     read_record,
     read_secrets,
+    write_private,
 )
 from include.local.storage import create_buckets, open_hook
 
@@ -116,7 +117,7 @@ class Stack:
 
     @cached_property
     def settings(self) -> LocalSettings:
-        return read_settings(s3_port=self.s3_port)
+        return read_settings(s3_port=self.s3_port, store_password=read_secrets(self.state).store_password)
 
     @cached_property
     def api(self) -> AirflowApi:
@@ -165,6 +166,7 @@ class Stack:
         cluster = plan_cluster(self.state, self.workers, self._worker_slots) if self.workers else None
         self.state.create()
         self.state.keep_logs()
+        write_private(self.state.aws_config, make_aws_config(self.settings.store))
         self._supervisor = launch_supervisor(
             self.state,
             ports=Ports(ui=self.ui_port, s3=self.s3_port, tasks=find_free_ports(1)[0]),

@@ -26,6 +26,16 @@ class State:
         return self.root / "store"
 
     @property
+    def store_security(self) -> Path:
+        """The certificate that protects the store's internal ports."""
+        return self.root / "store-security"
+
+    @property
+    def aws_config(self) -> Path:
+        """A profile for boto3 and the AWS CLI: `AWS_CONFIG_FILE=.local/aws_config`."""
+        return self.root / "aws_config"
+
+    @property
     def airflow_home(self) -> Path:
         return self.root / "airflow"
 
@@ -62,8 +72,10 @@ class State:
         return self.root / "output" / day
 
     def create(self) -> None:
-        """Make the folders; only their owner may look inside, since keys and passwords lie there."""
+        """Create the folders. Only their owner may enter: they hold personal data, keys and passwords."""
         self.root.mkdir(parents=True, exist_ok=True)
+        # It may be from an earlier release, or made for bytecode before this ran.
+        self.root.chmod(0o700)
         for folder in (self.store, self.airflow_home, self.logs):
             folder.mkdir(mode=0o700, exist_ok=True)
 
@@ -130,6 +142,7 @@ class Secrets:
     api_secret_key: str
     database_password: str
     broker_password: str
+    store_password: str
 
 
 def read_secrets(state: State) -> Secrets:
@@ -153,6 +166,7 @@ def make_secrets() -> Secrets:
         # They go into addresses and statements as they are.
         database_password=secrets.token_hex(16),
         broker_password=secrets.token_hex(16),
+        store_password=secrets.token_hex(20),
     )
 
 

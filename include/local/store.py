@@ -1,5 +1,11 @@
-"""The object store: SeaweedFS in one process, with only its S3 door meant for others."""
+"""The object store: SeaweedFS in one process. Only its S3 port serves clients; the others are internal.
 
+The internal ports accept nobody but the store itself: every connection to them, HTTP and gRPC, has to present
+the certificate in the state folder, which only its owner can read. Without it, any user of the machine could
+read, forge or delete objects without credentials.
+"""
+
+import datetime as dt
 import json
 import os
 import shutil
@@ -12,12 +18,16 @@ from include.local.environment import clean_environment
 from include.local.errors import StackError
 from include.local.ports import LOOPBACK, find_free_ports, has_answer, is_free_port
 from include.local.settings_file import Connection
-from include.local.state import State
+from include.local.state import State, write_private
 
 _START_SECONDS = 60
 _POLL_SECONDS = 0.1
+_CERTIFICATE_DAYS = 36_500
+#: The parts of SeaweedFS that listen, by the names of its configuration.
+_GRPC_PARTS = ("master", "volume", "filer", "s3", "admin", "worker", "client", "msg_broker", "msg_agent")
+_HTTPS_PARTS = ("master", "volume", "filer", "admin")
 #: Every port that `weed mini` opens beside S3 and that cannot be switched off.
-_INNER_PORTS = (
+_INTERNAL_PORTS = (
     "master.port",
     "master.port.grpc",
     "volume.port",
@@ -31,11 +41,11 @@ _INNER_PORTS = (
 
 
 def choose_ports(state: State) -> dict[str, int]:
-    """The inner ports, the same at every start while they are free: the store names its parts by them."""
+    """The internal ports, the same at every start while they are free: the store names its parts by them."""
     path = state.store / "ports.json"
     ports: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
-    if set(ports) != set(_INNER_PORTS) or not all(is_free_port(port) for port in ports.values()):
-        ports = dict(zip(_INNER_PORTS, find_free_ports(len(_INNER_PORTS)), strict=True))
+    if set(ports) != set(_INTERNAL_PORTS) or not all(is_free_port(port) for port in ports.values()):
+        ports = dict(zip(_INTERNAL_PORTS, find_free_ports(len(_INTERNAL_PORTS)), strict=True))
         path.write_text(json.dumps(ports))
     return ports
 
@@ -43,16 +53,66 @@ def choose_ports(state: State) -> dict[str, int]:
 def start_store(
     state: State, login: Connection, s3_port: int, ports: dict[str, int], *options: str
 ) -> "subprocess.Popen[bytes]":
-    """Start the store in the session of the caller. Its log goes on in `logs/store.log`."""
+    """Start the store in the session of the caller. It appends to `logs/store.log`."""
+    create_certificate(state.store_security)
     credentials = {"AWS_ACCESS_KEY_ID": login.login, "AWS_SECRET_ACCESS_KEY": login.password}
     with (state.logs / "store.log").open("ab") as log:
         return subprocess.Popen(  # noqa: S603 - the command is ours
-            [*make_command(state.store, s3_port, ports), *options],
+            [*make_command(state, s3_port, ports), *options],
+            cwd=state.store,
             env=clean_environment() | credentials,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
         )
+
+
+def create_certificate(folder: Path) -> None:
+    """Create the certificate of the internal ports, and the configuration that requires it, once."""
+    configuration = folder / "security.toml"
+    if configuration.exists():
+        return
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    folder.mkdir(mode=0o700, exist_ok=True)
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "ecommerce-store")])
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=_CERTIFICATE_DAYS))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    no_password = serialization.NoEncryption()
+    private_key = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, no_password)
+    write_private(folder / "store.key", private_key.decode())
+    write_private(folder / "store.pem", certificate.public_bytes(pem).decode())
+    write_private(configuration, make_security_configuration(folder))
+
+
+def make_security_configuration(folder: Path) -> str:
+    """Require the certificate on every internal connection, as SeaweedFS's `security.toml`."""
+    pair = f'cert = "{folder}/store.pem"\nkey = "{folder}/store.key"\n'
+    authority = f'ca = "{folder}/store.pem"\n'
+    # The certificate has no host names: what matters is who holds its key, on both sides.
+    client = f"[https.client]\nenabled = true\ninsecure_skip_verify = true\n{pair}{authority}"
+    return "".join(
+        [
+            f"[grpc]\n{authority}",
+            *(f"[grpc.{part}]\n{pair}" for part in _GRPC_PARTS),
+            client,
+            *(f"[https.{part}]\n{pair}{authority}" for part in _HTTPS_PARTS),
+        ]
+    )
 
 
 def wait_for_store(url: str, process: "subprocess.Popen[bytes]") -> None:
@@ -81,10 +141,10 @@ def find_sockets(folder: Path, ports: set[int]) -> list[Path]:
     return [path for port in ports for path in folder.glob(f"seaweedfs-*-{port}.sock")]
 
 
-def make_command(data_dir: Path, s3_port: int, ports: dict[str, int]) -> list[str]:
-    """The command of the store, with everything off that can be, and the rest on the loopback address."""
+def make_command(state: State, s3_port: int, ports: dict[str, int]) -> list[str]:
+    """The command of the store: everything unneeded is off, the rest listens on the loopback address."""
     options = {
-        "dir": data_dir,
+        "dir": state.store,
         "ip": LOOPBACK,
         "ip.bind": LOOPBACK,
         "s3.port": s3_port,
@@ -94,10 +154,14 @@ def make_command(data_dir: Path, s3_port: int, ports: dict[str, int]) -> list[st
         "admin.ui": "false",
         "master.telemetry": "false",
         "volume.preStopSeconds": 0,
+        # Beside the data, where only the owner may enter, and short enough for any state folder.
+        "filer.localSocket": "filer.sock",
+        "s3.localSocket": "s3.sock",
     }
     return [
         _find_weed(),
         "-logtostderr=true",
+        f"-config_dir={state.store_security}",
         "mini",
         *(f"-{name}={value}" for name, value in (options | ports).items()),
     ]

@@ -71,7 +71,7 @@ class Supervisor:
         ------
         StackError: a child ended by itself.
         """
-        login = read_settings().store
+        login = read_settings(store_password=read_secrets(self._state).store_password).store
         self._store = start_store(self._state, login, self._record.s3_port, self._record.store_ports)
         self._children[self._store.pid] = "store"
         if self._cluster:
@@ -140,6 +140,8 @@ class Supervisor:
 def main() -> int:
     """Run a stack until it shall end. The result is 1 when it ended because a part of it died."""
     options = _parse_options()
+    # Everything below holds personal data, keys or logs: for its owner alone.
+    os.umask(0o077)
     state = State(options.state)
     os.chdir(state.airflow_home)
     record = Record(

@@ -130,10 +130,13 @@ def test_the_port_of_a_local_store_moves_in_a_connection_that_is_there() -> None
         *(httpx.Response(200, json=made) for _ in range(3)),
         httpx.Response(200, json=kept),
         httpx.Response(200),
+        httpx.Response(200),
     )
 
-    api.create_missing(read_settings(s3_port=9000))
+    api.create_missing(read_settings(s3_port=9000, store_password="of this checkout"))
 
+    password = json.loads(asked.pop().content)
+    assert password["password"] == "of this checkout"
     change = json.loads(asked[-1].content)
     assert json.loads(change["extra"]) == {"endpoint_url": "http://127.0.0.1:9000", "region_name": "eu-1"}
     assert asked[-1].url.params["update_mask"] == "extra"

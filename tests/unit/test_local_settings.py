@@ -1,8 +1,10 @@
 """What the local stack reads from `airflow_settings.yaml`."""
 
 import json
+import os
 from pathlib import Path
 
+import boto3
 import pytest
 import yaml
 
@@ -13,6 +15,7 @@ from include.local.settings_file import (
     Connection,
     LocalSettings,
     Pool,
+    make_aws_config,
     move_endpoint,
     read_layout,
     read_settings,
@@ -55,6 +58,31 @@ def test_everything_of_the_file_is_read(tmp_path: Path) -> None:
         variables={"ecommerce_max_reject_ratio": "0.05"},
         pools=(Pool(name="narrow", slots=2, description="Two at a time."),),
     )
+
+
+@pytest.mark.parametrize(("declared", "used"), [("generated", "of this checkout"), ("my own", "my own")])
+def test_placeholder_password_is_generated(tmp_path: Path, declared: str, used: str) -> None:
+    path = write_file(tmp_path, connections=[STORE | {"conn_password": declared}])
+
+    assert read_settings(path, store_password="of this checkout").store.password == used
+
+
+def test_committed_settings_hold_no_password() -> None:
+    assert read_settings().store.password == "generated"
+
+
+def test_aws_config_opens_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "aws_config"
+    path.write_text(make_aws_config(read_settings(s3_port=9000, store_password="of this checkout").store))
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(path))
+
+    client = boto3.session.Session().client("s3")
+
+    assert client.meta.endpoint_url == "http://127.0.0.1:9000"
+    assert client._request_signer._credentials.secret_key == "of this checkout"
+    assert client.meta.config.s3 == {"addressing_style": "path"}
 
 
 def test_an_extra_may_be_written_as_json_too(tmp_path: Path) -> None:

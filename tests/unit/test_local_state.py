@@ -145,7 +145,7 @@ def test_the_store_keeps_its_inner_ports_while_they_are_free(
 
 def test_every_port_of_the_store_is_ours_to_choose(state: State) -> None:
     ports = choose_ports(state)
-    command = make_command(state.store, 8333, ports)
+    command = make_command(state, 8333, ports)
 
     assert {"-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3.port=8333"} <= set(command)
     assert {f"-{name}={port}" for name, port in ports.items()} <= set(command)
