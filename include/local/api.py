@@ -47,7 +47,13 @@ class AirflowApi:
         to the stack.
         """
         self._create("connections", [_connection_body(connection) for connection in settings.connections])
-        self._create("variables", [{"key": key, "value": text} for key, text in settings.variables.items()])
+        self._create(
+            "variables",
+            [
+                {"key": variable.name, "value": variable.value, "description": variable.description}
+                for variable in settings.variables
+            ],
+        )
         self._create(
             "pools",
             [

@@ -8,7 +8,7 @@ from include.local.dag_run import find_failed, read_fault, trigger_day, watch_ru
 from include.local.errors import LocalError, RunFailedError
 from include.local.outputs import copy_published, copy_refused
 from include.local.session import StepLogger, generate_raw_files, prepare, use_stack
-from include.local.settings_file import read_layout, read_settings
+from include.local.settings_file import read_settings
 from include.local.stack import Stack
 from include.local.storage import find_raw_files, upload_raw_files
 from include.local.summary import print_published, print_refused
@@ -24,7 +24,7 @@ def main(day_text: str | None, raw_dir: Path | None) -> None:
     """
     day = parse_day(day_text)
     if raw_dir:
-        find_raw_files(raw_dir, read_layout(read_settings().variables))
+        find_raw_files(raw_dir, read_settings().layout)
     teller = StepLogger()
     with use_stack(teller, is_owned=True) as stack:
         if not raw_dir:

@@ -37,6 +37,13 @@ class Connection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Variable:
+    name: str
+    value: str
+    description: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Pool:
     name: str
     slots: int
@@ -45,11 +52,16 @@ class Pool:
 
 @dataclass(frozen=True, kw_only=True)
 class LocalSettings:
-    """Everything that the file declares. Variables map names to text."""
+    """Everything that the file declares."""
 
     connections: tuple[Connection, ...]
-    variables: dict[str, str]
+    variables: tuple[Variable, ...]
     pools: tuple[Pool, ...]
+
+    @property
+    def layout(self) -> Layout:
+        """The layout that the file's Variables describe."""
+        return read_layout({variable.name: variable.value for variable in self.variables})
 
     @property
     def store(self) -> Connection:
@@ -70,9 +82,7 @@ def read_settings(
         airflow = yaml.safe_load(path.read_text())["airflow"]
         settings = LocalSettings(
             connections=tuple(_read_connection(entry) for entry in airflow["connections"] or ()),
-            variables={
-                entry["variable_name"]: str(entry["variable_value"]) for entry in airflow["variables"] or ()
-            },
+            variables=tuple(_read_variable(entry) for entry in airflow["variables"] or ()),
             pools=tuple(_read_pool(entry) for entry in airflow["pools"] or ()),
         )
     except FileNotFoundError as error:
@@ -138,6 +148,14 @@ def _read_connection(entry: dict[str, Any]) -> Connection:
         login=entry.get("conn_login") or "",
         password=entry.get("conn_password") or "",
         extra=json.loads(extra) if isinstance(extra, str) else extra,
+    )
+
+
+def _read_variable(entry: dict[str, Any]) -> Variable:
+    return Variable(
+        name=entry["variable_name"],
+        value=str(entry["variable_value"]),
+        description=entry.get("variable_description") or "",
     )
 
 

@@ -10,6 +10,9 @@ from rich.table import Table
 from include import keys
 from include.keys import Layout
 
+#: The manifest has them all.
+_MOST_REASONS = 5
+
 
 def print_published(console: Console, layout: Layout, manifest: Mapping[str, Any], folder: Path) -> None:
     """The summary of a published day."""
@@ -65,9 +68,11 @@ def _render_rows(record: Mapping[str, Any]) -> Table:
 
 
 def describe_reasons(reasons: Mapping[str, int]) -> str:
-    """The reasons that occurred, the most frequent first."""
+    """The most frequent reasons, the largest first, and how many others there are."""
     found = sorted(((count, reason) for reason, count in reasons.items() if count), reverse=True)
-    return ", ".join(f"{reason}\N{NO-BREAK SPACE}{count:,}" for count, reason in found)
+    shown = [f"{reason}\N{NO-BREAK SPACE}{count:,}" for count, reason in found[:_MOST_REASONS]]
+    others = len(found) - len(shown)
+    return ", ".join(shown) + (f" and {others} more" if others else "")
 
 
 def _describe_quality(quality: Mapping[str, Any]) -> str:

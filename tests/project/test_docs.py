@@ -1,4 +1,4 @@
-"""What the pages name is there: links, paths, commands, settings, keys, functions, packages."""
+"""Links, paths, commands, settings, keys, functions and packages that the docs name exist."""
 
 import ast
 import importlib.util
@@ -11,10 +11,9 @@ import yaml
 
 from include import keys
 from include.aws.__main__ import make_parser as make_aws_parser
-from include.config import CONNECTION_ID, ETL_DAG_ID, Settings
+from include.config import CONNECTION_ID
 from include.keys import Layout
 from include.local.__main__ import make_parser as make_local_parser
-from include.local.stack import DEFAULT_S3_PORT, DEFAULT_UI_PORT
 from include.manifest import Manifest
 from include.reporting.alerts import SMTP_CONNECTION_ID
 from tests.project_files import PROJECT, list_settings, read_pins
@@ -26,7 +25,7 @@ PAGES = sorted(
     for path in PROJECT.glob(pattern)
 )
 TOP_FOLDERS = "benchmarks|dags|docs|include|plugins|tests|\\.ci"
-#: Below `.local/output/{day}/`, and named without it.
+#: Paths relative to `.local/output/{day}/`.
 OUTPUTS = {"docs/index.html"}
 DATASETS_OF_KEYS = "(?:customers|products|orders)"
 
@@ -34,7 +33,7 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relativ
 
 
 def read_code(page: Path) -> list[str]:
-    """What a page sets as code: its blocks, line by line, and its code spans."""
+    """The code of a page: the lines of its blocks, and its code spans."""
     text = page.read_text()
     blocks = re.findall(r"^```[^\n]*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     spans = re.findall(r"`([^`]+)`", re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL))
@@ -89,7 +88,7 @@ def test_every_make_target_exists(page: Path) -> None:
 
 
 @each_page
-def test_every_command_can_be_given(page: Path) -> None:
+def test_every_command_parses(page: Path) -> None:
     parsers = {"include.aws": make_aws_parser(), "include.local": make_local_parser()}
     runs = [run for code in read_code(page) for run in re.findall(r"python3? -m ([\w.]+) ?([^#]*)", code)]
 
@@ -115,7 +114,7 @@ def test_every_setting_dag_connection_and_pool_exists(page: Path) -> None:
 
 
 def list_key_patterns() -> list[str]:
-    """Each kind of key as a regular expression that takes a day, a run and a page, or their placeholders."""
+    """Each kind of key as a regular expression that accepts values and placeholders."""
     layout, day, run, name = Layout(), "DAY", "RUN", "NAME"
     of_datasets = [
         location(layout, day, "DATASET")
@@ -138,7 +137,7 @@ def list_key_patterns() -> list[str]:
 
 
 @each_page
-def test_every_key_is_one_of_the_layout(page: Path) -> None:
+def test_every_key_matches_the_layout(page: Path) -> None:
     layout = Layout()
     buckets = "|".join((layout.raw_bucket, layout.curated_bucket, layout.quality_bucket))
     named = {
@@ -161,7 +160,7 @@ def test_every_kind_of_key_has_a_row() -> None:
 
 
 def list_definitions(path: str) -> set[str]:
-    """The functions, classes and constants of a module, and the arguments that it names in calls."""
+    """The functions, classes and constants of a module, and the keyword arguments of its calls."""
     nodes = list(ast.walk(ast.parse((PROJECT / path).read_text())))
     defined = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     defined |= {node.arg for node in nodes if isinstance(node, ast.keyword) and node.arg}
@@ -174,7 +173,7 @@ def list_definitions(path: str) -> set[str]:
     }
 
 
-def test_the_way_of_a_day_names_functions_that_are_there() -> None:
+def test_every_step_of_an_order_names_a_function() -> None:
     page = (DOCS / "how-it-works.md").read_text()
     rows = re.findall(r"\| `(\w+)` \| `([\w/]+\.py)` \|$", page, re.MULTILINE)
 
@@ -183,7 +182,7 @@ def test_the_way_of_a_day_names_functions_that_are_there() -> None:
 
 
 @each_page
-def test_what_is_said_to_be_in_a_module_is_there(page: Path) -> None:
+def test_every_name_is_in_the_module_it_is_attributed_to(page: Path) -> None:
     named = re.findall(r"`(\w+)` in\s`((?:include|dags|plugins|tests)/[\w/]+\.py)`", page.read_text())
 
     assert [(name, path) for name, path in named if name not in list_definitions(path)] == []
@@ -218,44 +217,29 @@ def test_every_dependency_is_explained(name: str) -> None:
     assert {package for cell in cells for package in re.findall(r"`([^`]+)`", cell)} == set(read_pins(name))
 
 
-def test_the_contract_names_every_field_of_the_manifest() -> None:
+def test_every_manifest_field_is_documented() -> None:
     section = (DOCS / "contract.md").read_text().partition("## The manifest")[2]
     cells = re.findall(r"^\| (`[^|]+`) \|", section, re.MULTILINE)
 
     assert {name for cell in cells for name in re.findall(r"`(\w+)`", cell)} == set(Manifest.__annotations__)
 
 
-def test_when_each_dag_runs_is_told_as_it_is() -> None:
+def test_schedule_of_each_dag_is_documented() -> None:
     page = (DOCS / "operate.md").read_text()
-    told = dict(re.findall(r"^\| `(ecommerce_\w+)` \| ([^|]+) \|", page, re.MULTILINE))
+    documented = dict(re.findall(r"^\| `(ecommerce_\w+)` \| ([^|]+) \|", page, re.MULTILINE))
     crons = {
         path.stem: re.findall(r'schedule=cron_utc\("(\d+) (\S+) \* \* \*"\)', path.read_text())
         for path in (PROJECT / "dags").glob("*.py")
     }
 
-    assert told.keys() == crons.keys()
+    assert documented.keys() == crons.keys()
     for dag, ((minute, hour),) in crons.items():
         words = f"{minute} minutes past" if hour == "*" else f"at {int(hour):02}:{int(minute):02}"
-        assert words in told[dag]
+        assert words in documented[dag]
 
 
-def test_the_figures_of_the_readme_are_those_of_the_settings_and_the_dag() -> None:
-    from include.operators.defaults import TASK_DEFAULTS
-
-    readme = (PROJECT / "README.md").read_text().replace("\n", " ")
-
-    assert f"more than {Settings().max_reject_ratio * 100:g} % of a file's rows" in readme
-    assert TASK_DEFAULTS["retries"] == 3
-    assert "tried up to four times" in readme
-    wait = re.findall(
-        r"timeout=dt\.timedelta\(hours=(\d+)\)\.total", (PROJECT / "dags" / f"{ETL_DAG_ID}.py").read_text()
-    )
-    assert f"up to {wait[0]} hours" in (DOCS / "operate.md").read_text()
-    assert f"move the ports {DEFAULT_UI_PORT} and {DEFAULT_S3_PORT}" in readme
-
-
-def test_the_pools_are_told_with_their_slots() -> None:
+def test_pools_are_listed_with_their_slots() -> None:
     declared = yaml.safe_load((PROJECT / "airflow_settings.yaml").read_text())["airflow"]["pools"]
-    page = (PROJECT / "README.md").read_text().replace("\n", " ")
+    page = (DOCS / "settings.md").read_text().replace("\n", " ")
 
     assert [pool for pool in declared if f"`{pool['pool_name']}` ({pool['pool_slot']} slot" not in page] == []

@@ -10,7 +10,7 @@ from include.config import CONNECTION_ID
 from include.contract import DATASETS, published_orders, reasons
 from tests.project_files import PROJECT, list_settings, read_pins
 
-README = (PROJECT / "README.md").read_text()
+SETTINGS_PAGE = (PROJECT / "docs" / "settings.md").read_text()
 CONTRACT_PAGE = (PROJECT / "docs" / "contract.md").read_text()
 
 
@@ -44,12 +44,14 @@ def test_the_local_stack_declares_every_pool_that_the_dags_use() -> None:
     assert {pool["pool_name"] for pool in declared["pools"]} == used
 
 
-@pytest.mark.parametrize("setting", list_settings().items(), ids=lambda setting: setting[0])
-def test_every_setting_has_a_line(setting: tuple[str, str]) -> None:
-    name, default = setting
-    shown = f"`{default}`" if default else "empty"
+def test_settings_page_shows_what_airflow_shows() -> None:
+    declared = yaml.safe_load((PROJECT / "airflow_settings.yaml").read_text())["airflow"]["variables"]
+    lines = []
+    for entry in declared:
+        default = f"`{entry['variable_value']}`" if entry["variable_value"] else "empty"
+        lines.append(f"| `{entry['variable_name']}` | {default} | {entry['variable_description']} |")
 
-    assert f"| `{name}` | {shown} |" in README
+    assert sorted(lines) == sorted(re.findall(r"^\| `ecommerce_\w+` \| .* \| .* \|$", SETTINGS_PAGE, re.M))
 
 
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)
@@ -59,9 +61,9 @@ def test_the_page_of_the_contract_shows_every_column_and_reason(dataset: include
         f"| {column.meaning} |"
         for column in dataset.columns
     ]
-    refused = f"A row is refused for: {', '.join(f'`{reason}`' for reason in reasons(dataset))}."
+    rejected = f"A row is rejected for: {', '.join(f'`{reason}`' for reason in reasons(dataset))}."
 
-    assert_section_holds(f"### `{dataset.name}.csv`", [*lines, refused])
+    assert_section_holds(f"### `{dataset.name}.csv`", [*lines, rejected])
 
 
 def test_the_page_of_the_contract_shows_the_published_orders() -> None:
@@ -75,7 +77,7 @@ def assert_section_holds(heading: str, lines: list[str]) -> None:
     section = re.split(r"^#+ ", CONTRACT_PAGE.partition(f"\n{heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[
         0
     ]
-    found = [line for line in section.splitlines() if line.startswith(("| `", "A row is refused"))]
+    found = [line for line in section.splitlines() if line.startswith(("| `", "A row is rejected"))]
     wanted = "\n".join(lines)
     assert found == lines, f"In docs/contract.md, the lines below {heading!r} must be these:\n\n{wanted}\n"
 

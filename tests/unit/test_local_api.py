@@ -137,6 +137,12 @@ def test_the_port_of_a_local_store_moves_in_a_connection_that_is_there() -> None
 
     password = json.loads(asked.pop().content)
     assert password["password"] == "of this checkout"
+    (variables,) = json.loads(asked[1].content)["actions"]
+    assert variables["entities"][0] == {
+        "key": "ecommerce_raw_bucket",
+        "value": "ecommerce-raw",
+        "description": "Bucket that producers deliver raw files to.",
+    }
     change = json.loads(asked[-1].content)
     assert json.loads(change["extra"]) == {"endpoint_url": "http://127.0.0.1:9000", "region_name": "eu-1"}
     assert asked[-1].url.params["update_mask"] == "extra"

@@ -169,12 +169,18 @@ def test_the_task_that_failed_by_itself_is_the_one_to_blame() -> None:
     assert find_failed(tasks[:1]) is None
 
 
-def test_reasons_are_listed_by_frequency_without_those_that_did_not_occur() -> None:
-    reasons = {"order_id_missing": 0, "unknown_customer": 7, "quantity_invalid": 1200}
-
-    assert describe_reasons(reasons).replace("\N{NO-BREAK SPACE}", " ") == (
-        "quantity_invalid 1,200, unknown_customer 7"
-    )
+@pytest.mark.parametrize(
+    ("reasons", "text"),
+    [
+        (
+            {"order_id_missing": 0, "unknown_customer": 7, "quantity_invalid": 1200},
+            "quantity_invalid 1,200, unknown_customer 7",
+        ),
+        (dict.fromkeys("abcdefg", 1), "g 1, f 1, e 1, d 1, c 1 and 2 more"),
+    ],
+)
+def test_largest_reject_reasons_are_listed_first(reasons: dict[str, int], text: str) -> None:
+    assert describe_reasons(reasons).replace("\N{NO-BREAK SPACE}", " ") == text
 
 
 @pytest.mark.parametrize(

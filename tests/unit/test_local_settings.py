@@ -15,6 +15,7 @@ from include.local.settings_file import (
     Connection,
     LocalSettings,
     Pool,
+    Variable,
     make_aws_config,
     move_endpoint,
     read_layout,
@@ -41,7 +42,13 @@ def write_file(folder: Path, **airflow: object) -> Path:
 def test_everything_of_the_file_is_read(tmp_path: Path) -> None:
     path = write_file(
         tmp_path,
-        variables=[{"variable_name": "ecommerce_max_reject_ratio", "variable_value": 0.05}],
+        variables=[
+            {
+                "variable_name": "ecommerce_max_reject_ratio",
+                "variable_value": 0.05,
+                "variable_description": "The limit.",
+            }
+        ],
         pools=[{"pool_name": "narrow", "pool_slot": "2", "pool_description": "Two at a time."}],
     )
 
@@ -55,7 +62,7 @@ def test_everything_of_the_file_is_read(tmp_path: Path) -> None:
                 extra={"endpoint_url": "http://127.0.0.1:8333"},
             ),
         ),
-        variables={"ecommerce_max_reject_ratio": "0.05"},
+        variables=(Variable(name="ecommerce_max_reject_ratio", value="0.05", description="The limit."),),
         pools=(Pool(name="narrow", slots=2, description="Two at a time."),),
     )
 
