@@ -18,10 +18,11 @@ from benchmarks.traffic import Meter
 from include.config import Settings
 from include.contract import DATASETS, ORDERS
 from include.contract.arrow import published_schema
-from include.manifest import Extracted, Transformed
+from include.manifest import Extracted, Transformed, Validated
+from include.publishing.gate import decide_gate
 from include.site.publish import publish_docs, write_pages
 from include.site.summary import summary_page
-from include.validate import prepare_libraries
+from include.validate import describe_quality, prepare_libraries
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -71,7 +72,10 @@ def add_run(hook: "S3Hook", meter: Meter, name: str, day: dt.date, checked: "Che
     transformed: Transformed = {"counts": make_counts(), "staged": {}}
     with meter.stage(name):
         started = time.perf_counter()
-        publish_docs(hook, Settings(), extracted, transformed, checked)
+        now, quality = dt.datetime.now(dt.UTC), describe_quality(checked, "")
+        gate = decide_gate(transformed["counts"], quality, Settings(), None)
+        validated: Validated = {"quality": quality, "gate": gate}
+        publish_docs(hook, Settings(), extracted, transformed, validated, checked, now)
         return time.perf_counter() - started
 
 

@@ -90,9 +90,9 @@ def run_stages(hook: "S3Hook", meter: Meter, day: str) -> "Manifest":
     with meter.stage("transform"):
         transformed = transform(hook, settings, extracted)
     with meter.stage("validate"):
-        quality = validate(hook, settings, extracted, transformed)
+        validated = validate(hook, settings, extracted, transformed)
     with meter.stage("publish"):
-        return publish(hook, settings, extracted, transformed, quality, started_at)
+        return publish(hook, settings, extracted, transformed, validated, started_at)
 
 
 def show_traffic(console: Console, meter: Meter, manifest: "Manifest") -> None:

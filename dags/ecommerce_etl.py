@@ -52,16 +52,16 @@ def ecommerce_etl() -> None:
         pool="ecommerce_transform",
         doc_md="Cleans, joins and computes; refused rows go to quarantine with their reasons.",
     ).output
-    quality = validate(extracted, transformed)
+    validated = validate(extracted, transformed)
     approve = GateApproval(
         task_id="approve",
         extracted=extracted,
         transformed=transformed,
-        quality=quality,
-        doc_md="Passes at once; with the setting `ecommerce_gate_approval` a red gate waits for a person.",
+        validated=validated,
+        doc_md="With the setting `ecommerce_gate_approval`, a closed gate waits here for a person.",
     )
     wait_for_raw_files >> extracted
-    publish(extracted, transformed, quality, approve.output)
+    publish(extracted, transformed, validated, approve.output)
 
 
 @task
@@ -77,7 +77,7 @@ def extract(**context: Any) -> dict[str, Any]:
 
 @task(pool="ecommerce_transform")
 def validate(extracted: Any, transformed: Any) -> dict[str, Any]:
-    """Runs the Great Expectations checkpoint on the staged orders and stores its pages."""
+    """Runs the Great Expectations checkpoint on the staged orders and decides the gate."""
     from include import validate as stage
 
     with task_context() as (hook, settings):
@@ -85,8 +85,10 @@ def validate(extracted: Any, transformed: Any) -> dict[str, Any]:
 
 
 @task(pool="ecommerce_publish", outlets=[PUBLISHED_ORDERS])
-def publish(extracted: Any, transformed: Any, quality: Any, approval: Any, **context: Any) -> dict[str, Any]:
-    """Opens the gate for a good or an approved day: copies the tables, then writes the manifest."""
+def publish(
+    extracted: Any, transformed: Any, validated: Any, approval: Any, **context: Any
+) -> dict[str, Any]:
+    """Publishes a day whose gate is open or approved: copies the tables, then writes the manifest."""
     from include import publish as stage
     from include.publishing.published_day import published_before
     from include.reporting import glue_catalog
@@ -97,7 +99,7 @@ def publish(extracted: Any, transformed: Any, quality: Any, approval: Any, **con
         with published_before(hook, settings.layout, extracted):
             glue_catalog.prepare_table(settings)
         started_at = context["dag_run"].start_date
-        manifest = stage.publish(hook, settings, extracted, transformed, quality, started_at, approval)
+        manifest = stage.publish(hook, settings, extracted, transformed, validated, started_at, approval)
         glue_catalog.register_day(settings, manifest["day"])
         report_lineage(settings.layout, manifest)
         report_published(settings.metrics_namespace, manifest, context["ti"])

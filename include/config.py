@@ -26,6 +26,7 @@ class Settings:
 
     layout: Layout = field(default_factory=Layout)
     max_reject_ratio: float = 0.05
+    min_rejected_rows: int = 10
     batch_bytes: int = 6 * 1024 * 1024
     metrics_namespace: str = ""
     keep_days: int = 14

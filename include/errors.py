@@ -22,6 +22,11 @@ PipelineError
 └── AlertNotSentError      no channel took an alert
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from include.manifest import ClosedGate
+
 
 class PipelineError(Exception):
     """Base of every error that the pipeline raises on purpose."""
@@ -116,7 +121,16 @@ class RowsLostError(PipelineError):
 
 
 class GateClosedError(PipelineError):
-    """The day failed its quality gate: nothing was published."""
+    """The gate is closed and nobody approved its faults: nothing was published.
+
+    Parameters
+    ----------
+    closed: what the gate left in S3 as `gate.json`.
+    """
+
+    def __init__(self, message: str, closed: "ClosedGate") -> None:
+        super().__init__(message)
+        self.closed = closed
 
 
 class StaleFormError(PipelineError):

@@ -95,13 +95,73 @@ class Counts(TypedDict):
     drift: dict[str, Drift]
 
 
-class Gate(Counts):
-    """What a closed gate leaves as `gate.json`. `faults` says why it is closed, a sentence each."""
+class Fault(TypedDict):
+    """One reason why the gate is closed, and the sentence that says so.
+
+    Parameters
+    ----------
+    subject: the dataset with too many rejected rows, or the name of the expectation that failed.
+    ratio: the share of the dataset's rows that was rejected; None for an expectation.
+    reasons: the rejected rows of the dataset by reject reason; empty for an expectation.
+    """
+
+    subject: str
+    text: str
+    ratio: float | None
+    reasons: dict[str, int]
+
+
+class Approval(TypedDict):
+    """What a person decided about a closed gate.
+
+    `by` is None where nobody answered in time. `faults` are the sentences that the person read. `details`
+    are the same faults as records; approvals of earlier releases lack them.
+    """
+
+    approved: bool
+    by: str | None
+    at: str
+    reason: str
+    faults: list[str]
+    details: NotRequired[list[Fault]]
+
+
+class GateVerdict(TypedDict):
+    """The gate's decision about one run. Made once, in `validate`; every other task and page reads it.
+
+    Parameters
+    ----------
+    faults: why the gate is closed; empty when it is open.
+    approval: the approval of the published day, where it also covers these faults.
+    can_be_approved: whether `approve` waits for a person.
+    """
+
+    is_open: bool
+    faults: list[Fault]
+    approval: Approval | None
+    can_be_approved: bool
+
+
+class Validated(TypedDict):
+    """What `validate` hands on."""
+
+    quality: Quality
+    gate: GateVerdict
+
+
+class ClosedGate(Counts):
+    """What a closed gate leaves as `gate.json` below the run's staged key.
+
+    `success` is always false; `faults` are the sentences of `gate`.
+    """
 
     day: str
     run_id: str
     success: bool
     faults: list[str]
+    gate: GateVerdict
+    approval: Approval | None
+    inputs: dict[str, RawFile]
     quality: Quality
 
 
@@ -112,26 +172,19 @@ class Transformed(TypedDict):
     staged: dict[str, str]
 
 
-class Approval(TypedDict):
-    """What was decided about a red gate, and the faults that it was about.
-
-    `by` is None where nobody answered in time.
-    """
-
-    approved: bool
-    by: str | None
-    at: str
-    reason: str
-    faults: list[str]
-
-
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A day that asks to be published: what the stages of its run have handed on, and when the run began."""
+    """A day to publish: what the earlier stages of its run handed on.
+
+    Parameters
+    ----------
+    approval: what `approve` returned; None when nobody was asked.
+    started_at: when the run began.
+    """
 
     extracted: Extracted
     transformed: Transformed
-    quality: Quality
+    validated: Validated
     approval: Approval | None
     started_at: str
 
@@ -220,19 +273,24 @@ def format_money(amount: Decimal) -> str:
     return f"{whole}.{places.rstrip('0').ljust(2, '0')}"
 
 
+def rank_reasons(reasons: Mapping[str, int]) -> dict[str, int]:
+    """The reject reasons that occurred, the most frequent first."""
+    ranked = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+    return {reason: count for reason, count in ranked if count}
+
+
 def describe_counts(counts: Counts) -> list[str]:
-    """A line a file: `orders: 100 read, 90 published, 8 refused, 2 duplicates (unknown_customer 8)`."""
+    """One line per file: `orders: 100 read, 90 published, 8 rejected, 2 duplicates (unknown_customer 8)`."""
     return [
         f"{dataset}: {rows['read']:,} read, {rows['published']:,} published, "
-        f"{rows['quarantined']:,} refused, {rows['duplicates']:,} duplicates"
+        f"{rows['quarantined']:,} rejected, {rows['duplicates']:,} duplicates"
         f"{_describe_reasons(counts['reasons'][dataset])}"
         for dataset, rows in counts["rows"].items()
     ]
 
 
-def _describe_reasons(reasons: dict[str, int]) -> str:
-    found = sorted(((count, reason) for reason, count in reasons.items() if count), reverse=True)
-    listed = ", ".join(f"{reason} {count:,}" for count, reason in found)
+def _describe_reasons(reasons: Mapping[str, int]) -> str:
+    listed = ", ".join(f"{reason} {count:,}" for reason, count in rank_reasons(reasons).items())
     return f" ({listed})" if listed else ""
 
 

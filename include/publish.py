@@ -16,14 +16,14 @@ from include.manifest import (
     Extracted,
     Manifest,
     Output,
-    Quality,
     RowCounts,
     Transformed,
+    Validated,
     code_version,
     digest_inputs,
 )
 from include.publishing.diff import find_correction
-from include.publishing.gate import pass_gate
+from include.publishing.gate import require_open_gate
 from include.publishing.published_day import (
     read_published,
     reject_older_delivery,
@@ -45,17 +45,16 @@ def publish(
     settings: "Settings",
     extracted: Extracted,
     transformed: Transformed,
-    quality: Quality,
+    validated: Validated,
     started_at: dt.datetime,
     approval: Approval | None = None,
 ) -> Manifest:
-    """Publish a day that passes the gate, by itself or by approval; a day published before is replaced.
+    """Publish a day whose gate is open, or whose faults were approved. Replaces the published day.
 
     Raises
     ------
     RowsLostError: the counts of the transform do not add up.
-    GateClosedError: too many rows were refused, or the checkpoint failed, and nobody approved that;
-        `gate.json` says so in S3.
+    GateClosedError: the gate is closed and no approval covers its faults. Leaves `gate.json` in S3.
     OlderDeliveryError: a later delivery of the day, or one with rows repaired since, is published already.
     StagedChangedError: an earlier try of this run, from other raw files, wrote a staged table.
     PublishConflictError: another run published the day at the same moment; trying again helps.
@@ -63,13 +62,13 @@ def publish(
     candidate = Candidate(
         extracted=extracted,
         transformed=transformed,
-        quality=quality,
+        validated=validated,
         approval=approval,
         started_at=format_instant(started_at),
     )
     check_nothing_lost(candidate.counts["rows"])
-    accepted = pass_gate(hook, settings, candidate)
-    manifest = _replace_day(hook, settings.layout, candidate, accepted)
+    require_open_gate(hook, settings.layout, candidate)
+    manifest = _replace_day(hook, settings.layout, candidate)
     orders = f"{manifest['outputs']['orders']['rows']:,}"
     log.info("Published %s: %s orders, total price %s", manifest["day"], orders, manifest["total_price"])
     return manifest
@@ -82,9 +81,7 @@ def check_nothing_lost(rows: dict[str, RowCounts]) -> None:
             raise RowsLostError(f"{dataset}: the rows do not add up: {count}. Nothing was published.")
 
 
-def _replace_day(
-    hook: "S3Hook", layout: keys.Layout, candidate: Candidate, accepted: Approval | None
-) -> Manifest:
+def _replace_day(hook: "S3Hook", layout: keys.Layout, candidate: Candidate) -> Manifest:
     """Replace each table in one step, then the manifest: what it names is there.
 
     However this ends, the published keys hold what the manifest names.
@@ -96,7 +93,7 @@ def _replace_day(
         # What differs from the published day is found before anything of it is replaced.
         correction = find_correction(hook, published, candidate)
         outputs = _replace_tables(hook, layout, candidate, published.etags)
-        manifest = _make_manifest(candidate, accepted, outputs, correction)
+        manifest = _make_manifest(candidate, outputs, correction)
         replace_json(hook, manifest, keys.manifest(layout, candidate.day), published.manifest_etag)
     except ObjectChangedError as error:
         raise PublishConflictError(
@@ -108,11 +105,9 @@ def _replace_day(
 
 
 def _make_manifest(
-    candidate: Candidate,
-    accepted: Approval | None,
-    outputs: dict[str, Output],
-    correction: Correction | None,
+    candidate: Candidate, outputs: dict[str, Output], correction: Correction | None
 ) -> Manifest:
+    validated = candidate.validated
     return {
         "day": candidate.day,
         "run_id": candidate.run_id,
@@ -121,8 +116,8 @@ def _make_manifest(
         "published_at": format_instant(dt.datetime.now(dt.UTC)),
         "inputs": candidate.extracted["inputs"],
         **candidate.counts,
-        "quality": candidate.quality,
-        "approval": accepted,
+        "quality": validated["quality"],
+        "approval": None if validated["gate"]["is_open"] else candidate.approval,
         "outputs": outputs,
         "correction": correction,
     }

@@ -58,6 +58,7 @@ RULES = {
         "a prefix without a slash at either end", lambda text: bool(re.fullmatch(r"[^/]+(/[^/]+)*", text))
     ),
     "max_reject_ratio": SHARE,
+    "min_rejected_rows": at_least(1, "a number of rows"),
     "batch_bytes": at_least(1, "a number of bytes"),
     "keep_days": between(0, _MOST_DAYS, "a number of days"),
     "deadline_hour": between(0, 23, "an hour of the day"),

@@ -1,21 +1,26 @@
-"""Validate: hold the staged orders to the expectation suite, and leave the pages that show how they did."""
+"""Validate: check the staged orders against the expectation suite, decide the gate, write the pages."""
 
+import datetime as dt
 import logging
 import os
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from include import keys
+from include.publishing.gate import decide_gate
 from include.publishing.manifests import read_manifests
 from include.quality.baseline import MEASURES, Comparison, compare_day, find_earlier_days, measure_day
 from include.s3.objects import download_file
 from include.scratch import scratch_folder
 from include.site.publish import publish_docs
+from include.site.summary import run_folder
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
     from include.config import Settings
-    from include.manifest import Counts, Extracted, Quality, Transformed
+    from include.manifest import Counts, Extracted, GateVerdict, Manifest, Quality, Transformed, Validated
     from include.quality.checkpoint import Checked
 
 log = logging.getLogger(__name__)
@@ -23,29 +28,56 @@ log = logging.getLogger(__name__)
 
 def validate(
     hook: "S3Hook", settings: "Settings", extracted: "Extracted", transformed: "Transformed"
-) -> "Quality":
-    """Run the checkpoint on the staged orders and write its pages, whatever it finds.
+) -> "Validated":
+    """Run the checkpoint on the staged orders, decide the gate, and write the pages of both.
 
-    A failed expectation raises nothing here: the gate decides.
+    A closed gate raises nothing here: `publish` stops the run, after `approve` had its say.
 
     Raises
     ------
-    SettingError: the setting of what only warns names something that no expectation is called.
+    SettingError: the setting `warn_only` names an expectation that does not exist.
     """
-    checked = check_orders(hook, settings, extracted, transformed)
+    day, counts = extracted["day"], transformed["counts"]
+    published = read_published_days(hook, settings, day)
+    comparisons = compare_with_history(settings, day, counts, published)
+    checked = check_orders(hook, settings, extracted, transformed, comparisons)
     report_findings(checked)
-    return publish_docs(hook, settings, extracted, transformed, checked)
+    validated_at = dt.datetime.now(dt.UTC)
+    folder = run_folder(day, extracted["run_id"], validated_at)
+    quality = describe_quality(checked, keys.docs(settings.layout, f"{folder}/validation.html"))
+    gate = decide_gate(counts, quality, settings, published.get(day))
+    report_gate(gate)
+    validated: Validated = {"quality": quality, "gate": gate}
+    publish_docs(hook, settings, extracted, transformed, validated, checked, validated_at)
+    return validated
+
+
+def read_published_days(hook: "S3Hook", settings: "Settings", day: str) -> "dict[str, Manifest]":
+    """The manifests of the day itself and of the same weekday in the weeks before it."""
+    earlier_days = find_earlier_days(day, settings.history_weeks)
+    return read_manifests(hook, settings.layout, [day, *earlier_days])
+
+
+def compare_with_history(
+    settings: "Settings", day: str, counts: "Counts", published: "Mapping[str, Manifest]"
+) -> list[Comparison]:
+    """Each measure of a day, beside the published ones of the same weekday before it."""
+    earlier = [measure_day(manifest) for other, manifest in published.items() if other != day]
+    tolerances = {name: getattr(settings, measure.tolerance) for name, measure in MEASURES.items()}
+    return compare_day(day, measure_day(counts), earlier, tolerances, settings.history_min_days)
 
 
 def check_orders(
-    hook: "S3Hook", settings: "Settings", extracted: "Extracted", transformed: "Transformed"
+    hook: "S3Hook",
+    settings: "Settings",
+    extracted: "Extracted",
+    transformed: "Transformed",
+    comparisons: list[Comparison],
 ) -> "Checked":
     prepare_libraries()
     from include.quality.checkpoint import run_checkpoint
 
-    counts = transformed["counts"]
-    rows = counts["rows"]["orders"]["published"]
-    comparisons = compare_with_history(hook, settings, extracted["day"], counts)
+    rows = transformed["counts"]["rows"]["orders"]["published"]
     with scratch_folder("validate") as folder:
         orders = folder / "orders.parquet"
         download_file(hook, transformed["staged"]["orders.parquet"], orders)
@@ -59,14 +91,24 @@ def check_orders(
     return checked
 
 
-def compare_with_history(
-    hook: "S3Hook", settings: "Settings", day: str, counts: "Counts"
-) -> list[Comparison]:
-    """Each measure of a day, beside the published ones of the same weekday before it."""
-    published = read_manifests(hook, settings.layout, find_earlier_days(day, settings.history_weeks))
-    earlier = [measure_day(manifest) for manifest in published.values()]
-    tolerances = {name: getattr(settings, measure.tolerance) for name, measure in MEASURES.items()}
-    return compare_day(day, measure_day(counts), earlier, tolerances, settings.history_min_days)
+def describe_quality(checked: "Checked", docs_key: str) -> "Quality":
+    return {
+        "success": checked.success,
+        "expectations": len(checked.result.results),
+        "failed": checked.failed,
+        "warnings": checked.warnings,
+        "skipped": checked.skipped,
+        "docs_key": docs_key,
+    }
+
+
+def report_gate(gate: "GateVerdict") -> None:
+    """Log the verdict."""
+    log.info("The gate is %s", "open" if gate["is_open"] else "closed")
+    for fault in gate["faults"]:
+        log.warning("%s", fault["text"])
+    if gate["approval"]:
+        log.info("The approval of %s covers these faults", gate["approval"]["at"])
 
 
 def report_findings(checked: "Checked") -> None:
@@ -79,6 +121,6 @@ def report_findings(checked: "Checked") -> None:
 
 
 def prepare_libraries() -> None:
-    """Before the first import: Great Expectations reports its use to its makers, and logs each step."""
+    """Turn off the telemetry and the verbose logs of Great Expectations; only works before its import."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     logging.getLogger("great_expectations").setLevel(logging.WARNING)

@@ -1,7 +1,7 @@
 """What stages hand on and leave behind, small and complete: tests change what they are about."""
 
 from include.local.state import Record
-from include.manifest import Counts, Manifest, Quality
+from include.manifest import ClosedGate, Counts, Fault, GateVerdict, Manifest, Quality, Validated
 
 #: The verdict of a checkpoint that had nothing to say.
 GREEN: Quality = {
@@ -12,6 +12,9 @@ GREEN: Quality = {
     "skipped": [],
     "docs_key": "s3://docs/page.html",
 }
+OPEN: GateVerdict = {"is_open": True, "faults": [], "approval": None, "can_be_approved": False}
+#: What a validation hands on that found nothing.
+VALIDATED: Validated = {"quality": GREEN, "gate": OPEN}
 COUNTS: Counts = {
     "rows": {
         "orders": {"read": 100, "published": 93, "quarantined": 5, "duplicates": 2},
@@ -21,6 +24,25 @@ COUNTS: Counts = {
     "reasons": {"orders": {"unknown_customer": 5, "quantity_invalid": 0}, "customers": {}, "products": {}},
     "total_price": "1234.5600",
     "drift": {},
+}
+#: One order in ten was rejected.
+FAULT: Fault = {
+    "subject": "orders",
+    "text": "orders: 10 of 100 rows were rejected (10.0%, allowed 5.0%): unknown_customer 10.",
+    "ratio": 0.1,
+    "reasons": {"unknown_customer": 10},
+}
+CLOSED: GateVerdict = {"is_open": False, "faults": [FAULT], "approval": None, "can_be_approved": True}
+CLOSED_GATE: ClosedGate = {
+    **COUNTS,
+    "day": "2026-11-21",
+    "run_id": "scheduled__2026-11-21",
+    "success": False,
+    "faults": [FAULT["text"]],
+    "gate": CLOSED,
+    "approval": None,
+    "inputs": {},
+    "quality": GREEN,
 }
 MANIFEST: Manifest = {
     **COUNTS,

@@ -16,10 +16,10 @@ from airflow.sdk import CronTriggerTimetable, dag, task
 def do_nothing() -> None:
     extracted = extract()
     transformed = transform(extracted)
-    quality = validate(extracted, transformed)
-    approval = approve(extracted, transformed, quality)
+    validated = validate(extracted, transformed)
+    approval = approve(extracted, transformed, validated)
     wait_for_raw_files() >> extracted
-    publish(extracted, transformed, quality, approval)
+    publish(extracted, transformed, validated, approval)
 
 
 @task
@@ -43,12 +43,12 @@ def validate(extracted: Any, transformed: Any) -> None:
 
 
 @task
-def approve(extracted: Any, transformed: Any, quality: Any) -> None:
+def approve(extracted: Any, transformed: Any, validated: Any) -> None:
     pass
 
 
 @task
-def publish(extracted: Any, transformed: Any, quality: Any, approval: Any) -> None:
+def publish(extracted: Any, transformed: Any, validated: Any, approval: Any) -> None:
     pass
 
 

@@ -1,4 +1,4 @@
-"""The gate with a person in it: a red gate waits in the Airflow UI until somebody decides.
+"""The approval of a closed gate: the run waits in the Airflow UI until a person decides.
 
 The DAG imports this module: nothing heavy at its top.
 """
@@ -15,9 +15,8 @@ from typing_extensions import override
 from include.config import Settings
 from include.day import format_instant
 from include.errors import StaleFormError
-from include.manifest import Approval, Counts, Quality
+from include.manifest import Approval, Counts, Fault, Validated, rank_reasons
 from include.operators.context import translate_errors
-from include.publishing.gate import find_gate_faults
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -25,73 +24,72 @@ if TYPE_CHECKING:
 APPROVE, REJECT = ApprovalOperator.APPROVE, ApprovalOperator.REJECT
 #: The page of a day on the data-quality site, relative to the root of the Airflow UI.
 DAY_PAGE = "plugin/data-quality/quality/days/{day}"
-REASON = Param("", type="string", title="Reason", description="Why; the manifest or gate.json keeps it.")
+REASON = Param(
+    "", type="string", title="Reason", description="Why. It is kept in the manifest or in gate.json."
+)
 
 
 class GateApproval(HITLOperator):
-    """Asks a person about a red gate, where the setting wants it; anything else passes at once.
+    """Asks a person about a closed gate; returns at once when there is nothing to ask.
 
-    Not an ApprovalOperator: a rejection is an answer, which `publish` puts into the gate's usual words and
-    records, while that operator would skip `publish` or fail in its place. Returns an Approval, or None
-    where nobody was asked. No answer in time counts as a rejection by nobody.
+    Returns the Approval, or None where nobody was asked. No answer in time counts as a rejection by nobody.
+    Unlike ApprovalOperator it neither skips nor fails on a rejection: `publish` records it in `gate.json` and
+    fails with the usual message.
     """
 
-    template_fields = ("extracted", "transformed", "quality")
+    template_fields = ("extracted", "transformed", "validated")
 
-    def __init__(self, *, extracted: Any, transformed: Any, quality: Any, **kwargs: Any) -> None:
+    def __init__(self, *, extracted: Any, transformed: Any, validated: Any, **kwargs: Any) -> None:
         super().__init__(
             subject="The gate is closed. Publish all the same?",
             options=[APPROVE, REJECT],
             defaults=REJECT,
-            # Stands for the setting, which is read when the task runs; without any, the bound on the task's
-            # own work would be taken for it.
+            # A placeholder for the setting, which is read when the task runs. Without it, Airflow would take
+            # the execution timeout as the response timeout.
             response_timeout=dt.timedelta(hours=Settings().gate_approval_hours),
-            # In place of what Airflow merged in: the run's own params are none of this form's fields.
+            # Replaces the params of the run, which Airflow merges in: they are no fields of this form.
             **{**kwargs, "params": {"reason": REASON}},
         )
         self.extracted = extracted
         self.transformed = transformed
-        self.quality = quality
+        self.validated = validated
 
     @override
-    def execute(self, context: "Context") -> None:
-        counts, quality = self.transformed["counts"], self.quality
-        with translate_errors():
-            settings = Settings.from_variables()
-            faults = find_gate_faults(counts, quality, settings.max_reject_ratio)
-            if not faults or not settings.gate_approval:
-                return
-            self.response_timeout = dt.timedelta(hours=settings.gate_approval_hours)
+    def execute(self, context: "Context") -> Any:
+        gate = self.validated["gate"]
+        if not gate["can_be_approved"]:
+            return gate["approval"]
         day = self.extracted["day"]
         self.subject = f"The gate is closed for {day}. Publish it all the same?"
-        self.body = describe_closed_gate(day, counts, quality, faults)
+        self.body = describe_closed_gate(day, self.transformed["counts"], self.validated)
         with translate_errors():
-            require_shown(self, context, self.body)
+            self.response_timeout = dt.timedelta(hours=Settings.from_variables().gate_approval_hours)
+            require_current_form(self, context, self.body)
         try:
-            super().execute(context)
+            return super().execute(context)
         except TaskAwaitingInput as waiting:
-            # What is accepted is what was shown, whatever becomes of the settings meanwhile.
-            waiting.kwargs = {"faults": faults}
+            # The approval covers what the form shows, even if validate runs again meanwhile.
+            waiting.kwargs = {"faults": gate["faults"]}
             raise
 
     @override
     def execute_complete(
-        self, context: "Context", event: dict[str, Any], faults: Sequence[str] = ()
+        self, context: "Context", event: dict[str, Any], faults: Sequence[Fault] = ()
     ) -> Approval:
         approval = record_answer(super().execute_complete(context, event), faults)
         self.log.info("The answer: %s", "approved" if approval["approved"] else "not approved")
         return approval
 
 
-def require_shown(task: HITLOperator, context: "Context", body: str) -> None:
-    """Write the form, and see that it is what people are shown.
+def require_current_form(task: HITLOperator, context: "Context", body: str) -> None:
+    """Write the form, and check that Airflow shows it.
 
-    Airflow 3.3 keeps the text of a form when its task is cleared, so that somebody would accept other
-    faults than they read about. To be removed with https://github.com/apache/airflow/pull/73235.
+    Airflow 3.3 keeps the text of a form when its task is cleared: a person would approve other faults than
+    those on the form. Remove this with https://github.com/apache/airflow/pull/73235.
 
     Raises
     ------
-    StaleFormError: the form still says what an earlier try asked.
+    StaleFormError: the form still has the text of an earlier try.
     """
     from airflow.sdk.execution_time.comms import CreateHITLDetailPayload
     from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS
@@ -114,28 +112,30 @@ def require_shown(task: HITLOperator, context: "Context", body: str) -> None:
         )
 
 
-def record_answer(answer: Mapping[str, Any], faults: Sequence[str]) -> Approval:
-    """What the manifest keeps of an answer; no user means that the time ran out."""
+def record_answer(answer: Mapping[str, Any], faults: Sequence[Fault]) -> Approval:
+    """The answer as the manifest keeps it; an answer without a user means that the time ran out."""
     user = answer["responded_by_user"]
     return {
         "approved": answer["chosen_options"] == [APPROVE] and user is not None,
         "by": (user["name"] or user["id"]) if user else None,
         "at": format_instant(answer["responded_at"]),
         "reason": str(answer["params_input"].get("reason") or "").strip(),
-        "faults": [*faults],
+        "faults": [fault["text"] for fault in faults],
+        "details": [*faults],
     }
 
 
-def describe_closed_gate(day: str, counts: Counts, quality: Quality, faults: Sequence[str]) -> str:
-    """The form's text in Markdown: all that a decision takes, and no value of any row."""
+def describe_closed_gate(day: str, counts: Counts, validated: Validated) -> str:
+    """The text of the form, in Markdown. It contains no value of any row."""
+    faults = [fault["text"] for fault in validated["gate"]["faults"]]
     return "\n".join(
         [
             *describe_list("Why the gate is closed", faults),
-            *describe_list("Warnings", quality["warnings"]),
+            *describe_list("Warnings", validated["quality"]["warnings"]),
             *describe_reasons(counts),
-            f"[All about this day]({DAY_PAGE.format(day=day)}), its validation among it.",
+            f"[Everything about this day]({DAY_PAGE.format(day=day)}), including its validation.",
             "",
-            "**Approve** publishes the good rows; the refused ones stay in quarantine.",
+            "**Approve** publishes the good rows; the rejected ones stay in quarantine.",
             "**Reject** publishes nothing.",
         ]
     )
@@ -146,11 +146,14 @@ def describe_list(title: str, entries: Sequence[str]) -> list[str]:
 
 
 def describe_reasons(counts: Counts) -> list[str]:
-    """A table of the reasons that occurred, the most frequent of each file first."""
+    """A table of the reject reasons of all files, the most frequent first."""
+    found = [
+        (count, dataset, reason)
+        for dataset, reasons in counts["reasons"].items()
+        for reason, count in rank_reasons(reasons).items()
+    ]
     rows = [
         f"| {dataset} | {reason} | {count:,} |"
-        for dataset, reasons in counts["reasons"].items()
-        for reason, count in sorted(reasons.items(), key=lambda item: -item[1])
-        if count
+        for count, dataset, reason in sorted(found, key=lambda row: -row[0])
     ]
-    return ["#### Refused rows", "| file | reason | rows |", "|---|---|---:|", *rows, ""] if rows else []
+    return ["#### Rejected rows", "| file | reason | rows |", "|---|---|---:|", *rows, ""] if rows else []

@@ -4,7 +4,7 @@ import datetime as dt
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from include import keys
 from include.config import CONNECTION_ID, Settings
@@ -12,8 +12,6 @@ from include.contract import DATASETS
 from include.day import Run, day_of
 from include.errors import GateClosedError, RetryableError, SettingError
 from include.library_errors import translate_error
-from include.manifest import Gate
-from include.s3.objects import read_json
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -76,15 +74,17 @@ def report_failure(context: Mapping[str, Any]) -> None:
 
     Works while the store is down or a setting is wrong: that may be the failure.
     """
-    from include.reporting.alerts import describe_failure, send_alert
+    from include.reporting.alerts import describe_failure, find_cause, send_alert
     from include.reporting.metrics import report_failed
 
     hook, settings = connect()
     day = _find_day(context)
-    failure = _read_failure(hook, settings.layout, day, context)
+    failure = _describe_failure(day, context)
     if send_alert(describe_failure(failure)) and day:
         _record_alert(hook, settings.layout, day)
-    report_failed(settings.metrics_namespace, failure.gate, context["ti"])
+    cause = find_cause(failure.error)
+    counts = cause.closed if isinstance(cause, GateClosedError) else None
+    report_failed(settings.metrics_namespace, counts, context["ti"])
 
 
 def report_maintenance_failure(context: Mapping[str, Any]) -> None:
@@ -97,8 +97,7 @@ def report_maintenance_failure(context: Mapping[str, Any]) -> None:
     if _was_reported(context):
         log.info("The run before failed on the same day: people know")
         return
-    hook, settings = connect()
-    failure = _read_failure(hook, settings.layout, None, context)
+    failure = _describe_failure(None, context)
     send_alert(describe_maintenance_failure(context["ti"].dag_id, failure))
 
 
@@ -121,31 +120,18 @@ def _find_day(context: Mapping[str, Any]) -> str | None:
         return None
 
 
-def _read_failure(
-    hook: "S3Hook", layout: keys.Layout, day: str | None, context: Mapping[str, Any]
-) -> "Failure":
-    from include.reporting.alerts import Failure, find_cause
+def _describe_failure(day: str | None, context: Mapping[str, Any]) -> "Failure":
+    from include.reporting.alerts import Failure
 
-    task, error = context["ti"], context.get("exception")
-    is_gate = isinstance(find_cause(error), GateClosedError)
+    task = context["ti"]
     return Failure(
         day=day or task.run_id,
         run_id=task.run_id,
         task_id=task.task_id,
         try_number=task.try_number,
         log_url=task.log_url,
-        error=error,
-        gate=_read_gate(hook, layout, day, task.run_id) if is_gate and day else None,
+        error=context.get("exception"),
     )
-
-
-def _read_gate(hook: "S3Hook", layout: keys.Layout, day: str, run_id: str) -> Gate | None:
-    """What the gate counted."""
-    try:
-        return cast("Gate | None", read_json(hook, keys.staged(layout, day, run_id, "gate.json")))
-    except Exception:
-        log.exception("The counts of the gate could not be read")
-        return None
 
 
 def _record_alert(hook: "S3Hook", layout: keys.Layout, day: str) -> None:

@@ -1,10 +1,22 @@
-"""The gate: why a day may not be published, who may open it all the same, and what a closed one leaves."""
+"""The gate: decides once per run whether a day may be published, and what an approval covers."""
 
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from include import keys
 from include.errors import GateClosedError
-from include.manifest import Approval, Candidate, Counts, Quality
+from include.manifest import (
+    Approval,
+    Candidate,
+    ClosedGate,
+    Counts,
+    Fault,
+    GateVerdict,
+    Manifest,
+    Quality,
+    RowCounts,
+    rank_reasons,
+)
 from include.s3.objects import write_json
 
 if TYPE_CHECKING:
@@ -12,73 +24,139 @@ if TYPE_CHECKING:
 
     from include.config import Settings
 
+#: How many reject reasons a sentence lists.
+_LISTED_REASONS = 5
 
-def find_gate_faults(counts: Counts, quality: Quality, max_reject_ratio: float) -> list[str]:
-    """Why the gate stays closed, a sentence each; none means that it opens."""
-    faults = []
+
+def decide_gate(
+    counts: Counts, quality: Quality, settings: "Settings", published: Manifest | None
+) -> GateVerdict:
+    """Decide whether the day may be published.
+
+    `published` is the manifest of the day as it is published now. If a person approved that publication, the
+    approval also covers a correction that only reduces the approved faults.
+    """
+    faults = find_faults(counts, quality, settings)
+    approval = published["approval"] if published and faults else None
+    earlier = approval if covers_faults(approval, faults) else None
+    return {
+        "is_open": not faults,
+        "faults": faults,
+        "approval": earlier,
+        "can_be_approved": bool(faults) and earlier is None and settings.gate_approval,
+    }
+
+
+def find_faults(counts: Counts, quality: Quality, settings: "Settings") -> list[Fault]:
+    """Why the gate stays closed: too many rejected rows in a file, or a failed expectation."""
+    return [*_find_rejected_files(counts, settings), *_find_failed_expectations(quality)]
+
+
+def _find_rejected_files(counts: Counts, settings: "Settings") -> Iterator[Fault]:
     for dataset, rows in counts["rows"].items():
-        ratio = rows["quarantined"] / rows["read"]
-        if ratio > max_reject_ratio:
-            reasons = {reason: count for reason, count in counts["reasons"][dataset].items() if count}
-            listed = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
-            faults.append(
-                f"{dataset}: {rows['quarantined']:,} of {rows['read']:,} rows were refused "
-                f"({ratio:.1%}, allowed {max_reject_ratio:.1%}): {listed}."
+        if exceeds_reject_ratio(rows, settings):
+            ratio, reasons = find_reject_ratio(rows), rank_reasons(counts["reasons"][dataset])
+            text = (
+                f"{dataset}: {rows['quarantined']:,} of {rows['read']:,} rows were rejected "
+                f"({ratio:.1%}, allowed {settings.max_reject_ratio:.1%}): {list_largest(reasons)}."
             )
-    if not quality["success"]:
-        faults.append(f"Failed expectations: {'; '.join(quality['failed'])}.")
-    return faults
+            yield {"subject": dataset, "text": text, "ratio": ratio, "reasons": reasons}
 
 
-def is_accepted(faults: list[str], approval: Approval | None) -> bool:
-    """Whether somebody approved, and knew of every fault when they did."""
-    return approval is not None and approval["approved"] and set(faults) <= set(approval["faults"])
+def exceeds_reject_ratio(rows: RowCounts, settings: "Settings") -> bool:
+    """Whether a file has too many rejected rows. In a small file, a few rejected rows do not count."""
+    is_counted = rows["quarantined"] >= settings.min_rejected_rows
+    return is_counted and find_reject_ratio(rows) > settings.max_reject_ratio
+
+
+def find_reject_ratio(rows: RowCounts) -> float:
+    return rows["quarantined"] / rows["read"] if rows["read"] else 0.0
+
+
+def list_largest(reasons: dict[str, int]) -> str:
+    """The largest reject reasons; `reasons` come with the largest first."""
+    listed = [f"{reason} {count:,}" for reason, count in reasons.items()]
+    if len(listed) > _LISTED_REASONS:
+        listed[_LISTED_REASONS:] = [f"and {len(listed) - _LISTED_REASONS} more"]
+    return ", ".join(listed)
+
+
+def _find_failed_expectations(quality: Quality) -> Iterator[Fault]:
+    for line in quality["failed"]:
+        subject = line.partition(": ")[0]
+        yield {"subject": subject, "text": f"Failed expectation: {line}.", "ratio": None, "reasons": {}}
+
+
+def covers_faults(approval: Approval | None, faults: Sequence[Fault]) -> bool:
+    """Whether a person approved all of these faults, or larger ones of the same kind."""
+    if approval is None or not approval["approved"]:
+        return False
+    return all(
+        fault["text"] in approval["faults"]
+        or any(_is_reduced(fault, approved) for approved in approval.get("details", ()))
+        for fault in faults
+    )
+
+
+def _is_reduced(fault: Fault, approved: Fault) -> bool:
+    """Whether fewer rows were rejected than approved: no more for any reason, and no larger share."""
+    if fault["subject"] != approved["subject"] or fault["ratio"] is None or approved["ratio"] is None:
+        return False
+    has_no_more = all(count <= approved["reasons"].get(name, 0) for name, count in fault["reasons"].items())
+    return has_no_more and fault["ratio"] <= approved["ratio"]
+
+
+def require_open_gate(hook: "S3Hook", layout: keys.Layout, candidate: Candidate) -> None:
+    """Continue only with an open gate, or with an approval that covers its faults.
+
+    Raises
+    ------
+    GateClosedError: nobody approved the faults. Leaves `gate.json` in S3.
+    """
+    faults = candidate.validated["gate"]["faults"]
+    if faults and not covers_faults(candidate.approval, faults):
+        closed = describe_closed_gate(candidate)
+        gate_key = keys.staged(layout, candidate.day, candidate.run_id, "gate.json")
+        write_json(hook, closed, gate_key)
+        quarantine_key = keys.staged(layout, candidate.day, candidate.run_id, "quarantine/")
+        raise GateClosedError(
+            "\n".join(
+                [
+                    f"The gate is closed for {candidate.day}: nothing was published.",
+                    *closed["faults"],
+                    *describe_decision(candidate.approval),
+                    f"Data Docs: {closed['quality']['docs_key']}",
+                    f"Rejected rows: {quarantine_key}",
+                    f"All counts: {gate_key}",
+                    "Have the raw files corrected, then clear this run from extract on.",
+                ]
+            ),
+            closed,
+        )
+
+
+def describe_closed_gate(candidate: Candidate) -> ClosedGate:
+    gate = candidate.validated["gate"]
+    return {
+        "day": candidate.day,
+        "run_id": candidate.run_id,
+        "success": False,
+        "faults": [fault["text"] for fault in gate["faults"]],
+        "gate": gate,
+        "approval": candidate.approval,
+        "inputs": candidate.extracted["inputs"],
+        **candidate.counts,
+        "quality": candidate.validated["quality"],
+    }
 
 
 def describe_decision(approval: Approval | None) -> list[str]:
-    """What was decided about a gate that stays closed: a line, or none where nobody was asked."""
+    """What a person decided about a gate that stays closed; empty when nobody was asked."""
     if approval is None:
         return []
     if approval["approved"]:
         return [f"Other faults were approved at {approval['at']}. Clear approve to be asked about these."]
     if approval["by"] is None:
-        return [f"Nobody had answered by {approval['at']}. Clear approve to be asked again."]
+        return [f"Nobody answered by {approval['at']}. Clear approve to be asked again."]
     why = f": {approval['reason']}" if approval["reason"] else "."
     return [f"It was rejected at {approval['at']}{why}"]
-
-
-def pass_gate(hook: "S3Hook", settings: "Settings", candidate: Candidate) -> Approval | None:
-    """Let a good day pass, or one whose faults were approved. Returns the approval that it took, if any.
-
-    Raises
-    ------
-    GateClosedError: too many rows were refused, or the checkpoint failed, and nobody approved that.
-    """
-    faults = find_gate_faults(candidate.counts, candidate.quality, settings.max_reject_ratio)
-    if not faults:
-        return None
-    if not is_accepted(faults, candidate.approval):
-        _close_gate(hook, settings.layout, candidate, faults)
-    return candidate.approval
-
-
-def _close_gate(hook: "S3Hook", layout: keys.Layout, candidate: Candidate, faults: list[str]) -> NoReturn:
-    """Leave `gate.json` in S3 and end the run with the reasons."""
-    day, run_id = candidate.day, candidate.run_id
-    gate_key = keys.staged(layout, day, run_id, "gate.json")
-    record = {"day": day, "run_id": run_id, "success": False, "faults": faults}
-    record |= {"approval": candidate.approval, "inputs": candidate.extracted["inputs"]}
-    write_json(hook, {**record, **candidate.counts, "quality": candidate.quality}, gate_key)
-    raise GateClosedError(
-        "\n".join(
-            [
-                f"The gate is closed for {day}: nothing was published.",
-                *faults,
-                *describe_decision(candidate.approval),
-                f"Data Docs: {candidate.quality['docs_key']}",
-                f"Refused rows: {keys.staged(layout, day, run_id, 'quarantine/')}",
-                f"All counts: {gate_key}",
-                "Have the raw files corrected, then clear this run from extract on.",
-            ]
-        )
-    )

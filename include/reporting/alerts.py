@@ -20,7 +20,6 @@ from include.errors import (
     RepairError,
     SettingError,
 )
-from include.manifest import Gate
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +48,6 @@ class Failure:
     day: the delivery day, or the run's id where the day itself is what is wrong.
     log_url: the log of the task in Airflow's UI.
     error: None when the task's process was killed and so left no error.
-    gate: what a closed gate left.
     """
 
     day: str
@@ -58,7 +56,6 @@ class Failure:
     try_number: int
     log_url: str
     error: BaseException | None
-    gate: Gate | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,9 +205,12 @@ def describe_remedy(remedy: str, section: str) -> str:
 
 
 def list_reasons(failure: Failure, trouble: Trouble) -> list[str]:
-    """Why the run failed: what the gate found, or what the error says."""
-    said = trouble.reason or describe_error(failure.error)
-    reasons = failure.gate["faults"] if failure.gate else [said]
+    """Why the run failed: the faults of a closed gate, or the message of the error."""
+    cause = find_cause(failure.error)
+    if isinstance(cause, GateClosedError):
+        reasons = cause.closed["faults"]
+    else:
+        reasons = [trouble.reason or describe_error(cause)]
     return [reason[:_REASON_CHARACTERS] for reason in reasons]
 
 

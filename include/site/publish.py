@@ -6,7 +6,6 @@ import logging
 from typing import TYPE_CHECKING
 
 from include import keys
-from include.publishing.gate import find_gate_faults
 from include.quality.findings import Outcome, describe, find_config, find_outcome
 from include.quality.severity import name_expectation
 from include.s3.objects import write_text
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
     from include.config import Settings
-    from include.manifest import Extracted, Quality, Transformed
+    from include.manifest import Extracted, Transformed, Validated
     from include.quality.checkpoint import Checked
 
 log = logging.getLogger(__name__)
@@ -28,25 +27,13 @@ def publish_docs(
     settings: "Settings",
     extracted: "Extracted",
     transformed: "Transformed",
+    validated: "Validated",
     checked: "Checked",
-) -> "Quality":
-    """Write the pages of one validation under keys of its own. Returns the verdict, and where its page is.
-
-    The summary comes last: what it names is there.
-    """
-    validated_at = dt.datetime.now(dt.UTC)
-    folder = run_folder(extracted["day"], extracted["run_id"], validated_at)
-    quality: Quality = {
-        "success": checked.success,
-        "expectations": len(checked.result.results),
-        "failed": checked.failed,
-        "warnings": checked.warnings,
-        "skipped": checked.skipped,
-        "docs_key": keys.docs(settings.layout, f"{folder}/validation.html"),
-    }
-    faults = find_gate_faults(transformed["counts"], quality, settings.max_reject_ratio)
-    summary = summarise(extracted, transformed, quality, faults, validated_at)
-    summary["can_be_approved"] = bool(faults) and settings.gate_approval
+    validated_at: dt.datetime,
+) -> None:
+    """Write the pages of one validation, then its summary: what the summary names exists."""
+    summary = summarise(extracted, transformed, validated, validated_at)
+    folder = summary["folder"]
     pages = {
         **{f"{folder}/{name}": text for name, text in render_folder(summary, checked).items()},
         report_page(summary["day"]): render_run(summary, list_results(checked), is_attachment=True),
@@ -56,18 +43,18 @@ def publish_docs(
     }
     write_pages(hook, settings.layout, pages)
     size = sum(len(text.encode()) for text in pages.values())
-    log.info("Wrote %s pages (%s bytes), among them %s", len(pages), f"{size:,}", quality["docs_key"])
-    return quality
+    docs_key = validated["quality"]["docs_key"]
+    log.info("Wrote %s pages (%s bytes), among them %s", len(pages), f"{size:,}", docs_key)
 
 
 def summarise(
     extracted: "Extracted",
     transformed: "Transformed",
-    quality: "Quality",
-    faults: list[str],
+    validated: "Validated",
     validated_at: dt.datetime,
 ) -> RunSummary:
     day, run_id, counts = extracted["day"], extracted["run_id"], transformed["counts"]
+    quality, gate = validated["quality"], validated["gate"]
     return {
         "day": day,
         "run_id": run_id,
@@ -77,7 +64,9 @@ def summarise(
         "expectations": quality["expectations"],
         "failed": quality["failed"],
         "warnings": quality["warnings"],
-        "faults": faults,
+        "faults": [fault["text"] for fault in gate["faults"]],
+        "can_be_approved": gate["can_be_approved"],
+        "gate": gate,
         "rows": counts["rows"],
         "reasons": counts["reasons"],
         "total_price": counts["total_price"],

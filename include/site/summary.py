@@ -4,7 +4,7 @@ import datetime as dt
 from typing import NotRequired, TypedDict
 
 from include import keys
-from include.manifest import RowCounts
+from include.manifest import GateVerdict, RowCounts
 
 SUMMARIES = "summaries"
 #: What S3 and the site say of the objects, by the ends of their names.
@@ -19,7 +19,7 @@ class RunSummary(TypedDict):
     """One validation. `faults` says why the gate stays closed; none means that it opens.
 
     `folder` is where its pages are, relative to the root of the site. Summaries of earlier releases lack
-    `warnings` and `can_be_approved`, which says that a closed gate asks a person.
+    `warnings`, `gate` and `can_be_approved`.
     """
 
     day: str
@@ -32,6 +32,7 @@ class RunSummary(TypedDict):
     warnings: NotRequired[list[str]]
     faults: list[str]
     can_be_approved: NotRequired[bool]
+    gate: NotRequired[GateVerdict]
     rows: dict[str, RowCounts]
     reasons: dict[str, dict[str, int]]
     total_price: str

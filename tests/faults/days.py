@@ -11,10 +11,10 @@ from typing import Any
 
 from include import keys
 from include.config import Settings
-from include.manifest import Quality
+from include.manifest import Validated
 from include.operators.context import translate_errors
 from tests.faults.checker import LAYOUT, Delivery, Watched, expect_delivery
-from tests.records import GREEN
+from tests.records import VALIDATED
 
 TRIES = 4
 SETTINGS = Settings()
@@ -68,12 +68,12 @@ def deliver(watched: Watched, draw: random.Random, orders: int = 0, id_signs: in
     return watched.deliveries[-1]
 
 
-def approve(*_: Any) -> Quality:
+def approve(*_: Any) -> Validated:
     """In the place of the checkpoint, where it would only cost time: the gate of ratios is real."""
-    return GREEN
+    return VALIDATED
 
 
-Verdict = Callable[[Any, Settings, Any, Any], Quality]
+Verdict = Callable[[Any, Settings, Any, Any], Validated]
 
 
 @dataclass

@@ -107,8 +107,8 @@ def _run_day(hook: Any, day: str, run_id: str) -> Manifest:
     settings = Settings()
     extracted = extract(hook, settings, day, run_id)
     transformed = transform(hook, settings, extracted)
-    quality = validate(hook, settings, extracted, transformed)
-    return publish(hook, settings, extracted, transformed, quality, dt.datetime.now(dt.UTC))
+    validated = validate(hook, settings, extracted, transformed)
+    return publish(hook, settings, extracted, transformed, validated, dt.datetime.now(dt.UTC))
 
 
 def _repair_a_row_and_deliver_a_late_customer(own_store: OwnStore, manifest: Manifest) -> None:

@@ -48,7 +48,7 @@ from tests.doubles import Task
 from tests.integration.conftest import CUSTOMERS, PRODUCTS, make_orders
 from tests.integration.own_store import OwnStore, run_own_store
 from tests.moto_cloudformation import BUCKET_POLICIES, teach_all
-from tests.records import GREEN
+from tests.records import VALIDATED
 
 REGION = "us-east-1"
 COMPARISONS = {"GreaterThanThreshold": operator.gt}
@@ -491,7 +491,7 @@ def run_day(store: OwnStore, faulty: int, namespace: str, task: Task) -> None:
     extracted = extract(hook, settings, day, "run 1")
     transformed = transform(hook, settings, extracted)
     try:
-        manifest = publish(hook, settings, extracted, transformed, GREEN, dt.datetime.now(dt.UTC))
+        manifest = publish(hook, settings, extracted, transformed, VALIDATED, dt.datetime.now(dt.UTC))
     except GateClosedError:
         bucket, key = hook.parse_s3_url(keys.staged(settings.layout, day, "run 1", "gate.json"))
         gate = json.loads(hook.get_conn().get_object(Bucket=bucket, Key=key)["Body"].read())

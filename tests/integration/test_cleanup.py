@@ -15,7 +15,7 @@ from include.publish import publish
 from include.s3.versions import list_versions
 from include.transform import transform
 from tests.integration.conftest import LAYOUT, Pipeline, make_orders
-from tests.records import GREEN
+from tests.records import VALIDATED
 from tests.waiting import wait_until
 
 SETTINGS = Settings()
@@ -40,7 +40,7 @@ def test_dead_runs_lose_what_they_worked_on_and_a_published_snapshot_stays(
     for run_id in ("dead", "live", "published"):
         extracted = extract(hook, SETTINGS, day, run_id)
         transformed = transform(hook, SETTINGS, extracted)
-    publish(hook, SETTINGS, extracted, transformed, GREEN, NOW)
+    publish(hook, SETTINGS, extracted, transformed, VALIDATED, NOW)
     nameless = keys.staged(LAYOUT, day, "nameless", "orders.parquet")
     beside = f"s3://{LAYOUT.curated_bucket}/snapshots/notes.txt"
     for url in (nameless, beside):

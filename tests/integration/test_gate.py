@@ -14,7 +14,7 @@ from tests.waiting import wait_until
 
 RED_ORDERS = make_orders(90, faulty=10)
 REASONS = "quantity_not_positive 10, unknown_customer 10"
-FAULT = f"orders: 10 of 100 rows were refused (10.0%, allowed 5.0%): {REASONS}."
+FAULT = f"orders: 10 of 100 rows were rejected (10.0%, allowed 5.0%): {REASONS}."
 
 
 def wait_for_question(pipeline: Pipeline, run_id: str) -> dict[str, Any]:
@@ -69,7 +69,9 @@ def test_a_closed_gate_is_opened_by_a_person_and_the_manifest_says_by_whom(
         "at": approval["at"],
         "reason": "The shop tested its checkout.",
         "faults": [FAULT],
+        "details": approval["details"],
     }
+    assert [fault["text"] for fault in approval["details"]] == [FAULT]
     assert manifest["started_at"] <= approval["at"] <= manifest["published_at"]
 
 
@@ -109,7 +111,7 @@ def test_a_gate_that_nobody_opens_in_time_stays_closed(pipeline: Pipeline, day: 
         state, message = pipeline.run(day)
 
     assert state == "failed"
-    assert f"{FAULT}\nNobody had answered by" in message
+    assert f"{FAULT}\nNobody answered by" in message
     assert not pipeline.exists(keys.manifest(LAYOUT, day))
 
 
@@ -162,7 +164,7 @@ def test_an_unusual_day_is_stopped_where_the_setting_says_so(pipeline: Pipeline,
         state, message = pipeline.run(day)
 
     assert state == "failed"
-    assert "Failed expectations: expect_measure_to_be_usual(orders_read): found 100" in message
+    assert "Failed expectation: expect_measure_to_be_usual(orders_read): found 100" in message
     assert not pipeline.exists(keys.manifest(LAYOUT, day))
 
 

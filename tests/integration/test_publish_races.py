@@ -26,7 +26,7 @@ from include.manifest import Extracted, Manifest, RawFile, RowCounts, Transforme
 from include.publish import publish
 from include.s3.objects import head_object
 from tests.integration.own_store import OwnStore, run_own_store
-from tests.records import GREEN
+from tests.records import VALIDATED
 
 LAYOUT, SETTINGS = Layout(), Settings()
 NOW = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
@@ -108,7 +108,7 @@ class Publisher:
             },
             "staged": {f"{name}.parquet": self.staged(name) for name in NAMES},
         }
-        return publish(self.hook, SETTINGS, extracted, transformed, GREEN, NOW)
+        return publish(self.hook, SETTINGS, extracted, transformed, VALIDATED, NOW)
 
     def work(self) -> str:
         """Publish as a task does: a conflict is tried again. Returns how it ended."""

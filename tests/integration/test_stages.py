@@ -15,12 +15,13 @@ from include.errors import GateClosedError, RawFileChangedError
 from include.extract import extract
 from include.manifest import Quality
 from include.publish import publish
+from include.publishing.gate import decide_gate
 from include.s3 import objects
 from include.s3.objects import head_object
 from include.s3.streams import RemoteFile
 from include.transform import transform
 from tests.integration.conftest import LAYOUT, Pipeline, make_orders
-from tests.records import GREEN
+from tests.records import GREEN, VALIDATED
 
 SETTINGS = Settings()
 NOW = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
@@ -33,7 +34,7 @@ def test_a_file_that_is_replaced_during_a_run_changes_nothing_in_it(pipeline: Pi
     pipeline.deliver(day, make_orders(20))
 
     transformed = transform(hook, SETTINGS, extracted)
-    manifest = publish(hook, SETTINGS, extracted, transformed, GREEN, NOW)
+    manifest = publish(hook, SETTINGS, extracted, transformed, VALIDATED, NOW)
 
     assert manifest["rows"]["orders"]["published"] == 10
     orders = pq.read_table(io.BytesIO(pipeline.get(keys.published(LAYOUT, day, "orders"))))
@@ -65,10 +66,11 @@ def test_a_failed_checkpoint_closes_the_gate(pipeline: Pipeline, day: str) -> No
     pipeline.deliver(day, make_orders(10))
     extracted = extract(hook, SETTINGS, day, "run 1")
     transformed = transform(hook, SETTINGS, extracted)
-    red: Quality = {**GREEN, "success": False, "failed": ["expect_x(quantity): 1 of 10 rows"]}
+    quality: Quality = {**GREEN, "success": False, "failed": ["expect_x(quantity): 1 of 10 rows"]}
+    gate = decide_gate(transformed["counts"], quality, SETTINGS, None)
 
-    with pytest.raises(GateClosedError, match=r"Failed expectations: expect_x\(quantity\): 1 of 10 rows"):
-        publish(hook, SETTINGS, extracted, transformed, red, NOW)
+    with pytest.raises(GateClosedError, match=r"Failed expectation: expect_x\(quantity\): 1 of 10 rows"):
+        publish(hook, SETTINGS, extracted, transformed, {"quality": quality, "gate": gate}, NOW)
 
     assert not pipeline.exists(keys.published(LAYOUT, day, "orders"))
 

@@ -1,4 +1,4 @@
-"""The gate with a person in it, short of Airflow's own part: when it asks, what it shows, what it records."""
+"""The approval of a closed gate, without Airflow's server: when it asks, what it shows, what it records."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -7,27 +7,9 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 
-from include.errors import GateClosedError
-from include.manifest import Approval, Counts
+from include.manifest import GateVerdict
 from include.operators.approval import GateApproval, describe_closed_gate, record_answer
-from include.publish import publish
-from include.publishing.gate import describe_decision, is_accepted
-from tests.records import COUNTS, GREEN
-
-RED_COUNTS: Counts = {
-    **COUNTS,
-    "rows": {**COUNTS["rows"], "orders": {"read": 100, "published": 90, "quarantined": 10, "duplicates": 0}},
-}
-FAULT = "orders: 10 of 100 rows were refused (10.0%, allowed 5.0%): unknown_customer 5."
-APPROVED: Approval = {
-    "approved": True,
-    "by": "admin",
-    "at": "2026-11-21T08:00:00Z",
-    "reason": "Known.",
-    "faults": [FAULT],
-}
-REJECTED: Approval = {**APPROVED, "approved": False}
-ON = {"ecommerce_gate_approval": "true"}
+from tests.records import CLOSED, COUNTS, FAULT, GREEN, OPEN
 
 
 class Form:
@@ -49,43 +31,45 @@ def form(monkeypatch: pytest.MonkeyPatch) -> Form:
 
 
 @pytest.fixture
-def ask(variables: dict[str, str]) -> Callable[..., GateApproval]:
-    """Run the task with the Variables given, up to where it waits."""
+def ask(variables: dict[str, str]) -> Callable[..., Any]:
+    """Run the task with the verdict and the Variables given, up to where it waits."""
 
-    def ask(counts: Counts, wanted: dict[str, str]) -> GateApproval:
-        variables.update(wanted)
+    def ask(gate: GateVerdict, wanted: dict[str, str] | None = None) -> Any:
+        variables.update(wanted or {})
         task = GateApproval(
-            task_id="approve", extracted={"day": "2026-11-21"}, transformed={"counts": counts}, quality=GREEN
+            task_id="approve",
+            extracted={"day": "2026-11-21"},
+            transformed={"counts": COUNTS},
+            validated={"quality": GREEN, "gate": gate},
         )
         instance = type("Instance", (), {"id": "01890a5d-ac96-774b-bcce-b302099a8057"})()
         context: Any = {"ti": instance, "task_instance": instance}
         # Past the guard that lets only Airflow's task runner execute an operator.
-        GateApproval.execute.__wrapped__(task, context)  # type: ignore[attr-defined]
-        return task
+        return GateApproval.execute.__wrapped__(task, context)  # type: ignore[attr-defined]
 
     return ask
 
 
 @pytest.mark.parametrize(
-    ("counts", "wanted"),
+    ("gate", "approval"),
     [
-        pytest.param(COUNTS, {}, id="green"),
-        pytest.param(COUNTS, ON, id="green, and somebody would be asked"),
-        pytest.param(RED_COUNTS, {}, id="red, and nobody is asked"),
-        pytest.param(RED_COUNTS, ON | {"ecommerce_max_reject_ratio": "0.1"}, id="allowed"),
+        pytest.param(OPEN, None, id="open"),
+        pytest.param({**CLOSED, "can_be_approved": False}, None, id="closed, and nobody is asked"),
+        pytest.param(
+            {**CLOSED, "can_be_approved": False, "approval": {"approved": True}},
+            {"approved": True},
+            id="approved before",
+        ),
     ],
 )
-def test_it_passes_at_once(
-    ask: Callable[..., GateApproval], form: Form, counts: Counts, wanted: dict[str, str]
-) -> None:
-    ask(counts, wanted)
-
+def test_it_returns_at_once(ask: Callable[..., Any], form: Form, gate: GateVerdict, approval: Any) -> None:
+    assert ask(gate) == approval
     assert form.kept is None
 
 
-def test_a_red_gate_waits_for_the_hours_of_the_setting(ask: Callable[..., GateApproval], form: Form) -> None:
+def test_a_closed_gate_waits_for_the_hours_of_the_setting(ask: Callable[..., Any], form: Form) -> None:
     with pytest.raises(TaskAwaitingInput) as waiting:
-        ask(RED_COUNTS, ON | {"ecommerce_gate_approval_hours": "2"})
+        ask(CLOSED, {"ecommerce_gate_approval_hours": "2"})
 
     assert (waiting.value.timeout, waiting.value.kwargs) == (dt.timedelta(hours=2), {"faults": [FAULT]})
     assert form.kept.subject == "The gate is closed for 2026-11-21. Publish it all the same?"
@@ -93,49 +77,51 @@ def test_a_red_gate_waits_for_the_hours_of_the_setting(ask: Callable[..., GateAp
     assert list(form.kept.params) == ["reason"]
 
 
-def test_the_same_faults_can_be_asked_about_again(ask: Callable[..., GateApproval], form: Form) -> None:
+def test_the_same_faults_can_be_asked_about_again(ask: Callable[..., Any], form: Form) -> None:
     for _ in range(2):
         with pytest.raises(TaskAwaitingInput):
-            ask(RED_COUNTS, ON)
+            ask(CLOSED)
 
 
-def test_nobody_accepts_faults_that_the_form_does_not_show(
-    ask: Callable[..., GateApproval], form: Form
-) -> None:
+def test_nobody_approves_faults_that_the_form_does_not_show(ask: Callable[..., Any], form: Form) -> None:
     with pytest.raises(TaskAwaitingInput):
-        ask(RED_COUNTS, ON)
+        ask(CLOSED)
 
     with pytest.raises(AirflowFailException, match="Start a new run of the DAG") as failed:
-        ask(
-            {**RED_COUNTS, "rows": {**COUNTS["rows"], "orders": RED_COUNTS["rows"]["orders"] | {"read": 99}}},
-            ON,
-        )
+        ask({**CLOSED, "faults": [{**FAULT, "text": "10 of 99 rows"}]})
     assert "10 of 99 rows" in str(failed.value)
 
 
-def test_no_time_to_answer_is_a_mistake(ask: Callable[..., GateApproval], form: Form) -> None:
+def test_zero_hours_to_answer_is_an_error(ask: Callable[..., Any], form: Form) -> None:
     with pytest.raises(AirflowFailException, match="ecommerce_gate_approval_hours is '0'; give"):
-        ask(RED_COUNTS, ON | {"ecommerce_gate_approval_hours": "0"})
+        ask(CLOSED, {"ecommerce_gate_approval_hours": "0"})
 
 
-def test_the_form_shows_faults_warnings_reasons_and_the_way_to_the_pages() -> None:
-    quality = {**GREEN, "warnings": ["expect_measure_to_be_usual(revenue): found 1"]}
+def test_the_form_shows_faults_warnings_and_the_largest_reasons_first() -> None:
+    counts: Any = {
+        "reasons": {"customers": {"customer_id_missing": 20}, "orders": {"a": 5, "b": 700, "c": 0}},
+    }
+    quality: Any = {**GREEN, "warnings": ["expect_measure_to_be_usual(revenue): found 1"]}
 
-    assert describe_closed_gate("2026-11-21", RED_COUNTS, quality, [FAULT]).splitlines() == [  # type: ignore[arg-type]  # a Quality
+    body = describe_closed_gate("2026-11-21", counts, {"quality": quality, "gate": CLOSED})
+
+    assert body.splitlines() == [
         "#### Why the gate is closed",
-        f"- {FAULT}",
+        f"- {FAULT['text']}",
         "",
         "#### Warnings",
         "- expect_measure_to_be_usual(revenue): found 1",
         "",
-        "#### Refused rows",
+        "#### Rejected rows",
         "| file | reason | rows |",
         "|---|---|---:|",
-        "| orders | unknown_customer | 5 |",
+        "| orders | b | 700 |",
+        "| customers | customer_id_missing | 20 |",
+        "| orders | a | 5 |",
         "",
-        "[All about this day](plugin/data-quality/quality/days/2026-11-21), its validation among it.",
+        "[Everything about this day](plugin/data-quality/quality/days/2026-11-21), including its validation.",
         "",
-        "**Approve** publishes the good rows; the refused ones stay in quarantine.",
+        "**Approve** publishes the good rows; the rejected ones stay in quarantine.",
         "**Reject** publishes nothing.",
     ]
 
@@ -166,58 +152,6 @@ def test_an_answer_is_recorded(answer: dict[str, Any], recorded: dict[str, Any])
     assert record_answer({"params_input": {"reason": " why "}, "responded_at": at, **answer}, [FAULT]) == {
         **recorded,
         "at": "2026-11-21T08:00:00Z",
-        "faults": [FAULT],
+        "faults": [FAULT["text"]],
+        "details": [FAULT],
     }
-
-
-@pytest.mark.parametrize(
-    ("approval", "is_open"),
-    [
-        pytest.param(None, False, id="nobody was asked"),
-        pytest.param(APPROVED, True, id="approved"),
-        pytest.param(REJECTED, False, id="rejected"),
-        pytest.param({**APPROVED, "faults": ["another"]}, False, id="another fault was approved"),
-        pytest.param({**APPROVED, "faults": [FAULT, "healed"]}, True, id="more was approved"),
-    ],
-)
-def test_only_what_was_approved_opens_the_gate(approval: Approval | None, is_open: bool) -> None:
-    assert is_accepted([FAULT], approval) is is_open
-
-
-@pytest.mark.parametrize(
-    ("approval", "lines"),
-    [
-        (None, []),
-        (REJECTED, ["It was rejected at 2026-11-21T08:00:00Z: Known."]),
-        ({**REJECTED, "reason": ""}, ["It was rejected at 2026-11-21T08:00:00Z."]),
-        (
-            {**REJECTED, "by": None},
-            ["Nobody had answered by 2026-11-21T08:00:00Z. Clear approve to be asked again."],
-        ),
-        (
-            APPROVED,
-            ["Other faults were approved at 2026-11-21T08:00:00Z. Clear approve to be asked about these."],
-        ),
-    ],
-    ids=["not asked", "rejected", "without a reason", "no answer", "approved other faults"],
-)
-def test_a_closed_gate_says_what_was_decided(approval: Approval | None, lines: list[str]) -> None:
-    assert describe_decision(approval) == lines
-
-
-def test_a_rejection_is_told_and_kept_without_naming_anybody(monkeypatch: pytest.MonkeyPatch) -> None:
-    from include.config import Settings
-
-    written: list[dict[str, Any]] = []
-    monkeypatch.setattr(
-        "include.publishing.gate.write_json", lambda _, document, __: written.append(document)
-    )
-    extracted: Any = {"day": "2026-11-21", "run_id": "run", "inputs": {}}
-    transformed: Any = {"counts": RED_COUNTS, "staged": {}}
-    now = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
-
-    with pytest.raises(GateClosedError, match="It was rejected at") as closed:
-        publish(None, Settings(), extracted, transformed, GREEN, now, REJECTED)  # type: ignore[arg-type]  # no IO
-
-    assert "admin" not in str(closed.value)
-    assert [(gate["success"], gate["approval"]) for gate in written] == [(False, REJECTED)]

@@ -14,7 +14,7 @@ from include.quality.baseline import (
     find_range,
     measure_day,
 )
-from include.validate import compare_with_history
+from include.validate import compare_with_history, read_published_days
 
 SATURDAY = "2026-11-21"
 TOLERANCES = {name: float(getattr(Settings(), measure.tolerance)) for name, measure in MEASURES.items()}
@@ -135,7 +135,7 @@ def test_a_comparison_says_what_is_usual() -> None:
     )
 
 
-def test_only_the_manifests_of_the_weeks_before_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_day_and_the_weeks_before_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
     def read_json(_: object, url: str) -> dict[str, Any] | None:
@@ -145,8 +145,9 @@ def test_only_the_manifests_of_the_weeks_before_are_read(monkeypatch: pytest.Mon
     monkeypatch.setattr("include.publishing.manifests.read_json", read_json)
     settings = Settings(history_weeks=4, history_min_days=1)
     counts: Any = make_counts(100, 1, "5.00", undelivered=30)
-    compared = compare_with_history(Mock(), settings, SATURDAY, counts)
+    published = read_published_days(Mock(), settings, SATURDAY)
+    compared = compare_with_history(settings, SATURDAY, counts, published)
 
-    days = ("2026-11-14", "2026-11-07", "2026-10-31", "2026-10-24")
+    days = ("2026-11-21", "2026-11-14", "2026-11-07", "2026-10-31", "2026-10-24")
     assert sorted(asked) == sorted(f"s3://ecommerce-curated/manifests/dt={day}.json" for day in days)
     assert {each.lowest is None for each in compared} == {False}

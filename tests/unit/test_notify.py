@@ -16,35 +16,21 @@ from include.errors import (
     RepairError,
     SettingError,
 )
-from include.manifest import Gate
 from include.reporting import alerts
 from include.reporting.alerts import Alert, Failure, describe_failure, make_html, make_subject, send_alert
-from tests.records import GREEN
+from tests.records import CLOSED_GATE
 
 ALERT = Alert(subject="ecommerce 2026-11-21: é", text="Why & <where>\nhttp://127.0.0.1:8080/a?b=1&c=2")
-GATE: Gate = {
-    "day": "2026-11-21",
-    "run_id": "scheduled__2026-11-21",
-    "success": False,
-    "faults": ["orders: 10 of 100 rows were refused (10.0%, allowed 5.0%): unknown_customer 10."],
-    "rows": {},
-    "reasons": {},
-    "total_price": "0.00",
-    "drift": {},
-    "quality": GREEN,
-}
 
 
 def fail_on_purpose(cause: PipelineError) -> AirflowFailException:
-    """What `connected` makes of an error that trying again cannot heal."""
+    """What `task_context` makes of an error that a retry cannot solve."""
     error = AirflowFailException(str(cause))
     error.__cause__ = cause
     return error
 
 
-def make_failure(
-    error: BaseException | None, task_id: str = "transform", gate: Gate | None = None
-) -> Failure:
+def make_failure(error: BaseException | None, task_id: str = "transform") -> Failure:
     run_id = "scheduled__2026-11-21"
     url = f"http://127.0.0.1:8080/dags/ecommerce_etl/runs/{run_id}/tasks/{task_id}?try_number=1"
     return Failure(
@@ -54,12 +40,11 @@ def make_failure(
         try_number=1,
         log_url=url,
         error=error,
-        gate=gate,
     )
 
 
 def test_a_closed_gate_is_told_with_its_faults_and_the_way_on() -> None:
-    closed = make_failure(fail_on_purpose(GateClosedError("The gate is closed.")), "publish", GATE)
+    closed = make_failure(fail_on_purpose(GateClosedError("The gate is closed.", CLOSED_GATE)), "publish")
 
     assert describe_failure(closed) == Alert(
         subject="ecommerce 2026-11-21: not published, the gate is closed",
@@ -67,7 +52,7 @@ def test_a_closed_gate_is_told_with_its_faults_and_the_way_on() -> None:
 2026-11-21 was not published: the gate is closed.
 What was published of this day before, if anything, stays as it is.
 
-orders: 10 of 100 rows were refused (10.0%, allowed 5.0%): unknown_customer 10.
+orders: 10 of 100 rows were rejected (10.0%, allowed 5.0%): unknown_customer 10.
 
 Task: publish, try 1, of run scheduled__2026-11-21
 Log: http://127.0.0.1:8080/dags/ecommerce_etl/runs/scheduled__2026-11-21/tasks/publish?try_number=1
@@ -141,15 +126,6 @@ def test_each_failure_is_told_in_its_words(
     assert alert.subject == f"ecommerce 2026-11-21: not published, {what}"
     assert alert.text.split("\n\n")[1] == reason
     assert "ada@example.com" not in alert.text
-
-
-def test_a_gate_whose_counts_cannot_be_read_is_told_in_the_words_of_its_error() -> None:
-    alert = describe_failure(make_failure(fail_on_purpose(GateClosedError("orders: 10 of 100")), "publish"))
-
-    assert (alert.subject.rpartition(", ")[2], "orders: 10 of 100" in alert.text) == (
-        "the gate is closed",
-        True,
-    )
 
 
 def test_a_subject_is_one_short_line() -> None:

@@ -1,6 +1,7 @@
 """The runbook shows each message as it really arrives, and has what the messages refer to."""
 
 import datetime as dt
+import os
 import re
 from pathlib import Path
 from unittest.mock import Mock
@@ -23,15 +24,17 @@ from include.errors import (
     SettingError,
 )
 from include.keys import Layout
-from include.manifest import Counts, Gate
-from include.publishing.gate import find_gate_faults
+from include.manifest import Candidate, Counts
+from include.publishing.gate import decide_gate, describe_closed_gate
 from include.reporting import glue_catalog
 from include.reporting.alerts import Alert, Failure, describe_failure, describe_maintenance_failure
 from include.watchdog import DayState, collect_news, describe_healed
 from tests.project_files import PROJECT
 from tests.records import GREEN
 
-RUNBOOK = (PROJECT / "docs" / "runbook.md").read_text()
+RUNBOOK = PROJECT / "docs" / "runbook.md"
+#: A message in the runbook.
+EXAMPLE = re.compile(r"^```\n(ecommerce .+?)\n```$", re.MULTILINE | re.DOTALL)
 UI = "http://127.0.0.1:8080"
 RUN = "scheduled__2026-11-21T00:00:00+00:00"
 NOON = dt.datetime(2026, 11, 21, 12, 5, tzinfo=dt.UTC)
@@ -43,8 +46,8 @@ COUNTS: Counts = {
 }
 
 
-def fail(task_id: str, error: Exception, try_number: int = 1, gate: Gate | None = None) -> Alert:
-    """The message for a run of the day that the error ended, raised as `connected` raises it."""
+def fail(task_id: str, error: Exception, try_number: int = 1) -> Alert:
+    """The message for a run of the day that the error ended, raised as `task_context` raises it."""
     raised: Exception = error
     if isinstance(error, PipelineError) and not isinstance(error, RetryableError):
         raised = AirflowFailException(str(error))
@@ -58,22 +61,20 @@ def fail(task_id: str, error: Exception, try_number: int = 1, gate: Gate | None 
             try_number=try_number,
             log_url=url,
             error=raised,
-            gate=gate,
         )
     )
 
 
 def close_gate() -> Alert:
-    faults = find_gate_faults(COUNTS, GREEN, Settings().max_reject_ratio)
-    gate: Gate = {
-        **COUNTS,
-        "day": "2026-11-21",
-        "run_id": RUN,
-        "success": False,
-        "faults": faults,
-        "quality": GREEN,
-    }
-    return fail("publish", GateClosedError("closed"), gate=gate)
+    gate = decide_gate(COUNTS, GREEN, Settings(), None)
+    candidate = Candidate(
+        extracted={"day": "2026-11-21", "run_id": RUN, "inputs": {}},
+        transformed={"counts": COUNTS, "staged": {}},
+        validated={"quality": GREEN, "gate": gate},
+        approval=None,
+        started_at="2026-11-21T00:00:00Z",
+    )
+    return fail("publish", GateClosedError("closed", describe_closed_gate(candidate)))
 
 
 def deliver_semicolons(folder: Path) -> Alert:
@@ -111,9 +112,7 @@ def misspell_a_setting_of_a_helper(variables: dict[str, str]) -> Alert:
     raised.__cause__ = caught.value
     dag_id, task_id = "ecommerce_corrections", "find_changes"
     url = f"{UI}/dags/{dag_id}/runs/{quote(RUN)}/tasks/{task_id}?try_number=1"
-    failure = Failure(
-        day=RUN, run_id=RUN, task_id=task_id, try_number=1, log_url=url, error=raised, gate=None
-    )
+    failure = Failure(day=RUN, run_id=RUN, task_id=task_id, try_number=1, log_url=url, error=raised)
     return describe_maintenance_failure(dag_id, failure)
 
 
@@ -135,7 +134,8 @@ def look_at_late_days() -> list[Alert]:
     return [*(each.alert for each in news), describe_healed(healed)]
 
 
-def test_the_runbook_shows_every_message_as_it_arrives(tmp_path: Path, variables: dict[str, str]) -> None:
+def test_the_runbook_shows_every_message(tmp_path: Path, variables: dict[str, str]) -> None:
+    """With UPDATE_RUNBOOK=1 in the environment, it writes the messages into the runbook."""
     away = EndpointConnectionError(endpoint_url="http://127.0.0.1:8333/ecommerce-curated")
     sent = [
         close_gate(),
@@ -148,13 +148,17 @@ def test_the_runbook_shows_every_message_as_it_arrives(tmp_path: Path, variables
         *look_at_late_days(),
     ]
 
-    shown = re.findall(r"^```\n(ecommerce .+?)\n```$", RUNBOOK, re.MULTILINE | re.DOTALL)
+    texts = iter([f"{alert.subject}\n\n{alert.text}" for alert in sent])
+    current = EXAMPLE.sub(lambda _: f"```\n{next(texts)}\n```", RUNBOOK.read_text())
+    if os.environ.get("UPDATE_RUNBOOK"):
+        RUNBOOK.write_text(current)
 
-    assert shown == [f"{alert.subject}\n\n{alert.text}" for alert in sent]
+    assert current == RUNBOOK.read_text()
+    assert list(texts) == []
 
 
 def test_each_message_stands_below_the_heading_that_it_names() -> None:
-    sections = re.split(r"^### ", RUNBOOK, flags=re.MULTILINE)[1:]
+    sections = re.split(r"^### ", RUNBOOK.read_text(), flags=re.MULTILINE)[1:]
     referring = {
         section.splitlines()[0]: re.findall(r'^More: docs/runbook\.md, "(.+)"$', section, re.MULTILINE)
         for section in sections
@@ -166,7 +170,7 @@ def test_each_message_stands_below_the_heading_that_it_names() -> None:
 
 
 def test_every_picture_is_there_and_small() -> None:
-    pictures = [PROJECT / "docs" / path for path in re.findall(r"\]\((images/[^)]+)\)", RUNBOOK)]
+    pictures = [PROJECT / "docs" / path for path in re.findall(r"\]\((images/[^)]+)\)", RUNBOOK.read_text())]
 
     assert pictures
     assert [path.name for path in pictures if not 0 < path.stat().st_size < 120_000] == []
@@ -175,7 +179,7 @@ def test_every_picture_is_there_and_small() -> None:
 def test_every_link_of_the_runbook_leads_to_a_heading() -> None:
     headings = {
         re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
-        for heading in re.findall(r"^#+ (.+)$", RUNBOOK, re.MULTILINE)
+        for heading in re.findall(r"^#+ (.+)$", RUNBOOK.read_text(), re.MULTILINE)
     }
 
-    assert set(re.findall(r"\]\(#([^)]+)\)", RUNBOOK)) <= headings
+    assert set(re.findall(r"\]\(#([^)]+)\)", RUNBOOK.read_text())) <= headings

@@ -14,15 +14,15 @@ from include.errors import GateClosedError, RawFileChangedError, RawFileError, S
 from include.keys import Layout
 from include.operators.context import raw_keys, report_failure, report_maintenance_failure, task_context
 from include.reporting.alerts import Alert
+from tests.records import CLOSED_GATE, FAULT
 
 RUN = SimpleNamespace(logical_date=dt.datetime(2026, 11, 21, tzinfo=dt.UTC), run_after=None)
-GATE = {"success": False, "rows": {}, "faults": ["customers: too many"]}
 
 
 @pytest.mark.parametrize(
     "error", [RawFileError("orders.csv", "line 1", "broken", "Mend it."), SettingError("x")]
 )
-def test_what_trying_again_cannot_heal_ends_the_task(variables: dict[str, str], error: Exception) -> None:
+def test_a_permanent_error_fails_the_task(variables: dict[str, str], error: Exception) -> None:
     with (
         pytest.raises(AirflowFailException, match=str(error).replace("(", r"\(").replace(")", r"\)")),
         task_context(),
@@ -30,7 +30,7 @@ def test_what_trying_again_cannot_heal_ends_the_task(variables: dict[str, str], 
         raise error
 
 
-def test_a_file_that_was_replaced_is_tried_again(variables: dict[str, str]) -> None:
+def test_a_replaced_file_is_retried(variables: dict[str, str]) -> None:
     with pytest.raises(RawFileChangedError), task_context():
         raise RawFileChangedError("replaced")
 
@@ -46,7 +46,7 @@ def test_a_run_waits_for_the_files_of_its_day(variables: dict[str, str]) -> None
 
 @dataclass
 class Reported:
-    """What a failed run told, kept and counted; the store holds one gate.json, or is away."""
+    """What a failed run sent, recorded and counted; the store may be away."""
 
     alerts: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
@@ -58,13 +58,9 @@ class Reported:
         self.alerts.append(alert.text)
         return self.is_told
 
-    def read(self, _hook: object, url: str) -> Any:
+    def keep(self, _hook: object, _layout: Layout, day: str, *_: object) -> None:
         if self.is_store_away:
             raise ConnectionError("The store is away")
-        return GATE if url == keys.staged(Layout(), "2026-11-21", "run", "gate.json") else None
-
-    def keep(self, _hook: object, _layout: Layout, day: str, *_: object) -> None:
-        self.read(None, "")
         self.kept.append(day)
 
 
@@ -73,7 +69,6 @@ def reported(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> Repo
     reported = Reported()
     variables |= {"ecommerce_metrics_namespace": "Shop", "ecommerce_max_reject_ratio": "no number"}
     monkeypatch.setattr("include.reporting.alerts.send_alert", reported.send)
-    monkeypatch.setattr("include.operators.context.read_json", reported.read)
     monkeypatch.setattr("include.reporting.alert_log.record_alert", reported.keep)
     monkeypatch.setattr(
         "include.reporting.metrics.report_failed",
@@ -90,48 +85,48 @@ def fail(cause: Exception, task_id: str = "publish", **params: str) -> dict[str,
     return {"dag_run": RUN, "params": params, "ti": task, "exception": error}
 
 
-CLOSED = GateClosedError("The gate is closed for 2026-11-21.")
+CLOSED = GateClosedError("The gate is closed for 2026-11-21.", CLOSED_GATE)
 
 
-def test_a_closed_gate_is_told_and_counted_with_its_counts(reported: Reported) -> None:
+def test_a_closed_gate_is_reported_with_its_counts(reported: Reported) -> None:
     report_failure(fail(CLOSED))
 
-    assert "customers: too many" in reported.alerts[0]
-    assert (reported.kept, reported.counted) == (["2026-11-21"], [("Shop", GATE)])
+    assert FAULT["text"] in reported.alerts[0]
+    assert (reported.kept, reported.counted) == (["2026-11-21"], [("Shop", CLOSED_GATE)])
 
 
-def test_another_failure_has_no_counts_even_if_an_earlier_try_left_some(reported: Reported) -> None:
+def test_another_failure_is_reported_without_counts(reported: Reported) -> None:
     report_failure(fail(RawFileError("orders.csv", "", "broken", "Mend it.")))
 
     assert "orders.csv: broken. Mend it." in reported.alerts[0]
     assert (reported.kept, reported.counted) == (["2026-11-21"], [("Shop", None)])
 
 
-def test_a_store_that_is_away_keeps_nothing_from_being_told_and_counted(reported: Reported) -> None:
+def test_a_failure_is_reported_while_the_store_is_away(reported: Reported) -> None:
     reported.is_store_away = True
 
     report_failure(fail(CLOSED))
 
-    assert "The gate is closed for 2026-11-21." in reported.alerts[0]
-    assert (reported.kept, reported.counted) == ([], [("Shop", None)])
+    assert FAULT["text"] in reported.alerts[0]
+    assert (reported.kept, reported.counted) == ([], [("Shop", CLOSED_GATE)])
 
 
-def test_what_nobody_was_told_is_left_to_the_watchdog(reported: Reported) -> None:
+def test_an_alert_that_was_not_sent_is_left_to_the_watchdog(reported: Reported) -> None:
     reported.is_told = False
 
     report_failure(fail(CLOSED))
 
-    assert (reported.kept, reported.counted) == ([], [("Shop", GATE)])
+    assert (reported.kept, reported.counted) == ([], [("Shop", CLOSED_GATE)])
 
 
-def test_a_day_that_is_no_date_is_told_by_the_run(reported: Reported) -> None:
+def test_an_invalid_day_is_reported_by_run_id(reported: Reported) -> None:
     report_failure(fail(SettingError("The param day is 'soon'."), "extract", day="soon"))
 
     assert reported.alerts[0].startswith("run was not published: a setting is wrong.")
     assert reported.kept == []
 
 
-def test_a_killed_task_of_which_airflow_knows_little_is_told(reported: Reported) -> None:
+def test_a_killed_task_is_reported(reported: Reported) -> None:
     context = fail(CLOSED, "transform")
 
     report_failure({"ti": context["ti"]})
@@ -162,7 +157,7 @@ def run_before(state: str, day: int = 21) -> SimpleNamespace:
         pytest.param(SimpleNamespace(), True, id="Airflow does not say"),
     ],
 )
-def test_a_helper_that_fails_is_told_once_a_day_and_counts_as_no_failed_day(
+def test_a_maintenance_failure_is_reported_once_a_day(
     reported: Reported, before: SimpleNamespace | None, is_told: bool
 ) -> None:
     report_maintenance_failure(fail_helper(before))

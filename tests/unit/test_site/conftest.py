@@ -20,12 +20,13 @@ from include.config import Settings
 from include.contract import ORDERS
 from include.contract.arrow import published_schema
 from include.local.storage import create_buckets
-from include.manifest import Extracted, Transformed
+from include.manifest import Extracted, Transformed, Validated
+from include.publishing.gate import decide_gate
 from include.site.app import create_site
 from include.site.publish import publish_docs, write_pages
 from include.site.store import Store
-from include.site.summary import summary_page
-from include.validate import prepare_libraries
+from include.site.summary import run_folder, summary_page
+from include.validate import describe_quality, prepare_libraries
 from tests.integration.own_store import run_own_store
 
 if TYPE_CHECKING:
@@ -60,12 +61,12 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> "Checked":
 
 def make_run(day: str, run_id: str) -> tuple[Extracted, Transformed]:
     rows: Any = {
-        name: {"read": 10, "published": 9, "quarantined": 1, "duplicates": 0}
+        name: {"read": 100, "published": 90, "quarantined": 10, "duplicates": 0}
         for name in ("orders", "products")
     }
     counts: Any = {
         "rows": rows,
-        "reasons": {"orders": {"unknown_customer": 1}, "products": {}},
+        "reasons": {"orders": {"unknown_customer": 10}, "products": {}},
         "total_price": "12.30",
         "drift": {},
     }
@@ -73,9 +74,15 @@ def make_run(day: str, run_id: str) -> tuple[Extracted, Transformed]:
 
 
 def publish(hook: "S3Hook", day: str, run_id: str, checked: "Checked") -> str:
-    """A validation whose gate stays closed: one row in ten was refused. Returns its folder."""
-    quality = publish_docs(hook, SETTINGS, *make_run(day, run_id), checked)
-    return quality["docs_key"].removeprefix(keys.docs(LAYOUT, "")).rpartition("/")[0]
+    """A validation whose gate stays closed: one row in ten was rejected. Returns its folder."""
+    extracted, transformed = make_run(day, run_id)
+    validated_at = dt.datetime.now(dt.UTC)
+    folder = run_folder(day, run_id, validated_at)
+    quality = describe_quality(checked, keys.docs(LAYOUT, f"{folder}/validation.html"))
+    gate = decide_gate(transformed["counts"], quality, SETTINGS, None)
+    validated: Validated = {"quality": quality, "gate": gate}
+    publish_docs(hook, SETTINGS, extracted, transformed, validated, checked, validated_at)
+    return folder
 
 
 def list_docs(hook: "S3Hook", prefix: str = "") -> list[str]:

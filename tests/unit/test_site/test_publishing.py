@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from include import keys
 from include.contract import ORDERS
 from include.contract.arrow import published_schema
-from include.manifest import Extracted
+from include.manifest import Extracted, Transformed
 from include.quality.baseline import MEASURES
 from include.s3.objects import upload_file
 from include.site.summary import RunSummary
@@ -57,7 +57,8 @@ def validate_raw_files(hook: "S3Hook", folder: Path, day: str) -> Any:
     staged = keys.staged(LAYOUT, day, "run", "orders.parquet")
     upload_file(hook, folder / "out" / "orders.parquet", staged)
     extracted: Extracted = {"day": day, "run_id": "run", "inputs": {}}
-    return validate(hook, SETTINGS, extracted, {"counts": counts, "staged": {"orders.parquet": staged}})
+    transformed: Transformed = {"counts": counts, "staged": {"orders.parquet": staged}}
+    return validate(hook, SETTINGS, extracted, transformed)["quality"]
 
 
 def test_validation_leaves_its_pages_and_no_personal_data(
@@ -91,7 +92,8 @@ def test_failed_validation_says_what_failed(hook: "S3Hook", browser: Client, tmp
     staged = keys.staged(LAYOUT, "2026-10-02", "run", "orders.parquet")
     upload_file(hook, tmp_path / "orders.parquet", staged)
     extracted, transformed = make_run("2026-10-02", "run")
-    quality = validate(hook, SETTINGS, extracted, {**transformed, "staged": {"orders.parquet": staged}})
+    validated = validate(hook, SETTINGS, extracted, {**transformed, "staged": {"orders.parquet": staged}})
+    quality = validated["quality"]
     assert not quality["success"]
     assert "expect_column_values_to_not_be_null(order_id): 1 of 1 rows" in quality["failed"]
     day = browser.get("/days/2026-10-02").text
@@ -141,4 +143,4 @@ def test_summary_is_json_with_the_agreed_names(hook: "S3Hook", checked: "Checked
     summary = json.loads(hook.read_key(f"{LAYOUT.docs_prefix}/{page}", LAYOUT.quality_bucket))
     assert set(summary) == set(RunSummary.__annotations__)
     assert (summary["day"], summary["run_id"]) == ("2026-10-06", "scheduled__2026-10-06T00:00:00+00:00")
-    assert summary["faults"][0].startswith("orders: 1 of 10 rows were refused (10.0%, allowed 5.0%)")
+    assert summary["faults"][0].startswith("orders: 10 of 100 rows were rejected (10.0%, allowed 5.0%)")
