@@ -1,50 +1,52 @@
-# The commands of this project. `make help` lists them.
+# The commands of this project; `make help` lists them.
 
 # uv installs the locked packages several times faster than pip; pip installs uv.
 UV := uv==0.13.9
 PYTHON := .venv/bin/python
-# What `make run` and `make up` need, and what tests, checks and benchmarks need beyond it.
+# Stamps of what is installed: for `make run` and `make up`, for development, and for EXECUTOR=celery.
 INSTALLED := .venv/.installed
 DEVELOPING := .venv/.installed-dev
-# `make up EXECUTOR=celery` needs these as well.
 CLUSTERED := .venv/.installed-celery
 
 INSTALL := VIRTUAL_ENV=.venv $(PYTHON) -m uv pip install --quiet --constraint requirements.lock
 
-# Each process of Airflow imports thousands of modules. Their bytecode is kept, here and nowhere else: without it
-# they would be compiled each time, which doubles the time of an import.
+# Airflow's processes import thousands of modules. Without cached bytecode, imports take twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.local/bytecode
 
-# Variables given to make are in the environment of every recipe: so a folder may have any name.
+# Recipes read these from the environment, so that a folder may have any name.
 export DAY RAW EXECUTOR WORKERS FULL SEED
 
-.PHONY: help run up down status test test-unit test-browser test-celery test-spark test-faults check check-security bench lock clean
+.PHONY: help install run up down status test test-unit test-browser test-celery test-spark test-faults check check-security bench lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make run                  generate a day of raw files and publish it through the real DAG'
-	@echo 'make run DAY=2026-11-21   the same for a day of your choice'
+	@echo 'make run DAY=2026-11-21   the same for a given day'
 	@echo 'make run RAW=folder       publish your own customers.csv, products.csv and orders.csv'
-	@echo 'make up, make down        start and stop Airflow and the store, with a week of raw files'
+	@echo 'make up                   start Airflow and the store with a week of raw files and the schedule on'
 	@echo 'make up EXECUTOR=celery   the same with PostgreSQL, Redis and WORKERS=2 Celery workers'
-	@echo 'make status               say whether they run, and where'
-	@echo 'make test                 run the unit and the integration tests'
-	@echo 'make test-unit            run the unit tests alone, which need no scheduler'
-	@echo 'make test-browser         test the data-quality site in Chromium, logged in to a real Airflow'
+	@echo 'make down                 stop Airflow and the store'
+	@echo 'make status               show whether they run, and where'
+	@echo 'make install              install everything that tests, checks and benchmarks need'
+	@echo 'make test                 run unit, project and integration tests'
+	@echo 'make test-unit            run the tests that need no scheduler'
+	@echo 'make test-browser         test the data-quality site in Chromium'
 	@echo 'make test-celery          test the DAG on two Celery workers, one of which is killed'
-	@echo 'make test-spark           run the transform on a real Spark, beside the one on one machine'
-	@echo 'make test-faults          break requests, processes, disk and store at random; FULL=1 takes an hour or two'
+	@echo 'make test-spark           compare the transform on Spark with the one on a worker'
+	@echo 'make test-faults          break requests, processes, disk and store at random; FULL=1 runs for an hour or two'
 	@echo 'make check                check format, lint, layers and types'
 	@echo 'make check-security       check dependencies, code, secrets, templates and image'
-	@echo 'make bench                compare the speed with the peers; BENCH="--size small" only tries it'
-	@echo 'make clean                stop everything; delete .venv/ and .local/ with all that they hold'
-	@echo 'Airflow listens on port 8080 and S3 on 8333 of 127.0.0.1; UI_PORT=… and S3_PORT=… move them.'
+	@echo 'make bench                compare speed and memory with other engines; BENCH="--size small" is a quick try'
+	@echo 'make clean                stop everything and delete .venv/ and .local/'
+	@echo 'Airflow listens on port 8080 and S3 on port 8333 of 127.0.0.1; UI_PORT=… and S3_PORT=… change that.'
 
 run up: $(if $(filter celery,$(EXECUTOR)),$(CLUSTERED))
 
 run: $(INSTALLED)
 	@$(PYTHON) -m include.local run --day "$$DAY" --raw "$$RAW"
+
+install: $(DEVELOPING)
 
 up down status: $(INSTALLED)
 	@$(PYTHON) -m include.local $@
@@ -52,7 +54,7 @@ up down status: $(INSTALLED)
 test: $(DEVELOPING)
 	@$(PYTHON) -m pytest tests/unit tests/project tests/integration
 
-# PROFILE=deep runs property tests on twenty times as many random cases.
+# PROFILE=deep runs property tests with twenty times as many random cases.
 test-unit: $(DEVELOPING)
 	@$(PYTHON) -m pytest tests/unit tests/project $(if $(PROFILE),--hypothesis-profile=$(PROFILE))
 
@@ -68,7 +70,7 @@ test-celery: $(DEVELOPING)
 test-spark: $(DEVELOPING)
 	@$(PYTHON) -m pytest tests/spark
 
-# SEED=… repeats what an earlier run printed.
+# SEED=… repeats a run that printed this seed.
 test-faults: $(DEVELOPING)
 	@$(PYTHON) -m pytest tests/faults
 
@@ -88,7 +90,7 @@ clean:
 	@if [ -f $(INSTALLED) ]; then $(PYTHON) -m include.local down; fi
 	rm -rf .local .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-# The virtual environment, made anew whenever the lock has changed.
+# The virtual environment, updated whenever the lock has changed.
 $(INSTALLED): requirements.lock requirements.txt requirements-local.txt
 	@python=$$(for name in python3 python3.13 python3.12 python3.11; do \
 	    if $$name -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; \
@@ -99,7 +101,7 @@ $(INSTALLED): requirements.lock requirements.txt requirements-local.txt
 	    exit 1; \
 	fi; \
 	$(PYTHON) -m pip --version >/dev/null 2>&1 || $$python -m venv --clear .venv
-	@echo "Installing packages into .venv, with $$($(PYTHON) --version) (once, some minutes)"
+	@echo "Installing packages into .venv, with $$($(PYTHON) --version) (a few minutes, once)"
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check '$(UV)'
 	@$(INSTALL) --requirement requirements-local.txt
 	@touch $@
@@ -112,7 +114,7 @@ $(DEVELOPING): $(INSTALLED) requirements-dev.txt requirements-celery.txt require
 	@$(INSTALL) --requirement requirements-dev.txt
 	@touch $@
 
-# Writes down the version of every package for all supported Pythons and platforms; without addresses.
+# Pins every package for all supported Pythons and platforms, without index addresses.
 lock: $(INSTALLED)
 	$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
 	    requirements-dev.txt --output-file requirements.lock

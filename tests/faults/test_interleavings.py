@@ -25,7 +25,7 @@ def lanes(world: World) -> list[Lane]:
 
 
 @pytest.mark.parametrize("first", [0, 1], ids=["the older first", "the newer first"])
-def test_a_publication_that_is_held_up_at_any_request_while_another_one_runs(
+def test_publication_delayed_at_any_request_while_another_runs(
     world: World, draw: random.Random, report: Report, lanes: list[Lane], first: int
 ) -> None:
     """One switch: the second runs as a whole in the middle of the first, which then wakes up as a zombie."""
@@ -141,7 +141,7 @@ def restore_manifest_versions(watched: Watched, world: World) -> None:
 
 
 @pytest.mark.parametrize("number", range(choose(8, 40)))
-def test_a_transform_that_wakes_up_after_its_run_was_cleared_from_extract_on(
+def test_delayed_transform_of_a_cleared_run_is_rejected(
     world: World, draw: random.Random, report: Report, lanes: list[Lane], number: int
 ) -> None:
     """Both write under the keys of the same run, from different raw files."""

@@ -286,7 +286,7 @@ def start_glue_job(settings: Settings) -> dict[str, Any]:
     return dict(deferred.value.trigger.serialize()[1])
 
 
-def test_a_large_day_is_transformed_by_the_glue_job_and_waited_for_deferred(deployed: Account) -> None:
+def test_large_day_runs_on_glue_while_the_task_is_deferred(deployed: Account) -> None:
     settings = Settings(engine="auto", glue_min_bytes=3 * 10**9, glue_job="shop-transform")
 
     waited_for = start_glue_job(settings)

@@ -186,7 +186,7 @@ def test_a_run_that_is_held_up_anywhere_does_no_harm_when_it_goes_on(store: OwnS
     pytest.fail("a publication has more requests than this test expects")
 
 
-def test_a_run_that_is_killed_anywhere_leaves_a_whole_day_and_the_next_one_publishes(store: OwnStore) -> None:
+def test_run_killed_anywhere_leaves_a_whole_day(store: OwnStore) -> None:
     for place in range(1, MOST_REQUESTS):
         day = new_day()
         Publisher(store, day, "base", EARLY).publish()

@@ -1,5 +1,6 @@
 """The project's own files agree with each other."""
 
+import json
 import re
 
 import pytest
@@ -8,6 +9,7 @@ import yaml
 import include
 from include.config import CONNECTION_ID
 from include.contract import DATASETS, published_orders, reasons
+from include.local.stack import DEFAULT_S3_PORT, DEFAULT_UI_PORT
 from tests.project_files import PROJECT, list_settings, read_pins
 
 SETTINGS_PAGE = (PROJECT / "docs" / "settings.md").read_text()
@@ -85,3 +87,13 @@ def assert_section_holds(heading: str, lines: list[str]) -> None:
 def test_the_version_stands_in_one_more_place_only() -> None:
     assert f'version = "{include.__version__}"' in (PROJECT / "pyproject.toml").read_text()
     assert f"## [{include.__version__}]" in (PROJECT / "CHANGELOG.md").read_text()
+
+
+def test_devcontainer_uses_documented_ports_and_commands() -> None:
+    container = json.loads((PROJECT / ".devcontainer" / "devcontainer.json").read_text())
+    makefile = (PROJECT / "Makefile").read_text()
+    _, target = container["postCreateCommand"].split()
+
+    assert container["forwardPorts"] == [DEFAULT_UI_PORT, DEFAULT_S3_PORT]
+    assert f"\n{target}: " in makefile
+    assert container["image"].rpartition(":")[2] in {"3.11", "3.12", "3.13"}

@@ -153,7 +153,7 @@ def test_the_dashboard_shows_every_alarm_and_every_metric() -> None:
     assert [name for name in METRICS if f'"{name}"' not in body.replace("\\", "")] == []
 
 
-def test_the_instance_reaches_aws_and_the_ports_of_mail_that_the_runbook_shows() -> None:
+def test_instance_reaches_aws_and_documented_mail_ports() -> None:
     (group,) = resources("instance", "AWS::EC2::SecurityGroup").values()
     runbook = (TEMPLATES.parents[2] / "docs" / "runbook.md").read_text()
     shown = {int(port) for port in re.findall(r"for port (\d+) `", runbook)}

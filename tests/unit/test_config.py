@@ -121,7 +121,7 @@ def test_the_ends_of_what_is_allowed_are_allowed(variables: dict[str, str], name
     }
 
 
-def test_every_setting_that_is_no_free_text_has_a_rule_that_its_default_keeps() -> None:
+def test_default_of_every_restricted_setting_is_valid() -> None:
     defaults = {**asdict(Settings()), **asdict(Layout())}
 
     assert RULES.keys() >= {*NUMBERS, *asdict(Layout())}

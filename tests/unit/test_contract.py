@@ -97,7 +97,7 @@ def test_orders_are_among_the_datasets() -> None:
         check_contract([CUSTOMERS, PRODUCTS], ORDERS, published_orders())
 
 
-def test_what_is_looked_up_does_not_take_the_name_of_a_column_that_orders_have() -> None:
+def test_lookup_column_cannot_take_the_name_of_an_orders_column() -> None:
     with pytest.raises(ContractError, match="customers: orders have a column status of their own"):
         check(extend(CUSTOMERS, name="level", in_orders="status"), PRODUCTS, ORDERS)
 

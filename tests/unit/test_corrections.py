@@ -37,7 +37,7 @@ def test_a_replaced_file_is_named() -> None:
     assert str(change) == "2026-11-21: orders was replaced"
 
 
-def test_a_dataset_that_the_contract_dropped_is_no_change_and_one_that_it_gained_is_when_it_comes() -> None:
+def test_dropped_dataset_is_ignored_and_added_one_counts_once_delivered() -> None:
     file = MANIFEST["inputs"]["orders"]
     before: Manifest = {**MANIFEST, "inputs": MANIFEST["inputs"] | {"dropped": file, "repairs_dropped": file}}
     change = find_change(MANIFEST, SAME | {"gained": FILE}, {})
@@ -72,7 +72,7 @@ def test_the_look_back_ends_with_the_day_itself() -> None:
     assert (days_until("2026-03-01", 0), days_after("2026-03-01", 0)) == ([], [])
 
 
-def test_late_rows_of_the_manifest_are_compared_with_what_arrived_and_not_with_files() -> None:
+def test_late_rows_are_compared_with_what_arrived() -> None:
     healed: Manifest = {
         **MANIFEST,
         "inputs": MANIFEST["inputs"] | {"late_customers": MANIFEST["inputs"]["orders"]},

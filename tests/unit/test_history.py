@@ -42,7 +42,7 @@ def find_unusual(found: dict[str, float], earlier: list[dict[str, float]]) -> li
     ]
 
 
-def test_a_day_is_compared_with_its_own_weekday_and_never_with_itself_or_later_days() -> None:
+def test_day_is_compared_with_earlier_days_of_its_weekday() -> None:
     assert find_earlier_days(SATURDAY, 3) == ["2026-11-14", "2026-11-07", "2026-10-31"]
 
 
@@ -124,7 +124,7 @@ def test_a_small_shop_is_not_warned_of_chance(orders: int) -> None:
     assert highest >= orders + 2 * orders**0.5
 
 
-def test_one_refused_order_of_a_few_is_chance_and_of_many_the_tolerance_counts() -> None:
+def test_reject_tolerance_widens_for_few_orders() -> None:
     assert find_range("reject_ratio", 0.0, 0.02, orders=5)[1] >= 1 / 5
     assert find_range("reject_ratio", 0.0, 0.02, orders=1_000_000)[1] == 0.02
 

@@ -41,7 +41,7 @@ def test_orders_are_healed_that_get_all_they_lack(
     assert choose_arrivals(DAY, lacking, places) == chosen
 
 
-def test_a_late_customer_is_found_and_never_takes_the_place_of_the_days_own(tmp_path: Path) -> None:
+def test_late_customer_is_found_but_never_replaces_the_days_own(tmp_path: Path) -> None:
     orders = ORDERS_HEADER + "".join(f"O{n},C{n},P1,1,1.00,2026-11-21,,open\n" for n in (1, 8, 9))
     sources = write_raw_files(
         tmp_path / "raw", {"customers": CUSTOMERS, "products": PRODUCTS, "orders": orders}
@@ -59,7 +59,7 @@ def test_a_late_customer_is_found_and_never_takes_the_place_of_the_days_own(tmp_
     assert pq.read_table(tmp_path / "out" / "customers.parquet")["customer_id"].to_pylist() == ["C1", "C2"]
 
 
-def test_a_later_day_from_before_the_dataset_was_declared_has_nothing_to_take() -> None:
+def test_later_day_without_the_dataset_provides_no_late_rows() -> None:
     published: Any = {"day": "2026-11-22", "outputs": {}}
     unasked: Any = None
 

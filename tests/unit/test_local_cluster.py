@@ -31,7 +31,7 @@ def test_workers_are_started_where_they_are_asked_for(
 
 
 @pytest.mark.parametrize("running", [0, 3])
-def test_a_stack_that_runs_with_other_workers_is_not_taken_for_the_one_asked_for(
+def test_running_stack_with_other_workers_is_not_reused(
     monkeypatch: pytest.MonkeyPatch, running: int
 ) -> None:
     monkeypatch.setenv("EXECUTOR", "celery")

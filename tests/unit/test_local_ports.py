@@ -44,7 +44,7 @@ def test_a_taken_port_is_refused_with_its_holder_and_the_setting(taken_port: int
     assert "S3_PORT=" in str(refusal.value)
 
 
-def test_a_port_is_free_once_its_server_is_gone_though_connections_still_time_out() -> None:
+def test_port_is_free_while_old_connections_time_out() -> None:
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", 0))

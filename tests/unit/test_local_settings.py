@@ -185,7 +185,7 @@ def test_a_layout_that_cannot_be_is_refused() -> None:
         read_layout({"ecommerce_raw_key_template": "latest/{dataset}.csv"})
 
 
-def test_the_connection_travels_through_the_environment_as_airflow_reads_it() -> None:
+def test_airflow_reads_the_connection_from_the_environment() -> None:
     from airflow.sdk import Connection as AirflowConnection
 
     store = read_settings(SETTINGS_FILE).store

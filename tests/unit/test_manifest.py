@@ -12,7 +12,7 @@ from include.manifest import Counts, code_version, describe_counts, digest_input
 from tests.records import COUNTS, MANIFEST
 
 
-def test_the_log_has_a_line_a_file_with_the_reasons_that_occurred_the_most_frequent_first() -> None:
+def test_log_lists_the_most_frequent_reasons_of_each_file_first() -> None:
     counts: Counts = {
         **COUNTS,
         "rows": {
@@ -32,7 +32,7 @@ def test_the_log_has_a_line_a_file_with_the_reasons_that_occurred_the_most_frequ
     ]
 
 
-def test_the_digest_of_the_inputs_goes_by_their_content_and_not_by_their_order() -> None:
+def test_input_digest_depends_on_content_not_order() -> None:
     inputs = MANIFEST["inputs"]
     replaced = inputs | {"orders": {**inputs["orders"], "etag": "another"}}
 

@@ -33,7 +33,7 @@ def test_an_earlier_delivery_is_refused() -> None:
         check(dict.fromkeys(ALL, OLDER) | {"products": NEWER}, dict.fromkeys(ALL, OLDER))
 
 
-def test_the_refusal_of_a_version_that_was_put_back_says_that_clearing_is_not_enough() -> None:
+def test_rejected_older_delivery_says_to_deliver_again() -> None:
     with pytest.raises(OlderDeliveryError) as refused:
         check(dict.fromkeys(ALL, NEWER), dict.fromkeys(ALL, OLDER))
 
@@ -80,7 +80,7 @@ def check_repairs(inputs: set[str], own: set[str], pinned_at: str | None) -> Non
 
 
 @pytest.mark.parametrize("name", ["repairs_orders", "late_customers"])
-def test_a_run_that_was_held_up_does_not_undo_what_was_repaired_or_came_late_meanwhile(name: str) -> None:
+def test_delayed_run_keeps_newer_repairs_and_late_rows(name: str) -> None:
     with pytest.raises(
         OlderDeliveryError, match=rf"run 1 at {NEWER} with {name}; .* clear this run from ext"
     ):

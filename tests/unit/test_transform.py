@@ -164,7 +164,7 @@ def test_identifiers_stay_exactly_as_delivered(transform_day: Transform) -> None
     ]
 
 
-def test_an_identical_row_is_a_duplicate_and_another_one_with_its_id_is_refused(
+def test_identical_row_is_dropped_and_conflicting_one_rejected(
     transform_day: Transform,
 ) -> None:
     other = GOOD.replace("shipped", "returned")

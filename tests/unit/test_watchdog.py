@@ -122,7 +122,7 @@ def test_days_before_the_first_published_one_are_quiet(stage: Stage) -> None:
     assert stage.sent == []
 
 
-def test_before_the_first_publication_watching_begins_with_the_first_delivery(stage: Stage) -> None:
+def test_watchdog_starts_with_the_first_delivery(stage: Stage) -> None:
     stage.bucket.deliver(YESTERDAY, "orders")
 
     stage.look()
