@@ -15,9 +15,9 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.local/bytecode
 
 # Recipes read these from the environment, so that a folder may have any name.
-export DAY RAW EXECUTOR WORKERS FULL SEED
+export DAY RAW SQL OUT EXECUTOR WORKERS FULL SEED
 
-.PHONY: help install run up down status test test-unit test-browser test-celery test-spark test-faults check check-security bench lock clean
+.PHONY: help install run up down status query test test-unit test-browser test-celery test-spark test-faults check check-security bench lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -28,6 +28,7 @@ help:
 	@echo 'make up EXECUTOR=celery   the same with PostgreSQL, Redis and WORKERS=2 Celery workers'
 	@echo 'make down                 stop Airflow and the store'
 	@echo 'make status               show whether they run, and where'
+	@echo 'make query SQL="SELECT …" query all published days: orders, customers, products, quarantine_*; OUT=file'
 	@echo 'make install              install everything that tests, checks and benchmarks need'
 	@echo 'make test                 run unit, project and integration tests'
 	@echo 'make test-unit            run the tests that need no scheduler'
@@ -50,6 +51,9 @@ install: $(DEVELOPING)
 
 up down status: $(INSTALLED)
 	@$(PYTHON) -m include.local $@
+
+query: $(INSTALLED)
+	@$(PYTHON) -m include.local query --sql "$$SQL" --out "$$OUT"
 
 test: $(DEVELOPING)
 	@$(PYTHON) -m pytest tests/unit tests/project tests/integration

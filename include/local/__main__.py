@@ -38,6 +38,9 @@ def make_parser() -> argparse.ArgumentParser:
     commands.add_parser("up", help="start the stack with the schedule on and a week of raw files")
     commands.add_parser("down", help="stop the stack")
     commands.add_parser("status", help="say whether the stack runs, and where")
+    query = commands.add_parser("query", help="run SQL over what was published; without SQL, a prompt")
+    query.add_argument("--sql", default="", help="one statement")
+    query.add_argument("--out", type=_read_path, help="a .csv or .parquet file for the result")
     transform = commands.add_parser("transform", help="run the transform alone, on local files")
     transform.add_argument("raw_dir", type=Path, help="folder with the raw files")
     transform.add_argument("out_dir", type=Path, help="folder for the Parquet files")
@@ -78,6 +81,10 @@ def _run_command(options: argparse.Namespace) -> None:
             from include.local import up
 
             up.show()
+        case "query":
+            from include.local import query
+
+            query.main(options.sql, options.out)
         case "transform":
             from include.local import transform_files
 

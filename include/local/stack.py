@@ -153,13 +153,7 @@ class Stack:
         PortError: a port is taken; nothing was started.
         LocalError: a stack runs in this state folder already, or is being started or stopped.
         """
-        if pid := find_supervisor(self.state):
-            if self.find_running():
-                raise LocalError(f"A stack runs in {self.state.root} already (pid {pid}).")
-            raise LocalError(
-                f"A stack is being started or stopped in {self.state.root} (pid {pid}). Try again when that "
-                "is over; `make down` ends it."
-            )
+        self.require_stopped()
         self.stop()
         require_free_port(self.ui_port, "UI_PORT")
         require_free_port(self.s3_port, "S3_PORT")
@@ -176,6 +170,21 @@ class Stack:
             cluster=cluster,
             settings=self._airflow_settings,
         )
+
+    def require_stopped(self) -> None:
+        """Check that nothing runs in this state folder.
+
+        Raises
+        ------
+        LocalError: a stack runs here, or is being started or stopped.
+        """
+        if pid := find_supervisor(self.state):
+            if self.find_running():
+                raise LocalError(f"A stack runs in {self.state.root} already (pid {pid}).")
+            raise LocalError(
+                f"A stack is being started or stopped in {self.state.root} (pid {pid}). Try again when that "
+                "is over; `make down` ends it."
+            )
 
     def stop(self) -> int:
         """Stop everything that runs or was left behind here. Returns how many processes that were."""

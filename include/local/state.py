@@ -65,6 +65,11 @@ class State:
         """The file that SimpleAuthManager reads: a JSON object of users and their passwords."""
         return self.airflow_home / "passwords.json"
 
+    @property
+    def query_cache(self) -> Path:
+        """Copies of published objects that `make query` has read."""
+        return self.root / "query"
+
     def raw(self, day: str) -> Path:
         return self.root / "raw" / day
 

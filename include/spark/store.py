@@ -1,19 +1,16 @@
-"""S3 in a Spark job: what `include.s3.objects` needs of Airflow's hook, which is not installed there."""
+"""S3 in a Spark job, where Airflow and its hook are not installed."""
 
 from functools import cache
 from typing import Any
 
+from include.s3.client import Client
 
-class Store:
-    """Takes its rights from where the AWS SDK finds them: on Glue, from the role of the job."""
 
-    def get_conn(self) -> Any:
-        return _open_client()
+class Store(Client):
+    """Takes its credentials from where the AWS SDK finds them: on Glue, the role of the job."""
 
-    @staticmethod
-    def parse_s3_url(url: str) -> tuple[str, str]:
-        bucket, _, key = url.removeprefix("s3://").partition("/")
-        return bucket, key
+    def __init__(self) -> None:
+        super().__init__(_open_client())
 
 
 @cache
