@@ -151,7 +151,7 @@ def test_every_key_matches_the_layout(page: Path) -> None:
 
 
 def test_every_kind_of_key_has_a_row() -> None:
-    section = (DOCS / "how-it-works.md").read_text().partition("## Where everything lies")[2]
+    section = (DOCS / "how-it-works.md").read_text().partition("## Where everything is")[2]
     shown = re.findall(r"`(s3://[^`]+)`", section)
 
     assert [
@@ -243,3 +243,15 @@ def test_pools_are_listed_with_their_slots() -> None:
     page = (DOCS / "settings.md").read_text().replace("\n", " ")
 
     assert [pool for pool in declared if f"`{pool['pool_name']}` ({pool['pool_slot']} slot" not in page] == []
+
+
+def test_settings_page_shows_what_airflow_shows() -> None:
+    declared = yaml.safe_load((PROJECT / "airflow_settings.yaml").read_text())["airflow"]["variables"]
+    lines = []
+    for entry in declared:
+        default = f"`{entry['variable_value']}`" if entry["variable_value"] else "empty"
+        lines.append(f"| `{entry['variable_name']}` | {default} | {entry['variable_description']} |")
+
+    assert sorted(lines) == sorted(
+        re.findall(r"^\| `ecommerce_\w+` \| .* \| .* \|$", (DOCS / "settings.md").read_text(), re.M)
+    )

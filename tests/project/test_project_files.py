@@ -12,7 +12,6 @@ from include.contract import DATASETS, published_orders, reasons
 from include.local.stack import DEFAULT_S3_PORT, DEFAULT_UI_PORT
 from tests.project_files import PROJECT, list_settings, read_pins
 
-SETTINGS_PAGE = (PROJECT / "docs" / "settings.md").read_text()
 CONTRACT_PAGE = (PROJECT / "docs" / "contract.md").read_text()
 
 
@@ -44,16 +43,6 @@ def test_the_local_stack_declares_every_pool_that_the_dags_use() -> None:
     )
 
     assert {pool["pool_name"] for pool in declared["pools"]} == used
-
-
-def test_settings_page_shows_what_airflow_shows() -> None:
-    declared = yaml.safe_load((PROJECT / "airflow_settings.yaml").read_text())["airflow"]["variables"]
-    lines = []
-    for entry in declared:
-        default = f"`{entry['variable_value']}`" if entry["variable_value"] else "empty"
-        lines.append(f"| `{entry['variable_name']}` | {default} | {entry['variable_description']} |")
-
-    assert sorted(lines) == sorted(re.findall(r"^\| `ecommerce_\w+` \| .* \| .* \|$", SETTINGS_PAGE, re.M))
 
 
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)
