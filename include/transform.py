@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from include import keys
@@ -27,6 +28,7 @@ from include.contract import (
     missing_reason,
     unknown_reason,
 )
+from include.engine.blanks import trim
 from include.engine.dimension import Dimension
 from include.engine.frames import to_array, to_flags
 from include.engine.memory import keep_freed_memory
@@ -100,13 +102,23 @@ def find_column_faults(raw: pd.DataFrame, parsed: pd.DataFrame, dataset: Dataset
     faults: dict[str, Flags] = {}
     for column in dataset.columns:
         text, values = raw[column.name], parsed[column.name]
-        if not column.nullable:
-            faults[missing_reason(column)] = is_true(text.isna())
+        is_empty, is_invalid = is_true(text.isna()), is_true(text.notna() & values.isna())
         if column.kind is not Kind.TEXT:
-            faults[invalid_reason(column)] = is_true(text.notna() & values.isna())
+            is_blank = find_blank(text, is_invalid)
+            is_empty, is_invalid = is_empty | is_blank, is_invalid & ~is_blank
+            faults[invalid_reason(column)] = is_invalid
+        if not column.nullable:
+            faults[missing_reason(column)] = is_empty
         if column.minimum is not None:
             faults[minimum_reason(column)] = is_true(values < column.minimum)
     return faults
+
+
+def find_blank(text: pd.Series, suspects: Flags) -> Flags:
+    """Which of the suspects hold nothing but blanks: they are as empty as an empty field."""
+    is_blank = np.zeros(len(text), bool)
+    is_blank[suspects] = trim(to_array(text[suspects])).is_null().to_numpy(zero_copy_only=False)
+    return is_blank
 
 
 def is_true(condition: pd.Series) -> Flags:

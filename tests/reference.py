@@ -7,6 +7,7 @@ import csv
 import datetime as dt
 import gzip
 import re
+import unicodedata
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -31,6 +32,8 @@ PUBLISHED_ORDERS = [
     *("total_price", "shipping_time_days"),
     *("customer_country", "customer_city", "product_name", "product_category"),
 ]
+#: The columns that hold no text.
+TYPED = {"signup_date", "list_price", "order_date", "delivery_date", "quantity", "selling_price"}
 #: The columns of each published table.
 PUBLISHED = {**RAW_COLUMNS, "orders": PUBLISHED_ORDERS}
 KEYS = {"customers": "customer_id", "products": "product_id", "orders": "order_id"}
@@ -64,7 +67,8 @@ def _process(folder: Path, dataset: str, known: dict[str, dict[str, Any]]) -> di
             duplicates += 1
             continue
         seen_rows.add(tuple(raw.values()))
-        row, reasons = _judge(dataset, raw, known)
+        typed = {name: strip_blanks(text) if name in TYPED else text for name, text in raw.items()}
+        row, reasons = _judge(dataset, typed, known)
         row_id = raw[KEYS[dataset]]
         if row_id in seen_ids:
             reasons.append(f"duplicate_{KEYS[dataset]}")
@@ -216,21 +220,43 @@ def _judge_order(
     }, reasons
 
 
+def strip_blanks(text: str | None) -> str | None:
+    """Without blanks and invisible characters at either end; None where nothing is left."""
+    text = text or ""
+    while text and _is_blank(text[0]):
+        text = text[1:]
+    while text and _is_blank(text[-1]):
+        text = text[:-1]
+    return text or None
+
+
+def _is_blank(character: str) -> bool:
+    return unicodedata.category(character) in ("Zs", "Zl", "Zp", "Cc", "Cf")
+
+
 def read_whole_number(text: str | None) -> int | None:
-    return int(text) if text and re.fullmatch(r"-?[0-9]{1,18}", text) else None
+    number = _read_number(text, digits=18, places=0)
+    return None if number is None else int(number)
 
 
 def read_decimal(text: str | None) -> Decimal | None:
-    return Decimal(text) if text and re.fullmatch(r"-?[0-9]{1,14}(\.[0-9]{1,4})?", text) else None
+    return _read_number(text, digits=14, places=4)
+
+
+def _read_number(text: str | None, digits: int, places: int) -> Decimal | None:
+    """Digits with a sign and a point, if any; None where the value has more digits or places than it may."""
+    if not text or not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)", text):
+        return None
+    number = Decimal(text)
+    is_kept = number == round(number, places) and abs(number) < Decimal(10) ** digits
+    return number if is_kept else None
 
 
 def read_timestamp(text: str | None) -> dt.datetime | None:
     """ISO 8601; UTC unless it says otherwise; fractions beyond microseconds are cut."""
-    pattern = (
-        r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
-        r"(?:[T ]([0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(\.[0-9]{1,9})?(Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
-    )
-    match = re.fullmatch(pattern, text or "")
+    time_of_day = r"([0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(\.[0-9]{1,9}0*)?"
+    zone = r"(?: ?(Z|z|UTC|[+-][0-9]{2}(?::?[0-9]{2})?))?"
+    match = re.fullmatch(rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})(?:[T ]{time_of_day}{zone})?", text or "")
     if not match:
         return None
     date, time, fraction, offset = match.groups()
@@ -238,14 +264,13 @@ def read_timestamp(text: str | None) -> dt.datetime | None:
         return None
     try:
         moment = dt.datetime.fromisoformat(f"{date}T{time or '00:00'}{(fraction or '')[:7]}")
-        zone = _read_offset(offset)
-        return (moment - zone).replace(tzinfo=dt.UTC)
+        return (moment - _read_offset(offset)).replace(tzinfo=dt.UTC)
     except (ValueError, OverflowError):
         return None
 
 
 def _read_offset(offset: str | None) -> dt.timedelta:
-    if offset in (None, "Z"):
+    if offset in (None, "Z", "z", "UTC"):
         return dt.timedelta()
     assert offset is not None
     digits = offset[1:].replace(":", "").ljust(4, "0")

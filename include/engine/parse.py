@@ -1,7 +1,8 @@
 """From text to typed values, a whole column at a time. The grammar of each kind stands here.
 
-Arrow's casts are fast but stop at the first value that they cannot read, so the grammar comes first:
-what it accepts, the cast accepts. The common forms are read faster still, before it.
+Every spelling with exactly one reading is accepted; what would need rounding or has two readings is not.
+Arrow's casts stop at the first value that they cannot read, so the grammar comes first and rewrites what it
+accepts to the form that the cast takes. The most common forms are read faster, before it.
 """
 
 import datetime as dt
@@ -15,24 +16,27 @@ import pyarrow.compute as pc
 
 from include.contract import Kind
 from include.contract.arrow import ARROW_TYPES
+from include.engine.blanks import trim
 from include.engine.common_forms import read_decimals, read_timestamps, read_whole_numbers
 from include.engine.frames import to_array
 
 Flags = npt.NDArray[np.bool_]
 
-WHOLE_NUMBER = r"-?\d{1,18}"
-DECIMAL = r"-?\d{1,14}(\.\d{1,4})?"
+# A sign, a value without needless zeros, and what a rewrite may drop without changing the value.
+WHOLE_NUMBER = r"(?:\+|(-))?0*(?:(\d{1,18})(?:\.0*)?|\.0+)"
+DECIMAL = r"(?:\+|(-))?0*(?:(\d{1,14})(?:\.(\d{0,4})0*)?|\.(\d{1,4})0*)"
 
-_YEAR = r"(\d{3}[1-9]|\d{2}[1-9]\d|\d[1-9]\d{2}|[1-9]\d{3})"
-_LEAP_YEAR = r"(\d{2}(0[48]|[2468][048]|[13579][26])|(0[48]|[2468][048]|[13579][26])00)"
+_YEAR = r"(?:\d{3}[1-9]|\d{2}[1-9]\d|\d[1-9]\d{2}|[1-9]\d{3})"
+_LEAP_YEAR = r"(?:\d{2}(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)"
 _DATE = (
-    rf"({_YEAR}-((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)|02-(0[1-9]|1\d|2[0-8]))"
-    rf"|{_LEAP_YEAR}-02-29)"
+    rf"(?:{_YEAR}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)"
+    rf"|02-(?:0[1-9]|1\d|2[0-8]))|{_LEAP_YEAR}-02-29)"
 )
-_TIME = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?"
-_OFFSET = r"(Z|[+-]([01]\d|2[0-3])(:?[0-5]\d)?)"
-TIMESTAMP_IN_UTC = rf"{_DATE}([T ]{_TIME})?"
-TIMESTAMP_WITH_OFFSET = rf"{_DATE}[T ]{_TIME}{_OFFSET}"
+# Digits beyond microseconds are cut: up to nanoseconds, and any zeros behind them.
+_TIME = r"((?:[01]\d|2[0-3]):[0-5]\d)(?:(:[0-5]\d)(?:(\.\d{1,6})\d{0,3}0*)?)?"
+_OFFSET = r"([+-](?:[01]\d|2[0-3])(?::?[0-5]\d)?)"
+TIMESTAMP_IN_UTC = rf"({_DATE})(?:([T ]){_TIME}(?: ?(?:Z|z|UTC))?)?"
+TIMESTAMP_WITH_OFFSET = rf"({_DATE})([T ]){_TIME} ?{_OFFSET}"
 
 _FIRST_MOMENT = pa.scalar(dt.datetime.min.replace(tzinfo=dt.UTC), ARROW_TYPES[Kind.TIMESTAMP])
 _LAST_MOMENT = pa.scalar(dt.datetime.max.replace(tzinfo=dt.UTC), ARROW_TYPES[Kind.TIMESTAMP])
@@ -74,19 +78,19 @@ def _add_uncommon(
 
 
 def _cast_whole_numbers(text: pa.Array) -> pa.Array:
-    return _keep_matching(text, WHOLE_NUMBER).cast(ARROW_TYPES[Kind.WHOLE_NUMBER])
+    return _rewrite(trim(text), WHOLE_NUMBER, r"\10\2").cast(ARROW_TYPES[Kind.WHOLE_NUMBER])
 
 
 def _cast_decimals(text: pa.Array) -> pa.Array:
-    return _keep_matching(text, DECIMAL).cast(ARROW_TYPES[Kind.DECIMAL])
+    return _rewrite(trim(text), DECIMAL, r"\1\2.\3\4").cast(ARROW_TYPES[Kind.DECIMAL])
 
 
 def _cast_timestamps(text: pa.Array) -> pa.Array:
     """Without an offset it is UTC; with one it is converted. Fractions are cut to microseconds."""
-    in_utc = _cut_to_microseconds(_keep_matching(text, TIMESTAMP_IN_UTC)).cast(pa.timestamp("us"))
-    with_offset = _cut_to_microseconds(_keep_matching(text, TIMESTAMP_WITH_OFFSET))
-    timestamp = ARROW_TYPES[Kind.TIMESTAMP]
-    return pc.coalesce(in_utc.cast(timestamp), _keep_in_calendar(with_offset.cast(timestamp)))
+    text, timestamp = trim(text), ARROW_TYPES[Kind.TIMESTAMP]
+    in_utc = _rewrite(text, TIMESTAMP_IN_UTC, r"\1\2\3\4\5").cast(pa.timestamp("us"))
+    with_offset = _rewrite(text, TIMESTAMP_WITH_OFFSET, r"\1\2\3\4\5\6").cast(timestamp)
+    return pc.coalesce(in_utc.cast(timestamp), _keep_in_calendar(with_offset))
 
 
 def _keep_in_calendar(moments: pa.Array) -> pa.Array:
@@ -95,15 +99,11 @@ def _keep_in_calendar(moments: pa.Array) -> pa.Array:
     return pc.if_else(is_inside, moments, None)
 
 
-def _keep_matching(text: pa.Array, pattern: str) -> pa.Array:
-    return pc.if_else(pc.match_substring_regex(text, rf"\A(?:{pattern})\z"), text, None)
-
-
-def _cut_to_microseconds(text: pa.Array) -> pa.Array:
-    longest = pc.max(pc.binary_length(text)).as_py() or 0
-    if longest <= len("2026-11-21T00:00:00.000000"):
-        return text
-    return pc.replace_substring_regex(text, r"(\.\d{6})\d+", r"\1")
+def _rewrite(text: pa.Array, pattern: str, rewritten: str) -> pa.Array:
+    """The values that match, in the one form that the cast reads; null for the others."""
+    whole = rf"\A(?:{pattern})\z"
+    is_matching = pc.match_substring_regex(text, whole)
+    return pc.replace_substring_regex(pc.if_else(is_matching, text, None), whole, rewritten)
 
 
 _PARSERS: dict[Kind, Callable[[pa.Array], pa.Array]] = {

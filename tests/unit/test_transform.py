@@ -97,7 +97,7 @@ def is_of_gained_column(reason: str) -> bool:
 
 
 def test_a_refused_row_keeps_its_text_and_its_place(transform_day: Transform) -> None:
-    outcome = transform_day(f"{ORDERS_HEADER}{GOOD}\n\nO2,C1,P1, 2,$5,2026-11-21,,NA\nO3,C1\n")
+    outcome = transform_day(f"{ORDERS_HEADER}{GOOD}\n\nO2,C1,P1, two,$5,2026-11-21,,NA\nO3,C1\n")
 
     delivered = {
         "order_id": "O2",
@@ -105,7 +105,7 @@ def test_a_refused_row_keeps_its_text_and_its_place(transform_day: Transform) ->
         "product_id": "P1",
         "order_date": "2026-11-21",
         "delivery_date": None,
-        "quantity": " 2",
+        "quantity": " two",
         "selling_price": "$5",
         "status": "NA",
     }
