@@ -255,3 +255,8 @@ def test_settings_page_shows_what_airflow_shows() -> None:
     assert sorted(lines) == sorted(
         re.findall(r"^\| `ecommerce_\w+` \| .* \| .* \|$", (DOCS / "settings.md").read_text(), re.M)
     )
+
+
+@each_page
+def test_no_page_has_conflict_markers(page: Path) -> None:
+    assert not re.search(r"^(<<<<<<<|>>>>>>>) ", page.read_text(), re.MULTILINE)
