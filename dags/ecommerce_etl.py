@@ -1,7 +1,7 @@
-"""The daily pipeline: wait for the day's raw files, extract, transform, validate, publish.
+"""The daily pipeline: wait for the day's raw files, extract, transform, validate, approve, publish.
 
-Wiring only: what a task does stands in the module of the same name in `include/`. Heavy imports stay
-inside the tasks, so that parsing this file costs next to nothing.
+Each task calls the stage of its name in `include/`. Heavy imports stay inside the tasks, so that parsing this
+file costs next to nothing.
 """
 
 import datetime as dt
@@ -11,12 +11,12 @@ from typing import Any
 from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from airflow.sdk import Asset, dag, task
 
-from include.config import ETL_DAG_ID
+from include.config import CONNECTION_ID, ETL_DAG_ID
 from include.operators.approval import GateApproval
 from include.operators.context import raw_keys, report_failure, task_context
-from include.operators.defaults import DAG_DEFAULTS, TASK_DEFAULTS, cron_utc, day_param
-from include.operators.glue import TransformOperator
+from include.operators.defaults import DAG_DEFAULTS, ENGINE, GLUE, TASK_DEFAULTS, cron_utc, day_param
 
+#: One event per publication, for DAGs that want to know that something was published.
 PUBLISHED_ORDERS = Asset("ecommerce_orders")
 
 
@@ -24,7 +24,7 @@ PUBLISHED_ORDERS = Asset("ecommerce_orders")
     **DAG_DEFAULTS,
     dag_id=ETL_DAG_ID,
     schedule=cron_utc("0 0 * * *"),
-    # Days that wait for their files are active runs too; the pools bound what works at the same time.
+    # A day that waits for its files is an active run, too; the pools limit how many work at the same time.
     max_active_runs=16,
     default_args=TASK_DEFAULTS
     | {"execution_timeout": dt.timedelta(hours=2), "on_failure_callback": report_failure},
@@ -34,10 +34,21 @@ PUBLISHED_ORDERS = Asset("ecommerce_orders")
     doc_md=Path(__file__).with_suffix(".md").read_text(),
 )
 def ecommerce_etl() -> None:
-    """Publishes one trustworthy order table per day."""
-    wait_for_raw_files = S3KeySensor(
+    """Publishes one trustworthy orders table per day."""
+    raw_files = wait_for_raw_files()
+    extracted = extract()
+    transformed = transform_on_glue(extracted) if ENGINE == GLUE else transform(extracted)
+    validated = validate(extracted, transformed)
+    approval = approve(extracted, transformed, validated)
+    publish(extracted, transformed, validated, approval)
+
+    raw_files >> extracted
+
+
+def wait_for_raw_files() -> S3KeySensor:
+    return S3KeySensor(
         task_id="wait_for_raw_files",
-        aws_conn_id="ecommerce_s3",
+        aws_conn_id=CONNECTION_ID,
         bucket_key="{{ raw_keys(dag_run, params) }}",
         deferrable=True,
         poke_interval=30,
@@ -45,34 +56,38 @@ def ecommerce_etl() -> None:
         execution_timeout=dt.timedelta(hours=37),
         doc_md="Waits until all raw files of the day exist. Deferred: it holds no worker.",
     )
-    extracted = extract()
-    transformed = TransformOperator(
-        task_id="transform",
-        extracted=extracted,
-        pool="ecommerce_transform",
-        doc_md="Cleans, joins and computes; refused rows go to quarantine with their reasons.",
-    ).output
-    validated = validate(extracted, transformed)
-    approve = GateApproval(
-        task_id="approve",
-        extracted=extracted,
-        transformed=transformed,
-        validated=validated,
-        doc_md="With the setting `ecommerce_gate_approval`, a closed gate waits here for a person.",
-    )
-    wait_for_raw_files >> extracted
-    publish(extracted, transformed, validated, approve.output)
 
 
 @task
 def extract(**context: Any) -> dict[str, Any]:
-    """Pins the raw files inside S3, so that a later delivery cannot change this run."""
+    """Copies the raw files inside S3, so that a later delivery cannot change this run."""
     from include import extract as stage
     from include.day import day_of
 
     with task_context() as (hook, settings):
         day = day_of(context["dag_run"], context["params"])
         return dict(stage.extract(hook, settings, day, context["run_id"]))
+
+
+@task(pool="ecommerce_transform")
+def transform(extracted: Any) -> dict[str, Any]:
+    """Cleans, joins and computes; rejected rows go to quarantine with their reasons."""
+    from include import transform as stage
+
+    with task_context() as (hook, settings):
+        return dict(stage.transform(hook, settings, extracted))
+
+
+def transform_on_glue(extracted: Any) -> Any:
+    """The same task as a Spark job, where the Airflow option `[ecommerce] engine` is `glue`."""
+    from include.operators.glue import GlueTransform
+
+    return GlueTransform(
+        task_id="transform",
+        extracted=extracted,
+        pool="ecommerce_transform",
+        doc_md="Runs the transform on AWS Glue, deferred; small days stay on the worker.",
+    ).output
 
 
 @task(pool="ecommerce_transform")
@@ -84,25 +99,28 @@ def validate(extracted: Any, transformed: Any) -> dict[str, Any]:
         return dict(stage.validate(hook, settings, extracted, transformed))
 
 
+def approve(extracted: Any, transformed: Any, validated: Any) -> Any:
+    return GateApproval(
+        task_id="approve",
+        extracted=extracted,
+        transformed=transformed,
+        validated=validated,
+        doc_md="With the setting `ecommerce_gate_approval`, a closed gate waits here for a person.",
+    ).output
+
+
 @task(pool="ecommerce_publish", outlets=[PUBLISHED_ORDERS])
 def publish(
     extracted: Any, transformed: Any, validated: Any, approval: Any, **context: Any
 ) -> dict[str, Any]:
     """Publishes a day whose gate is open or approved: copies the tables, then writes the manifest."""
     from include import publish as stage
-    from include.publishing.published_day import published_before
-    from include.reporting import glue_catalog
-    from include.reporting.lineage import report_lineage
-    from include.reporting.metrics import report_published
+    from include.reporting.publication import report_publication
 
     with task_context() as (hook, settings):
-        with published_before(hook, settings.layout, extracted):
-            glue_catalog.prepare_table(settings)
         started_at = context["dag_run"].start_date
         manifest = stage.publish(hook, settings, extracted, transformed, validated, started_at, approval)
-        glue_catalog.register_day(settings, manifest["day"])
-        report_lineage(settings.layout, manifest)
-        report_published(settings.metrics_namespace, manifest, context["ti"])
+        report_publication(settings, manifest, context["ti"])
     context["outlet_events"][PUBLISHED_ORDERS].extra = {
         "day": manifest["day"],
         "rows": manifest["rows"]["orders"]["published"],

@@ -14,8 +14,10 @@ ETL_DAG_ID = "ecommerce_etl"
 CONNECTION_ID = "ecommerce_s3"
 #: Loggers of libraries that would tell in every task where the credentials are from.
 LOG_LEVELS = "airflow.providers.amazon.aws.utils.connection_wrapper=WARNING"
-#: How long a call beside the work of a day may take, so that an AWS service out of reach holds no task.
-SHORT_TIMEOUTS = {"connect_timeout": 5, "read_timeout": 10, "retries": {"max_attempts": 2}}
+#: For calls to AWS services around the pipeline, so that one out of reach delays no task for long.
+SHORT_TIMEOUTS: dict[str, Any] = {"connect_timeout": 5, "read_timeout": 10, "retries": {"max_attempts": 2}}
+#: The same for calls that are worth a longer wait: about half a minute while the service is busy.
+PATIENT_TIMEOUTS: dict[str, Any] = SHORT_TIMEOUTS | {"retries": {"mode": "standard", "max_attempts": 6}}
 #: The setting `name` is the Airflow Variable `ecommerce_<name>`.
 VARIABLE_PREFIX = "ecommerce_"
 
@@ -45,7 +47,6 @@ class Settings:
     history_undelivered_tolerance: float = 0.2
     gate_approval: bool = False
     gate_approval_hours: float = 24.0
-    engine: str = "pandas"
     glue_job: str = "ecommerce-transform"
     glue_min_bytes: int = 20_000_000_000
     catalog_database: str = ""

@@ -1,25 +1,24 @@
-"""What can go wrong, as a tree. A message says what happened, where, and what to do.
+"""The errors of the pipeline, as a tree. A message says what happened, where, and what to do.
 
 PipelineError
-├── SettingError           a Variable or parameter that cannot be used
-├── ContractError          declarations of the contract that contradict each other
-├── RawFileError           a raw file that cannot be read as the contract says
-│   └── RepairError        a file of repaired rows that cannot take the place of raw ones
-├── StoreRefusedError      S3 does not have, or does not let us do, what a task needs
-├── RetryableError          what may have passed at the next try: the store was busy or away
-│   ├── RawFileChangedError    a raw file was replaced while it was being pinned
+├── SettingError           a Variable, option or parameter has an invalid value
+├── ContractError          contradictory declarations in the contract
+├── RawFileError           a raw file cannot be read as the contract declares it
+│   └── RepairError        a file of repaired rows cannot be used
+├── StoreRefusedError      S3 does not have what a task needs, or denies access to it
+├── RetryableError         a retry may succeed: the store was busy or unreachable
+│   ├── RawFileChangedError    a raw file was replaced while it was being copied
 │   ├── PublishConflictError   another run published the day at the same moment
-│   ├── DayUnregisteredError   a day is published, and the Glue table does not show it yet
-│   └── WorkerError            the worker had not enough disk or memory
-├── SnapshotGoneError      a cleared run whose snapshot was cleaned up; it has to extract again
-├── StagedChangedError     a staged table is that of an earlier try of the run, from other raw files
-├── OlderDeliveryError     a run that was held up, and a later delivery is published already
+│   └── WorkerError            the worker ran out of disk or memory
+├── SnapshotGoneError      a cleared run whose snapshot was removed; it must extract again
+├── StagedChangedError     an earlier try of the run, from other raw files, wrote a staged table
+├── OlderDeliveryError     a delayed run, and a later delivery is published already
 ├── CatalogError           the Glue table cannot hold what the contract publishes
 ├── RowsLostError          the counts of a stage do not add up; nothing may be published
 ├── GateClosedError        the day failed its quality gate
-├── UnreadableDaysError        days of the look-back could not be looked at; the others were
-├── StaleFormError         a red gate cannot be put to a person again in this run
-└── AlertNotSentError      no channel took an alert
+├── UnreadableDaysError    some of the scanned days could not be read
+├── StaleFormError         Airflow cannot show the faults of this run on its approval form
+└── AlertNotSentError      no channel accepted an alert
 """
 
 from typing import TYPE_CHECKING
@@ -33,30 +32,30 @@ class PipelineError(Exception):
 
 
 def restore_error(kind: str, message: str) -> PipelineError:
-    """An error of another process, by the name of its class; it has its message, and nothing else."""
+    """An error of another process, from the name of its class and its message."""
     kinds: list[type[PipelineError]] = [PipelineError]
     for each in kinds:
         kinds += each.__subclasses__()
     known = next((each for each in kinds if each.__name__ == kind), PipelineError)
-    # The message is finished: it is not to be made once more from parts.
+    # Not through __init__: some classes build their message from parts.
     return known.__new__(known, message)
 
 
 class SettingError(PipelineError):
-    """A Variable or a run parameter has a value that cannot be used."""
+    """A Variable, an Airflow option or a run parameter has an invalid value."""
 
 
 class ContractError(PipelineError):
-    """What the contract declares cannot be kept; found when it is imported."""
+    """Declarations of the contract contradict each other; raised when it is imported."""
 
 
 class RawFileError(PipelineError):
-    """A raw file cannot be read as its contract says; nothing of it was written.
+    """A raw file cannot be read as its contract declares it; nothing of it was written.
 
     Parameters
     ----------
-    source: where the file lies, as people know it.
-    place: line or byte in the file, or an empty text when the whole file is meant.
+    source: the key of the file.
+    place: the line or byte in the file; empty for the whole file.
     """
 
     def __init__(self, source: str, place: str, problem: str, remedy: str) -> None:
@@ -66,42 +65,38 @@ class RawFileError(PipelineError):
 
 
 class RepairError(RawFileError):
-    """A file of repaired rows cannot be read, or its rows cannot take the place of raw ones."""
+    """A file of repaired rows cannot be read, or its rows cannot replace raw ones."""
 
 
 class StoreRefusedError(PipelineError):
-    """S3 does not have what a task needs, or does not let it; trying again changes nothing."""
+    """S3 does not have what a task needs, or denies access to it; a retry cannot succeed."""
 
 
 class RetryableError(PipelineError):
-    """Something that may go well at the next try."""
-
-
-class DayUnregisteredError(RetryableError):
-    """The day is published, but the table in the Glue Data Catalog does not show it yet."""
+    """A temporary problem: a retry may succeed."""
 
 
 class WorkerError(RetryableError):
-    """The worker had not enough disk or memory; another task may give some back."""
+    """The worker ran out of disk or memory; another task may free some."""
 
 
 class RawFileChangedError(RetryableError):
-    """A raw file was replaced between being looked at and being copied."""
+    """A raw file was replaced while it was being copied."""
 
 
 class SnapshotGoneError(PipelineError):
-    """The snapshot that a run wants to work on is not there any more."""
+    """The snapshot of a run no longer exists."""
 
     def __init__(
         self,
         url: str,
-        why: str = "the clean-up removed what this run worked on. Clear the run from extract on.",
+        why: str = "ecommerce_cleanup removed it. Clear the run from extract on.",
     ) -> None:
         super().__init__(f"{url} is gone: {why}")
 
 
 class StagedChangedError(PipelineError):
-    """What a run staged was replaced by an earlier try of it, which worked on other raw files."""
+    """An earlier try of the run, from other raw files, replaced a staged table."""
 
 
 class OlderDeliveryError(PipelineError):
@@ -113,7 +108,7 @@ class PublishConflictError(RetryableError):
 
 
 class CatalogError(PipelineError):
-    """The table in the Glue Data Catalog cannot hold what the contract publishes; nothing was published."""
+    """The table in the Glue Data Catalog cannot hold what the contract publishes."""
 
 
 class RowsLostError(PipelineError):
@@ -134,12 +129,12 @@ class GateClosedError(PipelineError):
 
 
 class StaleFormError(PipelineError):
-    """Airflow would show the form of an earlier try in place of this one's; nobody was asked."""
+    """Airflow would show the approval form of an earlier try; nobody was asked."""
 
 
 class UnreadableDaysError(PipelineError):
-    """Some days could not be compared with their inputs."""
+    """Some of the scanned days could not be read."""
 
 
 class AlertNotSentError(PipelineError):
-    """Channels for alerts are set, and none of them took one."""
+    """Channels for alerts are set up, and none of them accepted one."""

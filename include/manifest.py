@@ -202,7 +202,7 @@ class Candidate:
 
 
 class ChangedRows(TypedDict):
-    """What a correction did to the published orders, by `order_id`."""
+    """How many published orders a correction changed, matched by the key of orders."""
 
     added: int
     removed: int

@@ -75,7 +75,6 @@ RULES = {
     "gate_approval_hours": Rule(
         f"a number of hours, more than 0 and up to {_MOST_HOURS}", lambda value: 0 < value <= _MOST_HOURS
     ),
-    "engine": Rule("pandas, glue or auto", lambda text: text in {"pandas", "glue", "auto"}),
     "glue_min_bytes": at_least(0, "a number of bytes"),
 }
 

@@ -1,4 +1,4 @@
-"""What the tasks of a DAG share: the hook, the settings, and how an error ends a task."""
+"""What tasks share: the S3 hook, the settings, error handling and failure reports."""
 
 import datetime as dt
 import logging
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 def connect() -> "tuple[S3Hook, Settings]":
-    """The one way to S3 and to the settings; both are asked only when something of them is used."""
+    """The hook that all S3 traffic goes through, and the settings."""
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
     return S3Hook(aws_conn_id=CONNECTION_ID), Settings.from_variables()
@@ -52,25 +52,25 @@ def translate_errors() -> Iterator[None]:
 
 @contextmanager
 def task_context() -> "Iterator[tuple[S3Hook, Settings]]":
-    """The hook and the settings for a task's body, whose errors end the task in words.
+    """The hook and the settings for the body of a task. Library errors become messages that say what to do.
 
     Raises
     ------
-    AirflowFailException: in place of an error that trying again cannot heal.
-    RetryableError: the next try may go well.
+    RetryableError: a retry may succeed.
+    AirflowFailException: a retry cannot succeed; ends the task at once.
     """
     with translate_errors():
         yield connect()
 
 
 def raw_keys(run: Run, params: Mapping[str, Any]) -> list[str]:
-    """The raw files that a run waits for."""
+    """The keys that a run waits for."""
     layout, day = Settings.from_variables().layout, day_of(run, params)
     return [keys.raw(layout, day, dataset) for dataset in DATASETS]
 
 
 def report_failure(context: Mapping[str, Any]) -> None:
-    """Tell people of a run that failed for good, and count it; called once, after the last try of a task.
+    """Send the alert and the metrics of a failed run; called once, after the last retry of a task.
 
     Works while the store is down or a setting is wrong: that may be the failure.
     """
@@ -88,32 +88,29 @@ def report_failure(context: Mapping[str, Any]) -> None:
 
 
 def report_maintenance_failure(context: Mapping[str, Any]) -> None:
-    """Tell people that a DAG beside the pipeline fails; it has no delivery day, so no day is counted.
-
-    Such a DAG runs often and makes up for itself: while it goes on failing, people are told once a day.
-    """
+    """Send the alert of a failed maintenance DAG, at most once a day while it keeps failing."""
     from include.reporting.alerts import describe_maintenance_failure, send_alert
 
     if _was_reported(context):
-        log.info("The run before failed on the same day: people know")
+        log.info("The previous run failed on the same day: no second alert")
         return
     failure = _describe_failure(None, context)
     send_alert(describe_maintenance_failure(context["ti"].dag_id, failure))
 
 
 def _was_reported(context: Mapping[str, Any]) -> bool:
-    """Whether the run before failed on the same day; False where Airflow does not say."""
+    """Whether the previous run failed on the same day; False if Airflow does not know."""
     try:
         before = context["ti"].get_previous_dagrun()
         is_same_day = before and before.run_after.date() == context["dag_run"].run_after.date()
         return bool(is_same_day and before.state == "failed")
     except Exception:
-        log.exception("How the run before ended could not be found out: people are told")
+        log.exception("The state of the previous run is unknown: sending the alert")
         return False
 
 
 def _find_day(context: Mapping[str, Any]) -> str | None:
-    """The run's day; None where the day is what is wrong, or where Airflow knows too little of the run."""
+    """The day of the run; None if the param is invalid, or if Airflow passed no run."""
     try:
         return day_of(context["dag_run"], context["params"])
     except (SettingError, KeyError):
@@ -140,4 +137,4 @@ def _record_alert(hook: "S3Hook", layout: keys.Layout, day: str) -> None:
     try:
         record_alert(hook, layout, day, RUN_FAILED, dt.datetime.now(dt.UTC))
     except Exception:
-        log.exception("What was told of %s was not kept: the watchdog may tell of it once more", day)
+        log.exception("The alert about %s was not recorded: the watchdog may send another", day)

@@ -1,7 +1,4 @@
-"""The transform task: on the worker by default, or as a Spark job on AWS Glue, by the settings.
-
-Either way it hands on the same record; what comes after it does not know where it ran.
-"""
+"""The transform task as a Spark job on AWS Glue. It returns the same record as the task on the worker."""
 
 import hashlib
 import json
@@ -24,17 +21,16 @@ if TYPE_CHECKING:
 
     from include.manifest import Extracted, Transformed
 
-PANDAS, GLUE, AUTO = "pandas", "glue", "auto"
-#: Glue states change over minutes. The job's own timeout ends it before the attempts do.
+#: The state of a job changes over minutes. Its own timeout ends it before the attempts do.
 _POLL_SECONDS, _POLL_ATTEMPTS = 30, 24 * 60 * 2
 
 
-class TransformOperator(GlueJobOperator):
-    """Cleans, joins and computes; refused rows go to quarantine with their reasons.
+class GlueTransform(GlueJobOperator):
+    """Transforms a large day on Glue, and a small one on the worker.
 
     Parameters
     ----------
-    extracted: what the extract task hands on.
+    extracted: what the extract task returned.
     """
 
     template_fields: Sequence[str] = (*GlueJobOperator.template_fields, "extracted")
@@ -50,9 +46,9 @@ class TransformOperator(GlueJobOperator):
         self.extracted = extracted
 
     def execute(self, context: "Context") -> Any:
-        """Do the work here, or start the job and wait for it, deferred: that holds no worker."""
+        """Start the job and wait for it, deferred; or do the work here."""
         with task_context() as (hook, settings):
-            if choose_engine(settings, self.extracted) == PANDAS:
+            if is_small(settings, self.extracted):
                 from include.transform import transform
 
                 return dict(transform(hook, settings, self.extracted))
@@ -61,7 +57,7 @@ class TransformOperator(GlueJobOperator):
         return super().execute(context)
 
     def execute_complete(self, context: "Context", event: dict[str, Any] | None = None) -> Any:
-        """Hand on what the job left behind."""
+        """Return the result of the job."""
         super().execute_complete(context, event)
         with task_context() as (hook, settings):
             transformed = read_result(hook, settings, self.extracted)
@@ -70,18 +66,14 @@ class TransformOperator(GlueJobOperator):
         return dict(transformed)
 
 
-def choose_engine(settings: Settings, extracted: "Extracted") -> str:
-    """`pandas` or `glue`; `auto` goes by the size of the day's files as they were delivered."""
-    if settings.engine != AUTO:
-        return settings.engine
+def is_small(settings: Settings, extracted: "Extracted") -> bool:
+    """Whether the raw files of the day, as delivered, are smaller than the setting `glue_min_bytes`."""
     size = sum(extracted["inputs"][name]["bytes"] for name in DATASETS)
-    return GLUE if size >= settings.glue_min_bytes else PANDAS
+    return size < settings.glue_min_bytes
 
 
 def make_arguments(settings: Settings, extracted: "Extracted") -> dict[str, str]:
-    """What the job is told. A try that follows one whose job still runs waits for that job, but only
-    where it works on the same snapshot.
-    """
+    """The arguments of the job. A retry joins the job of an earlier try if that has the same snapshot."""
     layout, day, run = settings.layout, extracted["day"], extracted["run_id"]
     document = json.dumps(extracted)
     return {
@@ -94,22 +86,22 @@ def make_arguments(settings: Settings, extracted: "Extracted") -> dict[str, str]
 
 
 def name_result(settings: Settings, extracted: "Extracted") -> str:
-    """Where the job says how it went; apart from a job that was held up and works on other raw files."""
+    """Where the job leaves its result. Named after the inputs: a delayed job may still work on others."""
     name = f"transformed-{digest_inputs(extracted['inputs'])}.json"
     return keys.staged(settings.layout, extracted["day"], extracted["run_id"], name)
 
 
 def read_result(hook: "S3Hook", settings: Settings, extracted: "Extracted") -> "Transformed":
-    """What the job left.
+    """The result of the job.
 
     Raises
     ------
-    PipelineError: the job left nothing, or ended in an error, which is raised here as it was there.
+    PipelineError: the job left no result, or failed; then its error is raised here again.
     """
     url = name_result(settings, extracted)
     result = read_json(hook, url)
     if result is None:
-        raise PipelineError(f"The Glue job ended well and left no {url}. Clear this run from transform on.")
+        raise PipelineError(f"The Glue job succeeded but left no {url}. Clear this run from transform on.")
     if "error" in result:
         raise restore_error(result.get("kind", ""), result["error"])
     return cast("Transformed", result)

@@ -1,4 +1,4 @@
-"""How a publication differs from the one that it replaces: recorded in the manifest as its `correction`."""
+"""What a publication changes in the one that it replaces: the `correction` of the manifest."""
 
 import logging
 from pathlib import Path
@@ -9,13 +9,11 @@ from include.manifest import (
     Candidate,
     ChangedRows,
     Correction,
-    Counts,
-    Extracted,
     Manifest,
     Output,
     compare_inputs,
 )
-from include.publishing.published_day import Published
+from include.publishing.published_day import ManifestVersion
 from include.s3.objects import download_file, is_missing
 from include.scratch import scratch_folder
 
@@ -24,45 +22,37 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: What does not fit is spilled to disk.
 _MEMORY_LIMIT = "500MB"
 _THREADS = 2
 
 
-def find_correction(hook: "S3Hook", published: Published, candidate: Candidate) -> Correction | None:
+def find_correction(hook: "S3Hook", published: ManifestVersion, candidate: Candidate) -> Correction | None:
     """How the staged day differs from the published one; None when the day was never published.
 
-    To be asked before anything of the day is replaced.
+    Must be called before anything of the day is replaced.
     """
     previous = published.manifest
     if previous is None:
         return None
     if (previous["run_id"], previous["started_at"]) == (candidate.run_id, candidate.started_at):
-        # A second try of a task that had written its manifest already.
-        # Days that were published by an earlier release say nothing of it.
+        # A retry of a task that had written its manifest already. Earlier releases wrote no correction.
         return previous.get("correction")
     staged_key = candidate.transformed["staged"]["orders.parquet"]
     orders = _compare_published(hook, previous["outputs"]["orders"], staged_key)
-    return describe_correction(
-        previous, published.manifest_version, candidate.extracted, candidate.counts, orders
-    )
+    return describe_correction(previous, published.version_id, candidate, orders)
 
 
 def describe_correction(
-    previous: Manifest,
-    version: str | None,
-    extracted: Extracted,
-    counts: Counts,
-    orders: ChangedRows | None,
+    previous: Manifest, version_id: str | None, candidate: Candidate, orders: ChangedRows | None
 ) -> Correction:
-    """`version` is that of the previous manifest."""
+    """`version_id` is that of the previous manifest."""
     return {
         "run_id": previous["run_id"],
-        "manifest_version": version,
+        "manifest_version": version_id,
         "published_at": previous["published_at"],
-        "inputs": compare_inputs(previous["inputs"], extracted["inputs"]),
+        "inputs": compare_inputs(previous["inputs"], candidate.extracted["inputs"]),
         "orders": orders,
-        "total_price": {"before": previous["total_price"], "after": counts["total_price"]},
+        "total_price": {"before": previous["total_price"], "after": candidate.counts["total_price"]},
     }
 
 
@@ -72,12 +62,12 @@ def _compare_published(hook: "S3Hook", published: Output, staged_key: str) -> Ch
     with scratch_folder("correction") as folder:
         before, after = folder / "before.parquet", folder / "after.parquet"
         try:
-            # By version: an earlier try of this run may have replaced the object already.
+            # By version: an earlier try of this run may have replaced the object.
             download_file(hook, published["key"], before, version_id=published["version_id"])
         except ClientError as error:
             if not is_missing(error):
                 raise
-            log.warning("%s, as published before, is gone: what changed in it is not known", published["key"])
+            log.warning("%s, as published before, is gone: the changes cannot be counted", published["key"])
             return None
         download_file(hook, staged_key, after)
         return compare_orders(before, after, folder)
@@ -86,7 +76,7 @@ def _compare_published(hook: "S3Hook", published: Output, staged_key: str) -> Ch
 def compare_orders(before: Path, after: Path, scratch: Path) -> ChangedRows:
     """Count the rows of two Parquet files of published orders that differ, joined on their key.
 
-    A row is altered when any column differs that both files have. `scratch` takes what memory does not hold.
+    A row is altered when any column differs that both files have. DuckDB spills to `scratch`.
     """
     import duckdb
     import pyarrow.parquet as pq

@@ -1,4 +1,4 @@
-"""The published days around a day: always so many, so that reading them costs the same in a long history."""
+"""Reads the manifests of many days, in parallel."""
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,12 +15,12 @@ _READERS = 8
 
 
 def read_manifests(hook: "S3Hook", layout: keys.Layout, days: Iterable[str]) -> dict[str, Manifest]:
-    """The manifests of those days that are published, in the order of the days; one request for each day."""
+    """The manifest of each of the days that is published, in the order given; one request per day."""
 
     def read(day: str) -> tuple[str, Manifest | None]:
         return day, cast("Manifest | None", read_json(hook, keys.manifest(layout, day)))
 
-    # The hook makes its client on first use, and should make one.
+    # Create the client before the threads: each would create one.
     hook.get_conn()
     with ThreadPoolExecutor(_READERS) as pool:
         return {day: manifest for day, manifest in pool.map(read, days) if manifest}

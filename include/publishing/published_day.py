@@ -1,9 +1,9 @@
-"""What is published of a day right now, and how it is replaced by exactly one run at a time.
+"""A day as it is published: reads it, replaces it by exactly one run at a time, restores it.
 
-S3 replaces one object in one step, but a day is several. Two things make them one: the manifest names the
-version of every object, and is itself replaced only as it was when the run began to publish; and whoever
-publishes, wins or loses, leaves the published keys as the manifest names them. So a run that was thought dead
-and goes on, or a second run of the same day, changes nothing for good. docs/promises.md says the rest.
+S3 replaces one object in one step, but a day has several. Two things make them one: the manifest names the
+version of every object and is itself replaced only if it did not change since this run read it; and every
+publication, successful or not, ends by restoring what the manifest names. So a second run of the day, or one
+that was presumed dead and continues, changes nothing for good. See docs/promises.md.
 """
 
 import json
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from include import keys
 from include.contract import DATASETS
 from include.contract.model import LATE, REPAIRS
-from include.errors import DayUnregisteredError, OlderDeliveryError, RetryableError
-from include.manifest import Extracted, Manifest
-from include.s3.conditional import ObjectChangedError, replace_object
+from include.errors import OlderDeliveryError, PublishConflictError
+from include.manifest import Candidate, Extracted, Manifest, Output, digest_inputs
+from include.s3.conditional import ObjectChangedError, replace_json, replace_object
 from include.s3.objects import find_object, read_object
 
 if TYPE_CHECKING:
@@ -30,128 +30,169 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Published:
-    """What a run found: the ETag of each published object by its key, None where there is none."""
+class ManifestVersion:
+    """A manifest as it is in S3; everything is None where the day was never published."""
 
-    etags: dict[str, str | None]
     manifest: Manifest | None
-    manifest_etag: str | None
-    manifest_version: str | None
+    etag: str | None
+    version_id: str | None
 
 
-def read_published(hook: "S3Hook", layout: "Layout", day: str) -> Published:
-    """The state of a day before it is replaced.
+@dataclass(frozen=True)
+class PublishedDay:
+    """A day as this run found it, and can replace it.
 
-    The objects come before the manifest: were a run to end in between, they would be out of date and could
-    not be replaced; the other way round they would be replaced for a manifest that cannot be.
+    Parameters
+    ----------
+    etags: the ETag of each published object by its key; None where there is none.
+    previous: the manifest that this run replaces.
     """
-    etags = {}
-    for url in _list_keys(layout, day):
-        state = find_object(hook, url)
-        etags[url] = state["etag"] if state else None
-    return Published(etags, *_read_manifest(hook, layout, day))
 
+    hook: "S3Hook"
+    layout: "Layout"
+    day: str
+    etags: dict[str, str | None]
+    previous: ManifestVersion
 
-def _list_keys(layout: "Layout", day: str) -> list[str]:
-    return [of(layout, day, dataset) for dataset in DATASETS for of in (keys.published, keys.quarantine)]
+    def replace_tables(self, candidate: Candidate) -> dict[str, Output]:
+        """Copy each staged table and quarantine over the published one, if that is still what was found.
 
+        Raises
+        ------
+        ObjectChangedError: another run replaced one of them.
+        StagedChangedError: an earlier try of this run, from other raw files, wrote a staged table.
+        """
+        outputs: dict[str, Output] = {}
+        for dataset in DATASETS:
+            rows = candidate.counts["rows"][dataset]
+            quarantine = f"quarantine/{dataset}"
+            published_key = keys.published(self.layout, self.day, dataset)
+            quarantine_key = keys.quarantine(self.layout, self.day, dataset)
+            outputs[dataset] = self._replace(candidate, dataset, published_key, rows["published"])
+            outputs[quarantine] = self._replace(candidate, quarantine, quarantine_key, rows["quarantined"])
+        return outputs
 
-def _read_manifest(
-    hook: "S3Hook", layout: "Layout", day: str
-) -> tuple[Manifest | None, str | None, str | None]:
-    """The manifest, its ETag and its version."""
-    found = read_object(hook, keys.manifest(layout, day))
-    if found is None:
-        return None, None, None
-    state, body = found
-    return json.loads(body), state["etag"], state["version_id"]
+    def _replace(self, candidate: Candidate, name: str, url: str, rows: int) -> Output:
+        staged = candidate.transformed["staged"][f"{name}.parquet"]
+        made_from = digest_inputs(candidate.extracted["inputs"])
+        state = replace_object(self.hook, staged, url, self.etags[url], made_from=made_from)
+        return {**state, "rows": rows}
 
+    def replace_manifest(self, manifest: Manifest) -> None:
+        """Publish: from here on, the day is what the new manifest names.
 
-def reject_older_delivery(published: Published, extracted: Extracted) -> None:
-    """A run that was held up may not put an earlier delivery in the place of a later one.
-
-    Raises
-    ------
-    OlderDeliveryError: a file of this run was delivered before the one that was published.
-    """
-    if published.manifest is None:
-        return
-    # A day from before a dataset was declared has no file of it.
-    for dataset in (name for name in DATASETS if name in published.manifest["inputs"]):
-        own = extracted["inputs"][dataset].get("written_at")
-        newest = published.manifest["inputs"][dataset].get("written_at")
-        if own and newest and own < newest:
-            raise OlderDeliveryError(
-                f"{extracted['day']} was published by run {published.manifest['run_id']} with the "
-                f"{dataset} delivered at {newest}; this run works on those of {own}. Nothing was published. "
-                "While the later delivery lies in raw, nothing has to be done; to publish what lies there "
-                "now, clear this run from extract on. If the later delivery was withdrawn and an earlier "
-                "version lies there again, deliver that version once more first."
-            )
-
-
-def reject_stale_run(published: Published, extracted: Extracted) -> None:
-    """A run that was held up may not drop what people repaired, or what came late, and is published.
-
-    A run that was extracted after that publication knew of it: where it has no repairs, they were taken back.
-
-    Raises
-    ------
-    OlderDeliveryError: repaired or late rows were published after this run was extracted, which lacks them.
-    """
-    manifest, pinned_at = published.manifest, extracted.get("pinned_at")
-    if manifest is None or pinned_at is None or pinned_at >= manifest["published_at"]:
-        return
-    added = [name for name in manifest["inputs"] if name.startswith((REPAIRS, LATE))]
-    if lacking := [name for name in added if name not in extracted["inputs"]]:
-        raise OlderDeliveryError(
-            f"{extracted['day']} was published by run {manifest['run_id']} at {manifest['published_at']} "
-            f"with {', '.join(lacking)}; this run was extracted at {pinned_at}, before that, and does not "
-            "have them. Nothing was published. To publish the day from what is there now, clear this run "
-            "from extract on; otherwise nothing has to be done."
-        )
+        Raises
+        ------
+        ObjectChangedError: another run published the day.
+        """
+        replace_json(self.hook, manifest, keys.manifest(self.layout, self.day), self.previous.etag)
 
 
 @contextmanager
-def published_before(hook: "S3Hook", layout: "Layout", extracted: Extracted) -> Iterator[None]:
-    """For what comes before publishing: say so if an earlier try of the run has published already.
+def open_day(hook: "S3Hook", layout: "Layout", day: str) -> Iterator[PublishedDay]:
+    """Read a day in order to replace it. However this ends, the published keys hold what the manifest names.
 
     Raises
     ------
-    DayUnregisteredError: in place of a RetryableError, where the manifest is this run's, from the same files.
+    PublishConflictError: another run published the day at the same moment; a retry sees its publication.
     """
     try:
-        yield
-    except RetryableError as error:
-        manifest = _read_manifest(hook, layout, extracted["day"])[0]
-        is_own = manifest is not None and manifest["run_id"] == extracted["run_id"]
-        if manifest is None or not is_own or manifest["inputs"] != extracted["inputs"]:
-            raise
-        raise DayUnregisteredError(str(error)) from error.__cause__
+        # The objects are read before the manifest. If another run publishes in between, the objects are out
+        # of date and cannot be replaced. In the other order they would be, for a manifest that cannot.
+        etags = {url: _find_etag(hook, url) for url in list_keys(layout, day)}
+        yield PublishedDay(hook, layout, day, etags, read_manifest(hook, layout, day))
+    except ObjectChangedError as error:
+        raise PublishConflictError(
+            f"Another run published {day} at the same moment ({error}). Airflow will retry."
+        ) from error
+    finally:
+        restore_day(hook, layout, day)
 
 
-def restore_manifest_versions(hook: "S3Hook", layout: "Layout", day: str) -> None:
-    """Have the published keys hold what the manifest names, whatever another run did meanwhile.
-
-    Every run does so at its end and goes on until the manifest stays the same, so the last one to end leaves
-    all in order. Without versions in the bucket there is nothing to put back.
-    """
-    etag = ""
-    while True:
-        manifest, current, _ = _read_manifest(hook, layout, day)
-        if manifest is None or current == etag:
-            return
-        etag = current or ""
-        for output in manifest["outputs"].values():
-            _put_back(hook, output["key"], output["etag"], output["version_id"])
+def list_keys(layout: "Layout", day: str) -> list[str]:
+    return [
+        find_key(layout, day, name) for name in DATASETS for find_key in (keys.published, keys.quarantine)
+    ]
 
 
-def _put_back(hook: "S3Hook", url: str, etag: str, version_id: str | None) -> None:
+def _find_etag(hook: "S3Hook", url: str) -> str | None:
     state = find_object(hook, url)
-    if version_id is None or (state and state["etag"] == etag):
+    return state["etag"] if state else None
+
+
+def read_manifest(hook: "S3Hook", layout: "Layout", day: str) -> ManifestVersion:
+    found = read_object(hook, keys.manifest(layout, day))
+    if found is None:
+        return ManifestVersion(None, None, None)
+    state, body = found
+    return ManifestVersion(json.loads(body), state["etag"], state["version_id"])
+
+
+def restore_day(hook: "S3Hook", layout: "Layout", day: str) -> None:
+    """Make the published keys hold what the manifest names, whatever another run did in the meantime.
+
+    Every run does so at its end, and repeats it until the manifest stays the same, so the last run to end
+    leaves everything consistent. A bucket without versions has nothing to restore from.
+    """
+    etag = None
+    while True:
+        current = read_manifest(hook, layout, day)
+        if current.manifest is None or current.etag == etag:
+            return
+        etag = current.etag
+        for output in current.manifest["outputs"].values():
+            _restore_object(hook, output)
+
+
+def _restore_object(hook: "S3Hook", output: Output) -> None:
+    url, version_id = output["key"], output["version_id"]
+    etag = _find_etag(hook, url)
+    if version_id is None or etag == output["etag"]:
         return
-    log.warning("%s is not what the manifest names; version %s is put back", url, version_id)
+    log.warning("%s is not what the manifest names; restoring version %s", url, version_id)
     try:
-        replace_object(hook, url, url, state["etag"] if state else None, version_id=version_id)
+        replace_object(hook, url, url, etag, version_id=version_id)
     except ObjectChangedError:
-        log.warning("%s is being replaced by another run, which looks after it", url)
+        log.warning("%s is being replaced by another run, which will restore it", url)
+
+
+def reject_stale_run(published: Manifest | None, extracted: Extracted) -> None:
+    """A delayed run must not replace what was delivered, repaired or added since it was extracted.
+
+    Raises
+    ------
+    OlderDeliveryError: the published day has a later delivery, or repaired or late rows that this run lacks.
+    """
+    if published is not None:
+        _reject_older_delivery(published, extracted)
+        _reject_missing_rows(published, extracted)
+
+
+def _reject_older_delivery(published: Manifest, extracted: Extracted) -> None:
+    # A day published before a dataset was declared has no file of it.
+    for dataset in (name for name in DATASETS if name in published["inputs"]):
+        own = extracted["inputs"][dataset].get("written_at")
+        newest = published["inputs"][dataset].get("written_at")
+        if own and newest and own < newest:
+            raise OlderDeliveryError(
+                f"{extracted['day']} was published by run {published['run_id']} with {dataset} delivered at "
+                f"{newest}; this run has those of {own}. Nothing was published. If the later delivery is "
+                "still in raw, there is nothing to do; to publish what is in raw now, clear this run from "
+                "extract on. If the later delivery was withdrawn and an earlier version restored, deliver "
+                "that version again first."
+            )
+
+
+def _reject_missing_rows(published: Manifest, extracted: Extracted) -> None:
+    """A run extracted after that publication knew of its repairs: if it has none, they were withdrawn."""
+    pinned_at = extracted.get("pinned_at")
+    if pinned_at is None or pinned_at >= published["published_at"]:
+        return
+    added = [name for name in published["inputs"] if name.startswith((REPAIRS, LATE))]
+    if missing := [name for name in added if name not in extracted["inputs"]]:
+        raise OlderDeliveryError(
+            f"{extracted['day']} was published by run {published['run_id']} at {published['published_at']} "
+            f"with {', '.join(missing)}; this run was extracted at {pinned_at}, before that, and does not "
+            "have them. Nothing was published. To publish the day from what is there now, clear this run "
+            "from extract on; otherwise there is nothing to do."
+        )

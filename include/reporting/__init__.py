@@ -1,1 +1,1 @@
-"""What is told to people and other systems: alerts, metrics, lineage and the Glue Data Catalog."""
+"""Reports to people and other systems: alerts, metrics, lineage and the Glue Data Catalog."""

@@ -1,6 +1,6 @@
-"""What people were told about a day, kept in S3, so that they are told once.
+"""Which alerts were sent about a day, kept in S3, so that each is sent once.
 
-One small object per day that was ever in trouble; it is empty again once the day is published.
+One small object per day that ever had an alert; it is empty again once the day is published.
 """
 
 import datetime as dt
@@ -12,14 +12,14 @@ from include.s3.objects import read_json, write_json
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
-#: Kinds of trouble, as they stand in the objects.
+#: Kinds of alerts, as the objects name them.
 FILES_MISSING = "files_missing"
 NOT_PUBLISHED = "not_published"
 RUN_FAILED = "run_failed"
 
 
 def read_alert_log(hook: "S3Hook", layout: keys.Layout, day: str) -> dict[str, str]:
-    """The kinds of trouble that were told, each with the instant."""
+    """The kinds of alerts that were sent, each with the instant."""
     return dict((read_json(hook, keys.alerts(layout, day)) or {}).get("told", {}))
 
 
@@ -29,5 +29,5 @@ def record_alert(hook: "S3Hook", layout: keys.Layout, day: str, kind: str, now: 
 
 
 def clear_alert_log(hook: "S3Hook", layout: keys.Layout, day: str) -> None:
-    """The day is well again: trouble that comes later is told anew."""
+    """The day is published: a later problem is alerted again."""
     write_json(hook, {"day": day, "told": {}}, keys.alerts(layout, day))

@@ -1,7 +1,7 @@
-"""Who is told when a day is in trouble, and in which words.
+"""Alerts: one message for a run that failed after its last retry, sent by SNS and mail.
 
-A message holds counts, keys and links; never a row, a value of a row, or personal data. `docs/runbook.md`
-shows every message as it arrives.
+A message contains counts, keys and links; never a row, a value of a row, or personal data. `docs/runbook.md`
+shows every message.
 """
 
 import html
@@ -12,21 +12,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from include.config import CONNECTION_ID, SHORT_TIMEOUTS, Settings
-from include.errors import (
-    DayUnregisteredError,
-    GateClosedError,
-    PipelineError,
-    RawFileError,
-    RepairError,
-    SettingError,
-)
+from include.errors import GateClosedError, PipelineError, RawFileError, RepairError, SettingError
 
 log = logging.getLogger(__name__)
 
 #: The connection to the mail server; its extra `from_email` is the sender.
 SMTP_CONNECTION_ID = "ecommerce_smtp"
 RUNBOOK = "docs/runbook.md"
-#: SNS takes no longer subject.
+#: The longest subject that SNS accepts.
 _SUBJECT_CHARACTERS = 100
 _REASON_CHARACTERS = 2000
 
@@ -41,13 +34,13 @@ class Alert:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A run that failed for good.
+    """A task that failed after its last retry.
 
     Parameters
     ----------
-    day: the delivery day, or the run's id where the day itself is what is wrong.
-    log_url: the log of the task in Airflow's UI.
-    error: None when the task's process was killed and so left no error.
+    day: the delivery day, or the id of the run if the day itself is invalid.
+    log_url: the log of the task in the Airflow UI.
+    error: None if the process of the task was killed and left no error.
     """
 
     day: str
@@ -59,144 +52,146 @@ class Failure:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trouble:
-    """A kind of failure: what happened, and what to do. `section` is its heading in the runbook.
+class Problem:
+    """A kind of failure: what happened, and what to do.
 
-    `reason` stands in place of what the error says, where that is of no help. `is_published` where the run
-    had published the day before it failed.
+    Parameters
+    ----------
+    section: its heading in the runbook.
+    cause: replaces the message of the error where that does not help.
     """
 
     what: str
     section: str
     remedy: str
-    reason: str = ""
-    is_published: bool = False
+    cause: str = ""
 
 
-GATE_CLOSED = Trouble(
-    what="the gate is closed",
-    section="The gate is closed",
-    remedy="Have the raw files corrected, then clear the run from extract on.",
-)
-RAW_FILE_UNUSABLE = Trouble(
-    what="a raw file cannot be used",
-    section="A raw file cannot be used",
-    remedy="Have the file delivered again, then clear the run from extract on.",
-)
-REPAIR_UNUSABLE = Trouble(
-    what="a file of repaired rows cannot be used",
-    section="Repair refused rows",
-    remedy="Correct the file or delete it, then clear the run from extract on.",
-)
-FILES_NEVER_CAME = Trouble(
-    what="its raw files did not come",
-    section="Raw files did not come",
-    remedy="Ask the producers. When the files are there, clear wait_for_raw_files with what follows.",
-    reason="Not all raw files came while wait_for_raw_files waited for them.",
-)
-SETTING_WRONG = Trouble(
-    what="a setting is wrong",
-    section="A setting is wrong",
-    remedy="Correct it, then clear the task with what follows.",
-)
-NOT_IN_GLUE = Trouble(
-    what="not in the Glue table",
-    section="A day is not in the Glue table",
-    remedy="When Glue takes it, clear publish: it publishes the same day once more and registers it.",
-    is_published=True,
-)
-#: By what the pipeline raised.
-#: A repair that cannot be used is an unusable raw file too, so it stands before it.
-TROUBLES = {
-    GateClosedError: GATE_CLOSED,
-    RepairError: REPAIR_UNUSABLE,
-    RawFileError: RAW_FILE_UNUSABLE,
-    SettingError: SETTING_WRONG,
-    DayUnregisteredError: NOT_IN_GLUE,
+#: By the error that the pipeline raised; a RepairError is a RawFileError, too, so it comes first.
+PROBLEMS = {
+    GateClosedError: Problem(
+        what="the gate is closed",
+        section="The gate is closed",
+        remedy="Have the raw files corrected, then clear the run from extract on.",
+    ),
+    RepairError: Problem(
+        what="a file of repaired rows cannot be used",
+        section="Repair rejected rows",
+        remedy="Correct the file or delete it, then clear the run from extract on.",
+    ),
+    RawFileError: Problem(
+        what="a raw file cannot be used",
+        section="A raw file cannot be used",
+        remedy="Have the file delivered again, then clear the run from extract on.",
+    ),
+    SettingError: Problem(
+        what="a setting is wrong",
+        section="A setting is wrong",
+        remedy="Correct it, then clear the task and everything after it.",
+    ),
 }
+FILES_MISSING = Problem(
+    what="its raw files did not arrive",
+    section="Raw files did not arrive",
+    remedy="Ask the producers. When the files are there, clear wait_for_raw_files and everything after it.",
+    cause="Not all raw files arrived while wait_for_raw_files waited for them.",
+)
 
 
-def name_trouble(failure: Failure) -> Trouble:
-    """Which kind of failure it is."""
+def find_problem(failure: Failure) -> Problem:
     cause = find_cause(failure.error)
-    for kind, trouble in TROUBLES.items():
+    for kind, problem in PROBLEMS.items():
         if isinstance(cause, kind):
-            return trouble
+            return problem
     if failure.task_id == "wait_for_raw_files" and type(failure.error).__name__ == "AirflowSensorTimeout":
-        return FILES_NEVER_CAME
-    return Trouble(
+        return FILES_MISSING
+    return Problem(
         what=f"{failure.task_id} failed",
         section="A task failed",
-        remedy="Read the log. When the cause is gone, clear the task with what follows.",
+        remedy="Read the log. When the cause is fixed, clear the task and everything after it.",
     )
 
 
 def find_cause(error: BaseException | None) -> BaseException | None:
-    """What the pipeline raised on purpose, below what ended the task; or else the error itself."""
+    """The error that the pipeline raised on purpose, if it ended the task; otherwise the error itself."""
     return error.__cause__ if error and isinstance(error.__cause__, PipelineError) else error
 
 
 def describe_failure(failure: Failure) -> Alert:
-    """The message for a run that failed."""
-    trouble = name_trouble(failure)
-    site = f"{failure.log_url.partition('/dags/')[0]}/quality"
-    state, result = describe_result(failure.day, trouble)
+    """The message for a run that published nothing."""
+    problem = find_problem(failure)
     return Alert(
-        subject=make_subject(failure.day, f"{state}, {trouble.what}"),
-        text=compose_text(failure, trouble, result, f"Data Docs: {site}/days/{failure.day}"),
-    )
-
-
-def describe_result(day: str, trouble: Trouble) -> tuple[str, str]:
-    """What the failure left of the day: in the subject, and in sentences."""
-    if trouble.is_published:
-        return (
-            "published",
-            f"{day} was published, but is {trouble.what}.\nIts manifest and its tables are complete.",
-        )
-    return "not published", (
-        f"{day} was not published: {trouble.what}.\n"
-        "What was published of this day before, if anything, stays as it is."
-    )
-
-
-def describe_maintenance_failure(dag_id: str, failure: Failure) -> Alert:
-    """The message for a DAG beside the pipeline, whose runs process no delivery day."""
-    trouble = Trouble(
-        what=f"{failure.task_id} failed",
-        section="A helper fails",
-        remedy="Mend what the message or the log names. The next run makes up for what this one left.",
-    )
-    return Alert(
-        subject=make_subject(dag_id.removeprefix("ecommerce_"), trouble.what),
+        subject=make_subject(failure.day, f"not published, {problem.what}"),
         text=compose_text(
             failure,
-            trouble,
-            f"A run of {dag_id} failed for good: {trouble.what}.\n"
-            "No published day is changed. While it fails it is told once a day, not at each run.",
+            problem,
+            f"{failure.day} was not published: {problem.what}.\n"
+            "An earlier publication of the day, if there is one, is unchanged.",
+            link_day(failure),
         ),
     )
 
 
-def compose_text(failure: Failure, trouble: Trouble, result: str, *links: str) -> str:
-    """What a failure left, why, where to look, and what to do."""
+def describe_reporting_failure(failure: Failure, consequence: str) -> Alert:
+    """The message for a published day that another system does not know about."""
+    problem = Problem(
+        what=consequence,
+        section="A published day was not reported",
+        remedy="Fix the cause, then clear publish: it publishes the same day again and reports it.",
+    )
+    return Alert(
+        subject=make_subject(failure.day, f"published, but {consequence}"),
+        text=compose_text(
+            failure,
+            problem,
+            f"{failure.day} was published, but {consequence}.\nIts tables and its manifest are complete.",
+            link_day(failure),
+        ),
+    )
+
+
+def describe_maintenance_failure(dag_id: str, failure: Failure) -> Alert:
+    """The message for one of the other DAGs, whose runs process no delivery day."""
+    problem = Problem(
+        what=f"{failure.task_id} failed",
+        section="A maintenance DAG failed",
+        remedy="Fix the cause. The next run does the work that this run left undone.",
+    )
+    return Alert(
+        subject=make_subject(dag_id.removeprefix("ecommerce_"), problem.what),
+        text=compose_text(
+            failure,
+            problem,
+            f"A run of {dag_id} failed: {problem.what}. No published day is affected.\n"
+            "While the DAG keeps failing, this alert is sent once a day, not for each run.",
+        ),
+    )
+
+
+def link_day(failure: Failure) -> str:
+    """The page of the day on the data-quality site."""
+    return f"Data Docs: {failure.log_url.partition('/dags/')[0]}/quality/days/{failure.day}"
+
+
+def compose_text(failure: Failure, problem: Problem, result: str, *links: str) -> str:
+    """The cause, what it means, what to do, and where to look; in this order."""
     return "\n".join(
         [
+            *list_causes(failure, problem),
+            "",
             result,
             "",
-            *list_reasons(failure, trouble),
+            describe_remedy(problem.remedy, problem.section),
             "",
-            f"Task: {failure.task_id}, try {failure.try_number}, of run {failure.run_id}",
-            f"Log: {failure.log_url}",
             *links,
-            "",
-            describe_remedy(trouble.remedy, trouble.section),
+            f"Log: {failure.log_url}",
+            f"Task: {failure.task_id}, try {failure.try_number}, of run {failure.run_id}",
         ]
     )
 
 
 def make_subject(day: str, what: str) -> str:
-    """One line, short enough for every channel. In place of the day may stand a DAG."""
+    """One line, short enough for every channel. `day` may also be the name of a DAG."""
     return " ".join(f"ecommerce {day}: {what}".split())[:_SUBJECT_CHARACTERS]
 
 
@@ -204,33 +199,32 @@ def describe_remedy(remedy: str, section: str) -> str:
     return f'What to do: {remedy}\nMore: {RUNBOOK}, "{section}"'
 
 
-def list_reasons(failure: Failure, trouble: Trouble) -> list[str]:
-    """Why the run failed: the faults of a closed gate, or the message of the error."""
+def list_causes(failure: Failure, problem: Problem) -> list[str]:
+    """Why the task failed: the faults of a closed gate, or the message of the error."""
     cause = find_cause(failure.error)
     if isinstance(cause, GateClosedError):
-        reasons = cause.closed["faults"]
+        causes = cause.closed["faults"]
     else:
-        reasons = [trouble.reason or describe_error(cause)]
-    return [reason[:_REASON_CHARACTERS] for reason in reasons]
+        causes = [problem.cause or describe_error(cause)]
+    return [text[:_REASON_CHARACTERS] for text in causes]
 
 
-def describe_error(error: BaseException | None) -> str:
-    """What an error says, where it can quote no row: messages of other libraries may."""
-    cause = find_cause(error)
+def describe_error(cause: BaseException | None) -> str:
+    """The message of an error, unless it may quote a row: messages of other libraries may."""
     if cause is None:
-        return "The task's process was killed before it could say why."
+        return "The process of the task was killed and left no error."
     kind = type(cause)
     if isinstance(cause, PipelineError) or kind.__name__ == "AirflowFailException":
         return str(cause)
     if isinstance(cause, OSError) or kind.__module__.partition(".")[0] in {"airflow", "botocore"}:
         return f"{kind.__name__}: {cause}"
-    return f"{kind.__name__}. Its message stands in the log only, since it may quote data."
+    return f"{kind.__name__}. The message is only in the log, because it may quote data."
 
 
 def send_alert(alert: Alert) -> bool:
-    """Send through every channel that is set; with none, or when all fail, the log holds the message.
+    """Send through every channel that is set up. Without one, or if all fail, write the message to the log.
 
-    Returns whether somebody was told: False only when channels are set and none worked.
+    Returns False only if channels are set up and none of them worked.
     """
     sent = [_deliver(name, send, alert) for name, send in find_channels().items()]
     if not any(sent):
@@ -239,7 +233,7 @@ def send_alert(alert: Alert) -> bool:
 
 
 def find_channels() -> dict[str, Callable[[Alert], None]]:
-    """The channels that the settings name, each with what sends through it."""
+    """The channels that the settings name, each with the function that sends through it."""
     channels: dict[str, Callable[[Alert], None]] = {}
     settings = Settings.from_variables()
     if topic := settings.alert_topic_arn:
@@ -263,14 +257,14 @@ def publish_to_topic(topic_arn: str, alert: Alert) -> None:
     from airflow.providers.amazon.aws.hooks.sns import SnsHook
     from botocore.config import Config
 
-    # SNS takes ASCII only as a subject.
+    # SNS accepts only ASCII in a subject.
     subject = alert.subject.encode("ascii", "replace").decode()
     hook = SnsHook(aws_conn_id=CONNECTION_ID, config=Config(**SHORT_TIMEOUTS))  # type: ignore[no-untyped-call]  # has no types
     hook.publish_to_target(topic_arn, alert.text, subject=subject)
 
 
 def send_mail(addresses: str, alert: Alert) -> None:
-    """Through the hook, not the notifier: that would take braces in a message for a template."""
+    """Uses the hook and not the notifier, which would treat braces in a message as a template."""
     from airflow.providers.smtp.hooks.smtp import SmtpHook
 
     with SmtpHook(smtp_conn_id=SMTP_CONNECTION_ID) as hook:
@@ -278,6 +272,6 @@ def send_mail(addresses: str, alert: Alert) -> None:
 
 
 def make_html(text: str) -> str:
-    """The text with its line breaks, and links that can be clicked."""
+    """The text with its line breaks, and with clickable links."""
     linked = re.sub(r"https?://[^\s<>]+", r'<a href="\g<0>">\g<0></a>', html.escape(text))
     return f'<pre style="font: inherit; white-space: pre-wrap">{linked}</pre>'

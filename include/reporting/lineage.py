@@ -1,10 +1,9 @@
-"""What a published day tells OpenLineage: its datasets, how many rows they have, and what the checks found.
+"""The OpenLineage event of a published day: its datasets, row counts, check results and column lineage.
 
-Nothing happens unless OpenLineage's Airflow provider is installed and has a transport; its own settings say
+Nothing is sent unless OpenLineage's Airflow provider is installed and has a transport; its own settings say
 where events go. The datasets keep their names from day to day; the day is their version.
 """
 
-import logging
 from typing import TYPE_CHECKING
 
 from include import keys
@@ -20,15 +19,13 @@ if TYPE_CHECKING:
         schema_dataset,
     )
 
-log = logging.getLogger(__name__)
-
-#: Stands for the day in the name of a dataset.
+#: Takes the place of the day in the name of a dataset.
 ANY_DAY = "{day}"
 CHECKPOINT = "great_expectations_checkpoint"
 
 
-def report_lineage(layout: Layout, manifest: Manifest) -> None:
-    """Send one event for the task that is running; whatever goes wrong fails no run."""
+def send_lineage(layout: Layout, manifest: Manifest) -> None:
+    """Send one event for the running task."""
     try:
         from airflow.providers.openlineage.api import (  # type: ignore[import-not-found]  # an option
             emit_dataset_lineage,
@@ -36,17 +33,14 @@ def report_lineage(layout: Layout, manifest: Manifest) -> None:
         )
     except ImportError:
         return
-    try:
-        if is_openlineage_active():
-            emit_dataset_lineage(
-                inputs=describe_inputs(layout, manifest), outputs=describe_outputs(layout, manifest)
-            )
-    except Exception:
-        log.warning("The lineage of this run was not sent", exc_info=True)
+    if is_openlineage_active():
+        emit_dataset_lineage(
+            inputs=describe_inputs(layout, manifest), outputs=describe_outputs(layout, manifest)
+        )
 
 
 def describe_inputs(layout: Layout, manifest: Manifest) -> "list[InputDataset]":
-    """The raw files, and the staged orders that the checkpoint vouches for."""
+    """The raw files, and the staged orders that the checkpoint validated."""
     from openlineage.client.event_v2 import InputDataset
     from openlineage.client.facet_v2 import data_quality_metrics_input_dataset as metrics
 
@@ -115,7 +109,7 @@ def describe_quality(
 
 
 def describe_schema(dataset: str) -> "schema_dataset.SchemaDatasetFacet":
-    """The columns that the contract declares; personal ones are named, and never shown."""
+    """The columns that the contract declares."""
     from openlineage.client.facet_v2 import schema_dataset as schema
 
     return schema.SchemaDatasetFacet(
@@ -137,6 +131,6 @@ def describe_version(
 
 
 def split_url(url: str) -> tuple[str, str]:
-    """Namespace and name of an S3 object, as OpenLineage's naming rules want them."""
+    """Namespace and name of an S3 object, by OpenLineage's naming rules."""
     bucket, _, key = url.removeprefix("s3://").partition("/")
     return f"s3://{bucket}", key

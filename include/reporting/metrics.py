@@ -1,6 +1,6 @@
-"""What a run tells CloudWatch: one call at its end, green or red, and never a reason for a run to fail.
+"""The CloudWatch metrics of a run, sent in one call at its end. Off while the namespace is empty.
 
-Off while the namespace is empty. The manifest holds the exact figures; a metric is binary floating point.
+The manifest holds the exact figures; a metric is binary floating point.
 """
 
 import datetime as dt
@@ -11,19 +11,25 @@ from itertools import chain
 from typing import Any, Protocol
 
 from include.config import CONNECTION_ID, SHORT_TIMEOUTS
-from include.manifest import Counts, Manifest, RowCounts
+from include.manifest import Counts, Manifest, RowCounts, rank_reasons
+from include.publishing.gate import find_reject_ratio
 
 log = logging.getLogger(__name__)
 
 Datum = dict[str, Any]
 
-#: The tasks whose durations are reported; the wait for the files says nothing about the pipeline.
+#: The tasks whose durations are reported. The wait for the files is not the pipeline's.
 STAGES = ("extract", "transform", "validate", "publish")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """One metric. Without dimensions where an alarm watches it; `is_red` when a red run sends it too."""
+    """One metric. It has no dimensions where an alarm uses it.
+
+    Parameters
+    ----------
+    is_red: whether a failed run sends it, too.
+    """
 
     unit: str
     meaning: str
@@ -49,7 +55,7 @@ METRICS: dict[str, Metric] = {
     ),
     "RowsPublished": Metric(unit="Count", dimensions=("Dataset",), meaning="rows that were accepted"),
     "RowsQuarantined": Metric(
-        unit="Count", dimensions=("Dataset",), meaning="rows that were refused", is_red=True
+        unit="Count", dimensions=("Dataset",), meaning="rows that were rejected", is_red=True
     ),
     "RowsDuplicate": Metric(
         unit="Count", dimensions=("Dataset",), meaning="rows that repeat another one", is_red=True
@@ -57,7 +63,7 @@ METRICS: dict[str, Metric] = {
     "RowsRefused": Metric(
         unit="Count",
         dimensions=("Dataset", "Reason"),
-        meaning="rows refused for one reason; sent for reasons that occurred",
+        meaning="rows rejected for one reason; sent for reasons that occurred",
         is_red=True,
     ),
     "RejectRatio": Metric(
@@ -71,7 +77,7 @@ METRICS: dict[str, Metric] = {
 
 
 class RunningTask(Protocol):
-    """The part of Airflow's task instance that knows how long the stages of its run took."""
+    """The part of Airflow's task instance that knows the durations of the run's stages."""
 
     dag_id: str
     run_id: str
@@ -81,14 +87,17 @@ class RunningTask(Protocol):
     def get_task_breadcrumbs(self, dag_id: str, run_id: str) -> Iterable[Mapping[str, Any]]: ...
 
 
-def report_published(namespace: str, manifest: Manifest, task: RunningTask) -> None:
-    """Report a published day; `task` is the one that published it."""
+def send_published(namespace: str, manifest: Manifest, task: RunningTask) -> None:
+    """Send the metrics of a published day; `task` is the one that published it."""
     send(namespace, chain(measure_published(manifest), measure_stages(task)))
 
 
 def report_failed(namespace: str, counts: Counts | None, task: RunningTask) -> None:
-    """Report a run that failed; `counts` is what its `gate.json` holds when the gate stopped it."""
-    send(namespace, chain(measure_failed(counts), measure_stages(task)))
+    """Send the metrics of a failed run, or log why not; `counts` are those of a closed gate."""
+    try:
+        send(namespace, chain(measure_failed(counts), measure_stages(task)))
+    except Exception:
+        log.warning("The metrics of this run were not sent to CloudWatch", exc_info=True)
 
 
 def measure_published(manifest: Manifest) -> Iterator[Datum]:
@@ -113,16 +122,15 @@ def measure_failed(counts: Counts | None) -> Iterator[Datum]:
 
 
 def measure_rows(rows: Mapping[str, RowCounts], reasons: Mapping[str, Mapping[str, int]]) -> Iterator[Datum]:
-    ratios = {dataset: count["quarantined"] / count["read"] for dataset, count in rows.items()}
+    ratios = {dataset: find_reject_ratio(count) for dataset, count in rows.items()}
     yield make_datum("HighestRejectRatio", max(ratios.values()))
     for dataset, count in rows.items():
         yield make_datum("RowsRead", count["read"], Dataset=dataset)
         yield make_datum("RowsQuarantined", count["quarantined"], Dataset=dataset)
         yield make_datum("RowsDuplicate", count["duplicates"], Dataset=dataset)
         yield make_datum("RejectRatio", ratios[dataset], Dataset=dataset)
-        for reason, refused in reasons[dataset].items():
-            if refused:
-                yield make_datum("RowsRefused", refused, Dataset=dataset, Reason=reason)
+        for reason, rejected in rank_reasons(reasons[dataset]).items():
+            yield make_datum("RowsRefused", rejected, Dataset=dataset, Reason=reason)
 
 
 def measure_stages(task: RunningTask) -> Iterator[Datum]:
@@ -133,7 +141,7 @@ def measure_stages(task: RunningTask) -> Iterator[Datum]:
 
 
 def read_stage_seconds(task: RunningTask) -> dict[str, float]:
-    """How long each stage of the run took that has ended, and the one that is running has taken so far."""
+    """The duration of each finished stage of the run, and of the running one so far."""
     ended = {
         crumb["task_id"]: crumb["duration"] for crumb in task.get_task_breadcrumbs(task.dag_id, task.run_id)
     }
@@ -159,19 +167,12 @@ def find_age_hours(day: str, published_at: str) -> float:
 
 
 def send(namespace: str, data: Iterable[Datum]) -> None:
-    """One call with everything: a run sends fewer than a hundred values, and CloudWatch takes a thousand.
-
-    The data is lazy, so that whatever goes wrong while it is gathered is caught here as well.
-    """
+    """Send all values in one call: a run has fewer than a hundred, and CloudWatch takes a thousand."""
     if not namespace:
         return
-    try:
-        metrics = list(data)
-        _open_cloudwatch().put_metric_data(Namespace=namespace, MetricData=metrics)
-    except Exception:
-        log.warning("The metrics of this run were not sent to CloudWatch", exc_info=True)
-    else:
-        log.info("Sent %s metrics to CloudWatch, namespace %s", len(metrics), namespace)
+    metrics = list(data)
+    _open_cloudwatch().put_metric_data(Namespace=namespace, MetricData=metrics)
+    log.info("Sent %s metrics to CloudWatch, namespace %s", len(metrics), namespace)
 
 
 def _open_cloudwatch() -> Any:

@@ -182,7 +182,7 @@ def test_a_raw_bucket_that_is_gone_is_said(world: World, draw: random.Random) ->
     assert end.stage == "extract"
     assert isinstance(end.error, AirflowFailException), repr(end.error)
     assert keys.raw(run.settings.layout, watched.day, "customers") in str(end.error)
-    assert "It is not there" in str(end.error)
+    assert "It does not exist" in str(end.error)
 
 
 def test_a_raw_file_that_vanished_is_named(world: World, draw: random.Random) -> None:
@@ -196,7 +196,7 @@ def test_a_raw_file_that_vanished_is_named(world: World, draw: random.Random) ->
 
     assert isinstance(end.error, AirflowFailException)
     assert url in str(end.error)
-    assert "It is not there. Deliver or restore it" in str(end.error)
+    assert "It does not exist. Deliver or restore it" in str(end.error)
 
 
 def test_a_wrong_clock_is_said(world: World, draw: random.Random, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,10 +18,8 @@ from unittest.mock import MagicMock
 
 import boto3
 import pytest
-from airflow.providers.amazon.aws.hooks.glue_catalog import GlueCatalogHook
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
-from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from include import keys
@@ -34,15 +32,15 @@ from include.aws.stacks import STACKS, Deployment
 from include.aws.teardown import teardown
 from include.config import CONNECTION_ID, Settings
 from include.contract import published_orders
-from include.errors import CatalogError, GateClosedError, RetryableError
+from include.errors import CatalogError, GateClosedError
 from include.extract import extract
 from include.keys import Layout
 from include.local.storage import create_buckets
 from include.manifest import Extracted, digest_inputs
-from include.operators.glue import TransformOperator, name_result
+from include.operators.glue import GlueTransform, name_result
 from include.publish import publish
 from include.reporting import glue_catalog
-from include.reporting.metrics import report_failed, report_published
+from include.reporting.metrics import report_failed, send_published
 from include.transform import transform
 from tests.doubles import Task
 from tests.integration.conftest import CUSTOMERS, PRODUCTS, make_orders
@@ -277,7 +275,7 @@ EXTRACTED: Extracted = {
 
 def start_glue_job(settings: Settings) -> dict[str, Any]:
     """Run the transform task until it defers. Returns what its trigger waits for."""
-    transform_task = TransformOperator(task_id="transform", extracted=EXTRACTED, region_name=REGION)
+    transform_task = GlueTransform(task_id="transform", extracted=EXTRACTED, region_name=REGION)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Settings, "from_variables", lambda: settings)
         with pytest.raises(TaskDeferred) as deferred:
@@ -287,7 +285,7 @@ def start_glue_job(settings: Settings) -> dict[str, Any]:
 
 
 def test_large_day_runs_on_glue_while_the_task_is_deferred(deployed: Account) -> None:
-    settings = Settings(engine="auto", glue_min_bytes=3 * 10**9, glue_job="shop-transform")
+    settings = Settings(glue_min_bytes=3 * 10**9, glue_job="shop-transform")
 
     waited_for = start_glue_job(settings)
 
@@ -325,7 +323,7 @@ def test_what_the_glue_job_finds_wrong_with_a_file_fails_the_task_at_once(deploy
 
 def finish_glue_job(account: Account, settings: Settings, result: dict[str, Any]) -> Any:
     """Go on after the trigger, with a result that the job left."""
-    transform_task = TransformOperator(task_id="transform", extracted=EXTRACTED, region_name=REGION)
+    transform_task = GlueTransform(task_id="transform", extracted=EXTRACTED, region_name=REGION)
     bucket, key = S3Hook.parse_s3_url(name_result(settings, EXTRACTED))
     account.client("s3").put_object(Bucket=bucket, Key=key, Body=json.dumps(result))
     with pytest.MonkeyPatch.context() as patch:
@@ -355,7 +353,6 @@ def test_published_days_are_registered_in_the_catalog_however_often(
     deployed: Account, catalog_settings: Settings
 ) -> None:
     for day in ("2026-11-21", "2026-11-22", "2026-11-21"):
-        glue_catalog.prepare_table(catalog_settings)
         glue_catalog.register_day(catalog_settings, day)
 
     place = f"s3://{deployed.deployment.layout.curated_bucket}/orders"
@@ -377,11 +374,10 @@ def change_columns(account: Account, change: Callable[[list[dict[str, str]]], li
 def test_a_new_column_is_added_behind_those_that_are_there(
     deployed: Account, catalog_settings: Settings
 ) -> None:
-    glue_catalog.prepare_table(catalog_settings)
     glue_catalog.register_day(catalog_settings, "2026-11-21")
     change_columns(deployed, lambda columns: [{"Name": "dropped", "Type": "string"}, *columns[1:]])
 
-    glue_catalog.prepare_table(catalog_settings)
+    glue_catalog.register_day(catalog_settings, "2026-11-21")
 
     columns, days = read_catalog(deployed)
     assert columns == ["dropped", *CONTRACT_COLUMNS[1:], CONTRACT_COLUMNS[0]]
@@ -391,7 +387,7 @@ def test_a_new_column_is_added_behind_those_that_are_there(
 def test_a_column_of_another_type_is_an_error_that_names_it(
     deployed: Account, catalog_settings: Settings
 ) -> None:
-    glue_catalog.prepare_table(catalog_settings)
+    glue_catalog.register_day(catalog_settings, "2026-11-20")
     change_columns(
         deployed,
         lambda columns: [
@@ -400,28 +396,17 @@ def test_a_column_of_another_type_is_an_error_that_names_it(
     )
 
     with pytest.raises(CatalogError, match="quantity is string there and bigint in the contract"):
-        glue_catalog.prepare_table(catalog_settings)
+        glue_catalog.register_day(catalog_settings, "2026-11-21")
 
 
 def test_a_database_that_is_not_there_is_named(deployed: Account, catalog_settings: Settings) -> None:
     settings = dataclasses.replace(catalog_settings, catalog_database="nowhere")
 
     with pytest.raises(CatalogError, match="There is no database nowhere"):
-        glue_catalog.prepare_table(settings)
-
-
-def test_a_catalog_that_is_busy_is_asked_again(
-    deployed: Account, catalog_settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    busy = ClientError({"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, "GetTable")
-    monkeypatch.setattr(GlueCatalogHook, "get_table", MagicMock(side_effect=busy))
-
-    with pytest.raises(RetryableError, match="Rate exceeded"):
-        glue_catalog.prepare_table(catalog_settings)
+        glue_catalog.register_day(settings, "2026-11-21")
 
 
 def test_without_a_database_nothing_is_asked_of_aws(deployed: Account) -> None:
-    glue_catalog.prepare_table(Settings())
     glue_catalog.register_day(Settings(), "2026-11-21")
 
     assert deployed.client("glue").get_tables(DatabaseName="shop_curated")["TableList"] == []
@@ -497,7 +482,7 @@ def run_day(store: OwnStore, faulty: int, namespace: str, task: Task) -> None:
         gate = json.loads(hook.get_conn().get_object(Bucket=bucket, Key=key)["Body"].read())
         report_failed(namespace, gate, task)
     else:
-        report_published(namespace, manifest, task)
+        send_published(namespace, manifest, task)
 
 
 def run_watchdog(account: Account, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:

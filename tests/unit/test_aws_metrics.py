@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from include.reporting import metrics
-from include.reporting.metrics import METRICS, STAGES, report_failed, report_published
+from include.reporting.metrics import METRICS, STAGES, report_failed, send_published
 from tests.doubles import Task
 from tests.records import COUNTS, MANIFEST
 
@@ -37,7 +37,7 @@ def cloudwatch(monkeypatch: pytest.MonkeyPatch) -> CloudWatch:
 
 
 def test_a_published_day_is_reported_in_one_call(cloudwatch: CloudWatch) -> None:
-    report_published("shop/pipeline", MANIFEST, Task())
+    send_published("shop/pipeline", MANIFEST, Task())
 
     values = cloudwatch.values()
     assert cloudwatch.calls[0]["Namespace"] == "shop/pipeline"
@@ -64,7 +64,7 @@ def test_a_published_day_is_reported_in_one_call(cloudwatch: CloudWatch) -> None
 
 
 def test_durations_leave_out_the_wait_and_count_the_running_stage(cloudwatch: CloudWatch) -> None:
-    report_published("shop/pipeline", MANIFEST, Task())
+    send_published("shop/pipeline", MANIFEST, Task())
 
     values = cloudwatch.values()
     assert {name[1] for name in values if name[0] == "StageDuration"} == {"extract", "transform", "publish"}
@@ -93,7 +93,7 @@ def test_a_run_that_failed_early_is_reported_without_counts(cloudwatch: CloudWat
 def test_without_a_namespace_nothing_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "_open_cloudwatch", lambda: pytest.fail("opened"))
 
-    report_published("", MANIFEST, Task())
+    send_published("", MANIFEST, Task())
 
 
 class Broken(CloudWatch):
@@ -111,7 +111,7 @@ class Unreadable(Task):
     [(Broken(), Task(), "out of reach"), (CloudWatch(), Unreadable(), "does not answer")],
     ids=["CloudWatch fails", "the durations cannot be read"],
 )
-def test_a_failure_of_the_metrics_fails_no_run(
+def test_a_failed_run_only_logs_that_its_metrics_were_not_sent(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     client: CloudWatch,
@@ -121,14 +121,14 @@ def test_a_failure_of_the_metrics_fails_no_run(
     monkeypatch.setattr(metrics, "_open_cloudwatch", lambda: client)
     caplog.set_level(logging.WARNING, "include.reporting.metrics")
 
-    report_published("shop/pipeline", MANIFEST, task)
+    report_failed("shop/pipeline", None, task)
 
     assert client.calls == []
     assert message in caplog.text
 
 
 def test_every_declared_metric_is_sent(cloudwatch: CloudWatch) -> None:
-    report_published("shop/pipeline", MANIFEST, Task())
+    send_published("shop/pipeline", MANIFEST, Task())
     report_failed("shop/pipeline", COUNTS, Task())
 
     green, red = ({datum["MetricName"] for datum in call["MetricData"]} for call in cloudwatch.calls)

@@ -67,7 +67,6 @@ MISTAKES = NO_NUMBERS | {
     ],
     "docs_prefix": ["", "/docs", "docs/"],
     "gate_approval": ["maybe", ""],
-    "engine": ["spark", "Pandas", ""],
     "max_reject_ratio": [*NO_NUMBERS["max_reject_ratio"], "5", "1.01"],
     "history_reject_tolerance": [*NO_NUMBERS["history_reject_tolerance"], "2"],
     "batch_bytes": [*NO_NUMBERS["batch_bytes"], "0", "6 MB"],

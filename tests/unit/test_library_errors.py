@@ -78,15 +78,18 @@ FOR_GOOD = {
         refused_deletion("AccessDenied"),
         f"S3 refused DeleteObjects of {URL}: AccessDenied, It said so. The credentials of the connection",
     ),
-    "unknown key": (noted(answer("InvalidAccessKeyId", 403)), "ecommerce_s3 do not open this: correct them"),
-    "gone": (noted(answer("NoSuchKey", 404)), "It is not there. Deliver or restore it, then clear this run"),
+    "unknown key": (noted(answer("InvalidAccessKeyId", 403)), "ecommerce_s3 do not allow this: correct"),
+    "gone": (
+        noted(answer("NoSuchKey", 404)),
+        "It does not exist. Deliver or restore it, then clear",
+    ),
     "no bucket": (
         answer("NoSuchBucket", 404, "PutObject", BucketName="ecommerce-curated"),
         "of ecommerce-curated: NoSuchBucket, It said so. Create the bucket, or correct the Variable",
     ),
     "no credentials": (
         NoCredentialsError(),
-        "Put them into the connection ecommerce_s3, or give the worker a role",
+        "Add them to the connection ecommerce_s3, or give the worker a role",
     ),
     "a raw file": (
         RawFileError("orders.csv", "", "it is empty", "Mend it."),
@@ -97,7 +100,7 @@ TO_TRY_AGAIN = {
     "busy": (
         noted(answer("SlowDown", 503)),
         RetryableError,
-        "SlowDown, It said so. The next try may go well.",
+        "SlowDown, It said so. This may be temporary; Airflow will retry.",
     ),
     "broken": (noted(answer("InternalError", 500)), RetryableError, URL),
     "an object that was not deleted": (
@@ -105,35 +108,43 @@ TO_TRY_AGAIN = {
         RetryableError,
         f"DeleteObjects of {URL}: InternalError",
     ),
-    "too many to delete": (refused_deletion("SlowDown"), RetryableError, "The next try may go well."),
+    "too many to delete": (
+        refused_deletion("SlowDown"),
+        RetryableError,
+        "temporary; Airflow will retry.",
+    ),
     "an error inside a 200": (noted(answer("InternalError", 200)), RetryableError, URL),
     "replaced while it was read": (noted(answer("PreconditionFailed", 412)), RetryableError, URL),
-    "expired": (noted(answer("ExpiredToken", 400)), RetryableError, "The next try may go well."),
+    "expired": (
+        noted(answer("ExpiredToken", 400)),
+        RetryableError,
+        "temporary; Airflow will retry.",
+    ),
     "clock": (
         noted(answer("RequestTimeTooSkewed", 403)),
         RetryableError,
-        "The clock of this worker is wrong: set it.",
+        "The clock of this worker is wrong: correct it.",
     ),
     "silence": (
         noted(ReadTimeoutError(endpoint_url="http://s3")),
         RetryableError,
-        f"no good answer of {URL}",
+        f"No valid answer from S3 for {URL}",
     ),
     "silence while it uploads": (
         wrapped(EndpointConnectionError(endpoint_url="http://s3")),
         RetryableError,
-        "is the endpoint of the connection ecommerce_s3 right?",
+        "the endpoint of the connection ecommerce_s3 is correct.",
     ),
     "disk": (
         OSError(errno.ENOSPC, "No space", "scratch/x"),
         WorkerError,
         "disk for temporary files is full (scratch/x)",
     ),
-    "memory": (MemoryError(), WorkerError, "has not enough memory for this task"),
+    "memory": (MemoryError(), WorkerError, "not have enough memory for this task"),
     "memory of DuckDB": (
         duckdb.OutOfMemoryException("Out of Memory Error: could not allocate block of size 256.0 KiB"),
         WorkerError,
-        "has not enough memory for this task",
+        "not have enough memory for this task",
     ),
     "disk of DuckDB": (
         duckdb.IOException('IO Error: Could not write file "x.tmp": No space left on device'),
@@ -145,7 +156,7 @@ TO_TRY_AGAIN = {
         WorkerError,
         "disk for temporary files is full",
     ),
-    "threads": (RuntimeError("can't start new thread"), WorkerError, "has not enough memory for this task"),
+    "threads": (RuntimeError("can't start new thread"), WorkerError, "not have enough memory for this task"),
     "another run": (PublishConflictError("Another run"), PublishConflictError, "Another run"),
 }
 

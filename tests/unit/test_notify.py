@@ -43,23 +43,23 @@ def make_failure(error: BaseException | None, task_id: str = "transform") -> Fai
     )
 
 
-def test_a_closed_gate_is_told_with_its_faults_and_the_way_on() -> None:
+def test_a_closed_gate_is_alerted_with_its_faults_first() -> None:
     closed = make_failure(fail_on_purpose(GateClosedError("The gate is closed.", CLOSED_GATE)), "publish")
 
     assert describe_failure(closed) == Alert(
         subject="ecommerce 2026-11-21: not published, the gate is closed",
         text="""\
-2026-11-21 was not published: the gate is closed.
-What was published of this day before, if anything, stays as it is.
-
 orders: 10 of 100 rows were rejected (10.0%, allowed 5.0%): unknown_customer 10.
 
-Task: publish, try 1, of run scheduled__2026-11-21
-Log: http://127.0.0.1:8080/dags/ecommerce_etl/runs/scheduled__2026-11-21/tasks/publish?try_number=1
-Data Docs: http://127.0.0.1:8080/quality/days/2026-11-21
+2026-11-21 was not published: the gate is closed.
+An earlier publication of the day, if there is one, is unchanged.
 
 What to do: Have the raw files corrected, then clear the run from extract on.
-More: docs/runbook.md, "The gate is closed\"""",
+More: docs/runbook.md, "The gate is closed"
+
+Data Docs: http://127.0.0.1:8080/quality/days/2026-11-21
+Log: http://127.0.0.1:8080/dags/ecommerce_etl/runs/scheduled__2026-11-21/tasks/publish?try_number=1
+Task: publish, try 1, of run scheduled__2026-11-21""",
     )
 
 
@@ -81,8 +81,8 @@ CASES: dict[str, tuple[BaseException | None, str, str, str]] = {
     "no files": (
         AirflowSensorTimeout("Trigger timed out"),
         "wait_for_raw_files",
-        "its raw files did not come",
-        "Not all raw files came while wait_for_raw_files waited for them.",
+        "its raw files did not arrive",
+        "Not all raw files arrived while wait_for_raw_files waited for them.",
     ),
     "replaced four times": (
         RawFileChangedError("s3://raw/orders.csv was replaced"),
@@ -106,25 +106,25 @@ CASES: dict[str, tuple[BaseException | None, str, str, str]] = {
         ValueError("could not parse 'ada@example.com'"),
         "transform",
         "transform failed",
-        "ValueError. Its message stands in the log only, since it may quote data.",
+        "ValueError. The message is only in the log, because it may quote data.",
     ),
     "killed": (
         None,
         "transform",
         "transform failed",
-        "The task's process was killed before it could say why.",
+        "The process of the task was killed and left no error.",
     ),
 }
 
 
 @pytest.mark.parametrize(("error", "task_id", "what", "reason"), CASES.values(), ids=CASES.keys())
-def test_each_failure_is_told_in_its_words(
+def test_each_failure_is_alerted_with_its_cause(
     error: BaseException | None, task_id: str, what: str, reason: str
 ) -> None:
     alert = describe_failure(make_failure(error, task_id))
 
     assert alert.subject == f"ecommerce 2026-11-21: not published, {what}"
-    assert alert.text.split("\n\n")[1] == reason
+    assert alert.text.split("\n\n")[0] == reason
     assert "ada@example.com" not in alert.text
 
 

@@ -1,18 +1,11 @@
-"""Which delivery of a day may take the place of which."""
+"""Which run of a day may replace the published one."""
 
 from typing import Any
 
 import pytest
 
-from include.errors import DayUnregisteredError, OlderDeliveryError, RetryableError
-from include.keys import Layout
-from include.publishing import published_day
-from include.publishing.published_day import (
-    Published,
-    published_before,
-    reject_older_delivery,
-    reject_stale_run,
-)
+from include.errors import OlderDeliveryError
+from include.publishing.published_day import reject_stale_run
 from tests.records import MANIFEST
 
 OLDER, NEWER = "2026-11-21T08:00:00Z", "2026-11-21T09:00:00Z"
@@ -22,61 +15,33 @@ def check(published: dict[str, str], own: dict[str, str]) -> None:
     """Whether a run may publish, by when each of its files and each of those published was written."""
     inputs: Any = {name: {"written_at": instant} for name, instant in published.items()}
     extracted: Any = {"day": "2026-11-21", "inputs": {name: {"written_at": at} for name, at in own.items()}}
-    reject_older_delivery(Published({}, {**MANIFEST, "inputs": inputs}, None, None), extracted)
+    reject_stale_run({**MANIFEST, "inputs": inputs}, extracted)
 
 
 ALL = ("customers", "products", "orders")
 
 
-def test_an_earlier_delivery_is_refused() -> None:
-    with pytest.raises(OlderDeliveryError, match="with the products delivered at 2026-11-21T09:00:00Z"):
+def test_an_older_delivery_is_rejected() -> None:
+    with pytest.raises(OlderDeliveryError, match="with products delivered at 2026-11-21T09:00:00Z"):
         check(dict.fromkeys(ALL, OLDER) | {"products": NEWER}, dict.fromkeys(ALL, OLDER))
 
 
 def test_rejected_older_delivery_says_to_deliver_again() -> None:
-    with pytest.raises(OlderDeliveryError) as refused:
+    with pytest.raises(OlderDeliveryError) as rejected:
         check(dict.fromkeys(ALL, NEWER), dict.fromkeys(ALL, OLDER))
 
-    assert "was withdrawn and an earlier version lies there again, deliver" in str(refused.value)
+    assert "was withdrawn and an earlier version restored, deliver" in str(rejected.value)
 
 
-def test_a_day_from_before_a_dataset_was_declared_can_be_published_again() -> None:
+def test_a_day_older_than_a_dataset_can_be_published_again() -> None:
     check({"customers": OLDER, "products": OLDER}, dict.fromkeys(ALL, OLDER))
-
-
-@pytest.mark.parametrize(
-    ("run_id", "etag", "expected"),
-    [
-        pytest.param("run 1", "e", DayUnregisteredError, id="an earlier try has published"),
-        pytest.param("run 2", "e", RetryableError, id="another run has"),
-        pytest.param(
-            "run 1", "f", RetryableError, id="this run has, before it was cleared and extracted again"
-        ),
-    ],
-)
-def test_glue_that_is_away_does_not_hide_that_an_earlier_try_has_published(
-    monkeypatch: pytest.MonkeyPatch, run_id: str, etag: str, expected: type[Exception]
-) -> None:
-    monkeypatch.setattr(published_day, "_read_manifest", lambda *_: (MANIFEST, "e", None))
-    inputs = {name: {**file, "etag": etag} for name, file in MANIFEST["inputs"].items()}
-    extracted: Any = {"day": "2026-11-21", "run_id": run_id, "inputs": inputs}
-
-    with (
-        pytest.raises(RetryableError, match="Glue is away") as raised,
-        published_before(None, Layout(), extracted),  # type: ignore[arg-type]  # no store
-    ):
-        raise RetryableError("Glue is away")
-
-    assert type(raised.value) is expected
 
 
 def check_repairs(inputs: set[str], own: set[str], pinned_at: str | None) -> None:
     """Whether a run may publish, by the inputs of both; the other one was published at 09:00."""
     manifest: Any = {**MANIFEST, "inputs": {name: {} for name in inputs}, "published_at": NEWER}
     extracted: Any = {"day": "2026-11-21", "inputs": {name: {} for name in own}}
-    reject_stale_run(
-        Published({}, manifest, None, None), extracted | ({"pinned_at": pinned_at} if pinned_at else {})
-    )
+    reject_stale_run(manifest, extracted | ({"pinned_at": pinned_at} if pinned_at else {}))
 
 
 @pytest.mark.parametrize("name", ["repairs_orders", "late_customers"])

@@ -4,6 +4,7 @@ import datetime as dt
 import os
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import Mock
 from urllib.parse import quote
 
@@ -16,7 +17,6 @@ from include.config import Settings
 from include.contract import DATASETS
 from include.engine.raw_file import RawSource, read_header
 from include.errors import (
-    DayUnregisteredError,
     GateClosedError,
     PipelineError,
     RawFileError,
@@ -26,11 +26,11 @@ from include.errors import (
 from include.keys import Layout
 from include.manifest import Candidate, Counts
 from include.publishing.gate import decide_gate, describe_closed_gate
-from include.reporting import glue_catalog
+from include.reporting import glue_catalog, publication
 from include.reporting.alerts import Alert, Failure, describe_failure, describe_maintenance_failure
 from include.watchdog import DayState, collect_news, describe_healed
 from tests.project_files import PROJECT
-from tests.records import GREEN
+from tests.records import GREEN, MANIFEST
 
 RUNBOOK = PROJECT / "docs" / "runbook.md"
 #: A message in the runbook.
@@ -93,15 +93,17 @@ def misspell_setting(variables: dict[str, str]) -> Alert:
     return fail("validate", caught.value)
 
 
-def refuse_partition() -> Alert:
-    """Glue refuses a day that is published."""
+def deny_partition(monkeypatch: pytest.MonkeyPatch) -> Alert:
+    """Glue denies access for a day that is published."""
     denied = {"Code": "AccessDeniedException", "Message": "not authorized"}
     error = ClientError({"Error": denied}, "CreatePartition")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(glue_catalog, "_open_hook", Mock(side_effect=error))
-        with pytest.raises(DayUnregisteredError) as caught:
-            glue_catalog.register_day(Settings(catalog_database="shop"), "2026-11-21")
-    return fail("publish", caught.value, try_number=4)
+    sent: list[Alert] = []
+    monkeypatch.setattr(glue_catalog, "_open_glue", Mock(side_effect=error))
+    monkeypatch.setattr(publication, "send_alert", sent.append)
+    url = f"{UI}/dags/ecommerce_etl/runs/{quote(RUN)}/tasks/publish?try_number=1"
+    task = SimpleNamespace(run_id=RUN, task_id="publish", try_number=1, log_url=url)
+    publication.report_publication(Settings(catalog_database="shop"), MANIFEST, task)
+    return sent[0]
 
 
 def misspell_a_setting_of_a_helper(variables: dict[str, str]) -> Alert:
@@ -134,7 +136,9 @@ def look_at_late_days() -> list[Alert]:
     return [*(each.alert for each in news), describe_healed(healed)]
 
 
-def test_the_runbook_shows_every_message(tmp_path: Path, variables: dict[str, str]) -> None:
+def test_the_runbook_shows_every_message(
+    tmp_path: Path, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With UPDATE_RUNBOOK=1 in the environment, it writes the messages into the runbook."""
     away = EndpointConnectionError(endpoint_url="http://127.0.0.1:8333/ecommerce-curated")
     sent = [
@@ -142,7 +146,7 @@ def test_the_runbook_shows_every_message(tmp_path: Path, variables: dict[str, st
         deliver_semicolons(tmp_path),
         fail("wait_for_raw_files", AirflowSensorTimeout("Trigger timeout")),
         misspell_setting(variables),
-        refuse_partition(),
+        deny_partition(monkeypatch),
         fail("validate", away, try_number=4),
         misspell_a_setting_of_a_helper(variables),
         *look_at_late_days(),

@@ -122,7 +122,7 @@ def test_an_alert_that_was_not_sent_is_left_to_the_watchdog(reported: Reported) 
 def test_an_invalid_day_is_reported_by_run_id(reported: Reported) -> None:
     report_failure(fail(SettingError("The param day is 'soon'."), "extract", day="soon"))
 
-    assert reported.alerts[0].startswith("run was not published: a setting is wrong.")
+    assert "\nrun was not published: a setting is wrong." in reported.alerts[0]
     assert reported.kept == []
 
 
@@ -131,7 +131,7 @@ def test_a_killed_task_is_reported(reported: Reported) -> None:
 
     report_failure({"ti": context["ti"]})
 
-    assert "killed before it could say why" in reported.alerts[0]
+    assert "was killed and left no error" in reported.alerts[0]
 
 
 def fail_helper(before: SimpleNamespace | None) -> dict[str, Any]:
@@ -163,6 +163,6 @@ def test_a_maintenance_failure_is_reported_once_a_day(
     report_maintenance_failure(fail_helper(before))
 
     assert [text.partition("\n")[0] for text in reported.alerts] == [
-        "A run of ecommerce_watchdog failed for good: look failed."
+        "Variable ecommerce_deadline_hour is 'nine'."
     ] * is_told
     assert (reported.kept, reported.counted) == ([], [])

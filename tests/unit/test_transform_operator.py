@@ -1,4 +1,4 @@
-"""Where a day is transformed: by the settings, and with `auto` by its size."""
+"""Where a day is transformed, and what comes back from Glue."""
 
 import sys
 from types import ModuleType
@@ -9,11 +9,11 @@ import pytest
 
 from include.config import Settings
 from include.contract import DATASETS
-from include.errors import PipelineError, RawFileError, RetryableError
+from include.errors import PipelineError, RawFileError, RetryableError, SettingError
 from include.manifest import Extracted
 from include.operators import glue
-from include.operators.glue import AUTO, GLUE, PANDAS, choose_engine, make_arguments, read_result
-from include.setting_rules import RULES
+from include.operators.defaults import read_engine
+from include.operators.glue import is_small, make_arguments, read_result
 from include.spark import job
 
 
@@ -27,28 +27,29 @@ def make_extracted(size_bytes: int, etag: str = "1") -> Extracted:
     }
 
 
-@pytest.mark.parametrize(
-    ("engine", "size_bytes", "expected"),
-    [
-        ("pandas", 10**12, "pandas"),
-        ("glue", 100, "glue"),
-        ("auto", 999, "pandas"),
-        ("auto", 1000, "glue"),
-    ],
-)
-def test_the_engine_follows_the_settings(engine: str, size_bytes: int, expected: str) -> None:
-    settings = Settings(engine=engine, glue_min_bytes=1000)
-
-    assert choose_engine(settings, make_extracted(size_bytes)) == expected
+@pytest.mark.parametrize(("size_bytes", "expected"), [(999, True), (1000, False)])
+def test_a_small_day_stays_on_the_worker(size_bytes: int, expected: bool) -> None:
+    assert is_small(Settings(glue_min_bytes=1000), make_extracted(size_bytes)) is expected
 
 
-def test_by_default_every_day_stays_on_the_worker() -> None:
-    assert choose_engine(Settings(), make_extracted(10**15)) == "pandas"
+@pytest.mark.parametrize("engine", ["pandas", "glue"])
+def test_the_airflow_option_chooses_the_engine(monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
+    monkeypatch.setenv("AIRFLOW__ECOMMERCE__ENGINE", engine)
+
+    assert read_engine() == engine
 
 
-@pytest.mark.parametrize("engine", [PANDAS, GLUE, AUTO])
-def test_every_engine_may_be_set(engine: str) -> None:
-    assert RULES["engine"].is_met(engine)
+def test_the_worker_is_the_default_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AIRFLOW__ECOMMERCE__ENGINE", raising=False)
+
+    assert read_engine() == "pandas"
+
+
+def test_an_unknown_engine_is_an_error_that_names_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__ECOMMERCE__ENGINE", "spark")
+
+    with pytest.raises(SettingError, match=r"\[ecommerce\] engine is 'spark'; set it to pandas or glue"):
+        read_engine()
 
 
 def test_a_job_is_joined_again_only_for_the_same_snapshot() -> None:
