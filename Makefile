@@ -17,7 +17,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.local/bytecode
 # Recipes read these from the environment, so that a folder may have any name.
 export DAY RAW SQL OUT EXECUTOR WORKERS FULL SEED
 
-.PHONY: help install run up down status query test test-unit test-browser test-celery test-spark test-faults check check-security bench lock clean
+.PHONY: help install run up down status query verify test test-unit test-browser test-celery test-spark test-faults check check-security bench lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -29,6 +29,7 @@ help:
 	@echo 'make down                 stop Airflow and the store'
 	@echo 'make status               show whether they run, and where'
 	@echo 'make query SQL="SELECT …" query all published days: orders, customers, products, quarantine_*; OUT=file'
+	@echo 'make verify DAY=2026-11-21  prove a published day: compute it again and compare everything'
 	@echo 'make install              install everything that tests, checks and benchmarks need'
 	@echo 'make test                 run unit, project and integration tests'
 	@echo 'make test-unit            run the tests that need no scheduler'
@@ -54,6 +55,9 @@ up down status: $(INSTALLED)
 
 query: $(INSTALLED)
 	@$(PYTHON) -m include.local query --sql "$$SQL" --out "$$OUT"
+
+verify: $(INSTALLED)
+	@$(PYTHON) -m include.local verify --day "$$DAY"
 
 test: $(DEVELOPING)
 	@$(PYTHON) -m pytest tests/unit tests/project tests/integration

@@ -15,6 +15,8 @@ PipelineError
 ├── OlderDeliveryError     a delayed run, and a later delivery is published already
 ├── CatalogError           the Glue table cannot hold what the contract publishes
 ├── RowsLostError          the counts of a stage do not add up; nothing may be published
+├── DayNotPublishedError   a day was asked for that has no manifest
+├── VerificationError      a published day is not what its manifest says
 ├── GateClosedError        the day failed its quality gate
 ├── UnreadableDaysError    some of the scanned days could not be read
 ├── StaleFormError         Airflow cannot show the faults of this run on its approval form
@@ -113,6 +115,14 @@ class CatalogError(PipelineError):
 
 class RowsLostError(PipelineError):
     """Rows read differ from rows published + quarantined + duplicates."""
+
+
+class DayNotPublishedError(PipelineError):
+    """There is no manifest of the day."""
+
+
+class VerificationError(PipelineError):
+    """A published day is not what its manifest says, or not what its snapshot gives."""
 
 
 class GateClosedError(PipelineError):

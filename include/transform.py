@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from include.config import Settings
     from include.manifest import Extracted, RawFile, Transformed
+    from include.s3.objects import Hook
 
 log = logging.getLogger(__name__)
 
@@ -134,17 +135,24 @@ def transform(hook: "S3Hook", settings: "Settings", extracted: "Extracted") -> "
     RawFileError: a file as a whole cannot be used; nothing was staged.
     SnapshotGoneError: the run's snapshot was cleaned up, or is that of a later try.
     """
-    inputs = extracted["inputs"]
     with scratch_folder("transform") as folder:
-        sources = _fetch_sources(hook, inputs, folder / "raw")
-        late = download_late_rows(hook, inputs, folder / "late")
-        started = time.monotonic()
-        counts = transform_files(sources, folder / "out", settings.batch_bytes, late)
-        report_counts(counts, time.monotonic() - started)
+        counts = transform_snapshot(hook, settings, extracted["inputs"], folder)
         return {"counts": counts, "staged": _stage_files(hook, settings, extracted, folder / "out")}
 
 
-def _fetch_sources(hook: "S3Hook", inputs: "Mapping[str, RawFile]", folder: Path) -> dict[str, RawSource]:
+def transform_snapshot(
+    hook: "Hook", settings: "Settings", inputs: "Mapping[str, RawFile]", folder: Path
+) -> Counts:
+    """Download the inputs of a run and write its tables and quarantines to `out` in the folder."""
+    sources = _fetch_sources(hook, inputs, folder / "raw")
+    late = download_late_rows(hook, inputs, folder / "late")
+    started = time.monotonic()
+    counts = transform_files(sources, folder / "out", settings.batch_bytes, late)
+    report_counts(counts, time.monotonic() - started)
+    return counts
+
+
+def _fetch_sources(hook: "Hook", inputs: "Mapping[str, RawFile]", folder: Path) -> dict[str, RawSource]:
     for name in DATASETS:
         fetch_snapshot(hook, inputs[name], folder / name)
     return {

@@ -10,12 +10,11 @@ from include.errors import RetryableError, SnapshotGoneError
 from include.s3.objects import download_file, head_object, is_missing
 
 if TYPE_CHECKING:
-    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-
     from include.manifest import RawFile
+    from include.s3.objects import Hook
 
 
-def fetch_snapshot(hook: "S3Hook", raw: "RawFile", path: Path) -> None:
+def fetch_snapshot(hook: "Hook", raw: "RawFile", path: Path) -> None:
     """Fetch exactly the bytes that the run pinned."""
     from botocore.exceptions import ClientError
 
@@ -50,7 +49,7 @@ def check_pinned(raw: "RawFile", etag: str) -> None:
         )
 
 
-def download_late_rows(hook: "S3Hook", inputs: "Mapping[str, RawFile]", folder: Path) -> dict[str, Path]:
+def download_late_rows(hook: "Hook", inputs: "Mapping[str, RawFile]", folder: Path) -> dict[str, Path]:
     """The customers and products of later days that the run uses beside the day's own; most runs use none."""
     late = {}
     for dataset in LOOKED_UP:

@@ -41,6 +41,8 @@ def make_parser() -> argparse.ArgumentParser:
     query = commands.add_parser("query", help="run SQL over what was published; without SQL, a prompt")
     query.add_argument("--sql", default="", help="one statement")
     query.add_argument("--out", type=_read_path, help="a .csv or .parquet file for the result")
+    verify = commands.add_parser("verify", help="prove a published day by computing it again")
+    verify.add_argument("--day", required=True, help="the delivery day, YYYY-MM-DD")
     transform = commands.add_parser("transform", help="run the transform alone, on local files")
     transform.add_argument("raw_dir", type=Path, help="folder with the raw files")
     transform.add_argument("out_dir", type=Path, help="folder for the Parquet files")
@@ -85,6 +87,10 @@ def _run_command(options: argparse.Namespace) -> None:
             from include.local import query
 
             query.main(options.sql, options.out)
+        case "verify":
+            from include.local import verify
+
+            verify.main(options.day)
         case "transform":
             from include.local import transform_files
 

@@ -21,7 +21,7 @@ from include.s3.objects import (
 log = logging.getLogger(__name__)
 
 #: S3 copies objects of up to 5 GiB in one request; larger ones go in parts.
-_LARGEST_SINGLE_COPY_BYTES = 5 * 1024**3
+LARGEST_SINGLE_COPY_BYTES = 5 * 1024**3
 #: What S3 answers when the object has another ETag; or is not there, or is being written by somebody else.
 _OTHER_ETAG, _GONE, _BEING_WRITTEN = 412, 404, 409
 
@@ -53,7 +53,7 @@ def copy_object(
     extra: dict[str, Any] = {"CopySourceIfMatch": f'"{if_etag}"'} if if_etag else {}
     if run_id:
         extra |= {"Metadata": {RUN_ID: run_id}, "MetadataDirective": "REPLACE"}
-    in_parts = TransferConfig(multipart_threshold=_LARGEST_SINGLE_COPY_BYTES, multipart_chunksize=1024**3)
+    in_parts = TransferConfig(multipart_threshold=LARGEST_SINGLE_COPY_BYTES, multipart_chunksize=1024**3)
     # Not a 404: the bucket of the target may be what is missing.
     with _conditional(source, _OTHER_ETAG):
         origin = _locate_version(hook, source, version_id)
@@ -87,7 +87,7 @@ def replace_object(
     head = hook.get_conn().head_object(**origin)
     if made_from:
         _require_made_from(source, head, made_from)
-    if head["ContentLength"] > _LARGEST_SINGLE_COPY_BYTES:
+    if head["ContentLength"] > LARGEST_SINGLE_COPY_BYTES:
         # In parts there is no condition; whoever publishes looks at the end whether all is in order.
         return copy_object(hook, source, target, version_id=version_id)
     with _conditional(target, _OTHER_ETAG, _GONE, _BEING_WRITTEN):

@@ -47,7 +47,7 @@ def test_broken_days_of_files_in_parts_heal_or_stop_clearly(
 ) -> None:
     """Raw files are read and tables are written in parts; on every second day copies are in parts as well."""
     if number % 2:
-        monkeypatch.setattr("include.s3.conditional._LARGEST_SINGLE_COPY_BYTES", 5 * 1024**2)
+        monkeypatch.setattr("include.s3.conditional.LARGEST_SINGLE_COPY_BYTES", 5 * 1024**2)
     end = run_broken_day(world, number, {"orders": 60_000, "id_signs": 120})
     report("large days under faults", 1)
     report("large days under faults that stopped and had to be cleared", end != End())
