@@ -260,3 +260,9 @@ def test_settings_page_shows_what_airflow_shows() -> None:
 @each_page
 def test_no_page_has_conflict_markers(page: Path) -> None:
     assert not re.search(r"^(<<<<<<<|>>>>>>>) ", page.read_text(), re.MULTILINE)
+
+
+def test_changelog_has_one_heading_of_each_kind_per_version() -> None:
+    for version in re.split(r"^## ", (PROJECT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)[1:]:
+        headings = re.findall(r"^### (\w+)$", version, re.MULTILINE)
+        assert len(headings) == len(set(headings)), version.partition("\n")[0]
