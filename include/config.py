@@ -1,18 +1,22 @@
 """The settings: one frozen object, read from Airflow Variables that share one prefix."""
 
 import dataclasses
-from dataclasses import dataclass, field
-from typing import Any
+import os
+from collections.abc import Iterable, Mapping
+from string import Formatter
+from typing import Annotated, Any, get_type_hints
+
+from pydantic import AfterValidator, AllowInfNan, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 
 from include.errors import SettingError
 from include.keys import Layout
-from include.setting_rules import read_value
 
 #: The DAG that publishes days.
 ETL_DAG_ID = "ecommerce_etl"
 #: The one connection that all S3 traffic goes through.
 CONNECTION_ID = "ecommerce_s3"
-#: Loggers of libraries that would tell in every task where the credentials are from.
+#: Loggers of libraries that would report in every task where the credentials come from.
 LOG_LEVELS = "airflow.providers.amazon.aws.utils.connection_wrapper=WARNING"
 #: For calls to AWS services around the pipeline, so that one out of reach delays no task for long.
 SHORT_TIMEOUTS: dict[str, Any] = {"connect_timeout": 5, "read_timeout": 10, "retries": {"max_attempts": 2}}
@@ -22,86 +26,176 @@ PATIENT_TIMEOUTS: dict[str, Any] = SHORT_TIMEOUTS | {"retries": {"mode": "standa
 VARIABLE_PREFIX = "ecommerce_"
 
 
+def require_key_template(text: str) -> str:
+    """Every day and every dataset must get a key of its own."""
+    fields = [field for field in Formatter().parse(text) if field[1] is not None]
+    if {name for _, name, _, _ in fields} != {"day", "dataset"}:
+        raise ValueError
+    if any(form or conversion for _, _, form, conversion in fields):
+        raise ValueError
+    return text
+
+
+# What each setting may be; the description completes "give …". A century of days and a year of hours are
+# plenty, and more would overflow calendars.
+Bucket = Annotated[str, Field(pattern=r"^[\w.-]+$", description="the name of a bucket alone")]
+KeyTemplate = Annotated[
+    str,
+    AfterValidator(require_key_template),
+    Field(
+        description="a key that holds {day} and {dataset}, and nothing else in braces, "
+        "such as {day}/{dataset}.csv"
+    ),
+]
+Prefix = Annotated[
+    str, Field(pattern=r"^[^/]+(/[^/]+)*$", description="a prefix without a slash at either end")
+]
+Share = Annotated[float, Field(ge=0, le=1, description="a share from 0 to 1")]
+Tolerance = Annotated[float, AllowInfNan(False), Field(ge=0, description="a share, 0 or more")]
+Rows = Annotated[int, Field(ge=1, description="a number of rows, 1 or more")]
+Bytes = Annotated[int, Field(ge=0, description="a number of bytes, 0 or more")]
+BatchBytes = Annotated[int, Field(ge=1, description="a number of bytes, 1 or more")]
+Days = Annotated[int, Field(ge=0, le=36_500, description="a number of days from 0 to 36500")]
+SomeDays = Annotated[int, Field(ge=1, le=36_500, description="a number of days from 1 to 36500")]
+Weeks = Annotated[int, Field(ge=0, le=5_214, description="a number of weeks from 0 to 5214")]
+HourOfDay = Annotated[int, Field(ge=0, le=23, description="an hour of the day from 0 to 23")]
+Hours = Annotated[int, Field(ge=0, le=8_760, description="a number of hours from 0 to 8760")]
+SomeHours = Annotated[
+    float, Field(gt=0, le=8_760, description="a number of hours, more than 0 and up to 8760")
+]
+Flag = Annotated[bool, Field(description="True or False")]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What an operator may change without touching code. The README says what each does."""
+    """What an operator may change without touching code. docs/settings.md says what each does."""
 
-    layout: Layout = field(default_factory=Layout)
-    max_reject_ratio: float = 0.05
-    min_rejected_rows: int = 10
-    batch_bytes: int = 6 * 1024 * 1024
+    layout: Layout = dataclasses.field(default_factory=Layout)
+    max_reject_ratio: Share = 0.05
+    min_rejected_rows: Rows = 10
+    batch_bytes: BatchBytes = 6 * 1024 * 1024
     metrics_namespace: str = ""
-    keep_days: int = 14
+    keep_days: Days = 14
     alert_topic_arn: str = ""
     alert_email: str = ""
-    deadline_hour: int = 9
-    processing_hours: int = 2
-    watchdog_days: int = 3
-    correction_days: int = 14
+    deadline_hour: HourOfDay = 9
+    processing_hours: Hours = 2
+    watchdog_days: SomeDays = 3
+    correction_days: Days = 14
     warn_only: str = "expect_measure_to_be_usual"
-    history_weeks: int = 8
-    history_min_days: int = 3
-    history_orders_tolerance: float = 0.5
-    history_revenue_tolerance: float = 0.5
-    history_reject_tolerance: float = 0.02
-    history_undelivered_tolerance: float = 0.2
-    gate_approval: bool = False
-    gate_approval_hours: float = 24.0
+    history_weeks: Weeks = 8
+    history_min_days: SomeDays = 3
+    history_orders_tolerance: Tolerance = 0.5
+    history_revenue_tolerance: Tolerance = 0.5
+    history_reject_tolerance: Share = 0.02
+    history_undelivered_tolerance: Share = 0.2
+    gate_approval: Flag = False
+    gate_approval_hours: SomeHours = 24.0
     glue_job: str = "ecommerce-transform"
-    glue_min_bytes: int = 20_000_000_000
+    glue_min_bytes: Bytes = 20_000_000_000
     catalog_database: str = ""
 
     @classmethod
-    def from_variables(cls) -> "Settings":
-        """Each setting as its Variable says, its default where that is not set.
-
-        A Variable is read when its setting is first asked for: a task needs few of them, and each costs a
-        request. So a wrong one fails only what needs it.
+    def from_variables(cls, names: Iterable[str] | None = None) -> "Settings":
+        """Read the settings, all or those named, once. Those that are not set keep their defaults.
 
         Raises
         ------
-        SettingError: on asking, when the Variable is nothing that its setting may be.
+        SettingError: names each Variable with an invalid value, and what it may be.
         """
-        return _SettingsOfVariables(layout=_LayoutOfVariables())
+        return parse_settings(read_variables(names or TYPES))
+
+    @classmethod
+    def from_valid_variables(cls) -> "Settings":
+        """Like `from_variables`, but an invalid value counts as not set: an alert may be about that value."""
+        texts = read_variables(TYPES)
+        return parse_settings({name: text for name, text in texts.items() if not _find_mistake(name, text)})
 
 
-#: The settings that are Variables.
-_NAMES = {setting.name for kind in (Settings, Layout) for setting in dataclasses.fields(kind)} - {"layout"}
+#: The type of each setting by its name, those of the layout included.
+TYPES: dict[str, Any] = {
+    "raw_bucket": Bucket,
+    "raw_key_template": KeyTemplate,
+    "curated_bucket": Bucket,
+    "quality_bucket": Bucket,
+    "docs_prefix": Prefix,
+} | {name: kind for name, kind in get_type_hints(Settings, include_extras=True).items() if name != "layout"}
 
 
-class _ReadFromVariables:
-    """Answers for the settings of a dataclass with what their Variables say, each read once."""
-
-    def __getattribute__(self, name: str) -> Any:
-        default = super().__getattribute__(name)
-        if name not in _NAMES:
-            return default
-        known: dict[str, Any] = self.__dict__.setdefault("_known", {})
-        if name not in known:
-            known[name] = _read(name, default)
-        return known[name]
+#: The settings that keys are built from.
+LAYOUT_NAMES = tuple(field.name for field in dataclasses.fields(Layout))
 
 
-class _LayoutOfVariables(_ReadFromVariables, Layout):
-    pass
+def read_variables(names: Iterable[str]) -> dict[str, str]:
+    """The texts of the settings that are set, by the names of the settings.
 
-
-class _SettingsOfVariables(_ReadFromVariables, Settings):
-    pass
-
-
-def _read(name: str, default: str | float) -> str | float:
-    """The Variable of one setting, of the type of its default, and held to its rule."""
+    Airflow has no request for many values. One request lists the Variables, then each that is set costs
+    another one, and those in the environment cost none.
+    """
     from airflow.sdk import Variable
 
-    variable = VARIABLE_PREFIX + name
-    text = Variable.get(variable, default=None)
-    if text is None:
-        return default
+    listed = _list_variables()
+    variables = {name: VARIABLE_PREFIX + name for name in names}
+    wanted = {name: key for name, key in variables.items() if listed is None or key in listed}
+    texts = {name: Variable.get(key, default=None) for name, key in wanted.items()}
+    return {name: text for name, text in texts.items() if text is not None}
+
+
+def _list_variables() -> set[str] | None:
+    """The Variables that may be set; None where Airflow cannot say: with another secrets backend, and outside
+    of tasks.
+    """
+    from airflow.sdk import Variable
+    from airflow.sdk.configuration import conf
+
+    if conf.get("secrets", "backend", fallback="") or conf.get("workers", "secrets_backend", fallback=""):
+        return None
+    in_environment = {
+        name.removeprefix("AIRFLOW_VAR_").lower() for name in os.environ if name.startswith("AIRFLOW_VAR_")
+    }
     try:
-        return read_value(name, text, type(default))
+        return in_environment | set(Variable.keys(prefix=VARIABLE_PREFIX))
+    except ImportError:
+        return None
+
+
+def parse_settings(texts: Mapping[str, str]) -> Settings:
+    """Settings from the texts of Variables, by the names of the settings.
+
+    Raises
+    ------
+    SettingError: names each Variable with an invalid value, and what it may be.
+    """
+    if mistakes := [mistake for name, text in texts.items() if (mistake := _find_mistake(name, text))]:
+        raise SettingError(f"{' '.join(mistakes)} Correct it in the Airflow UI under Admin, Variables.")
+    values = {name: parse_setting(name, text) for name, text in texts.items()}
+    layout = {name: values.pop(name) for name in LAYOUT_NAMES if name in values}
+    return Settings(layout=Layout(**layout), **values)
+
+
+def parse_setting(name: str, text: str) -> Any:
+    """The value of one setting.
+
+    Raises
+    ------
+    ValueError: the value is invalid; the message says what is allowed.
+    """
+    adapter: TypeAdapter[Any] = TypeAdapter(TYPES[name])
+    try:
+        return adapter.validate_python(text.strip() if TYPES[name] is Flag else text)
+    except ValidationError as error:
+        raise ValueError(describe_allowed(name)) from error
+
+
+def describe_allowed(name: str) -> str:
+    """What a setting may be, as in "give …"."""
+    descriptions = [part.description for part in TYPES[name].__metadata__ if hasattr(part, "description")]
+    return str(descriptions[0])
+
+
+def _find_mistake(name: str, text: str) -> str:
+    try:
+        parse_setting(name, text)
     except ValueError as error:
-        raise SettingError(
-            f"Variable {variable} is {text!r}; give {error}. "
-            "Correct it in the Airflow UI under Admin, Variables."
-        ) from error
+        return f"Variable {VARIABLE_PREFIX}{name} is {text!r}; give {error}."
+    return ""

@@ -38,10 +38,11 @@ def build_site() -> Any:
 
 
 def open_store() -> Any:
+    from include.config import LAYOUT_NAMES
     from include.operators.context import connect
     from include.site.store import Store
 
-    hook, settings = connect()
+    hook, settings = connect(LAYOUT_NAMES)
     return Store(hook, settings.layout)
 
 

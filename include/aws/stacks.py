@@ -9,8 +9,8 @@ from pathlib import Path
 from include.aws.access import build_access
 from include.aws.cloudformation import read_template
 from include.aws.errors import AwsError
+from include.config import parse_setting
 from include.keys import Layout
-from include.setting_rules import RULES
 
 TEMPLATES = Path(__file__).with_name("templates")
 #: In the order of creation; the reverse is the order of deletion.
@@ -51,9 +51,12 @@ class Deployment:
         if self.overrides:
             refuse_unknown(self.overrides)
         for name in ("raw_key_template", "docs_prefix"):
-            text, rule = getattr(self, name), RULES[name]
-            if not rule.is_met(text):
-                raise AwsError(f"--{name.replace('_', '-')} {text!r} cannot be used: give {rule.allowed}.")
+            text = getattr(self, name)
+            try:
+                parse_setting(name, text)
+            except ValueError as error:
+                option = name.replace("_", "-")
+                raise AwsError(f"--{option} {text!r} cannot be used: give {error}.") from error
 
     @cached_property
     def layout(self) -> Layout:

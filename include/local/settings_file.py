@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from include.config import CONNECTION_ID, VARIABLE_PREFIX
+from include.config import CONNECTION_ID, LAYOUT_NAMES, VARIABLE_PREFIX, parse_settings
+from include.errors import SettingError
 from include.keys import Layout
 from include.local.errors import LocalError
 from include.local.ports import LOOPBACK
 from include.local.state import PROJECT
-from include.setting_rules import RULES
 
 SETTINGS_FILE = PROJECT / "airflow_settings.yaml"
 #: The password in the file that stands for one generated for each checkout.
@@ -93,21 +93,17 @@ def read_settings(
 
 
 def read_layout(variables: dict[str, str]) -> Layout:
-    """The layout that Variables describe; the same rules as `Settings.from_variables`, without Airflow.
+    """The layout that the Variables describe, without Airflow.
 
     Raises
     ------
-    LocalError: a Variable is nothing that its setting may be.
+    LocalError: a Variable has an invalid value.
     """
-    names = Layout.__dataclass_fields__
-    given = {name: variables.get(VARIABLE_PREFIX + name) for name in names}
-    return Layout(**{name: _check(name, text) for name, text in given.items() if text is not None})
-
-
-def _check(name: str, text: str) -> str:
-    if not RULES[name].is_met(text):
-        raise LocalError(f"Variable {VARIABLE_PREFIX}{name} is {text!r}; give {RULES[name].allowed}.")
-    return text
+    texts = {name: variables.get(VARIABLE_PREFIX + name) for name in LAYOUT_NAMES}
+    try:
+        return parse_settings({name: text for name, text in texts.items() if text is not None}).layout
+    except SettingError as error:
+        raise LocalError(str(error)) from error
 
 
 def make_aws_config(store: Connection) -> str:

@@ -63,7 +63,8 @@ class GateApproval(HITLOperator):
         self.subject = f"The gate is closed for {day}. Publish it all the same?"
         self.body = describe_closed_gate(day, self.transformed["counts"], self.validated)
         with translate_errors():
-            self.response_timeout = dt.timedelta(hours=Settings.from_variables().gate_approval_hours)
+            settings = Settings.from_variables(["gate_approval_hours"])
+            self.response_timeout = dt.timedelta(hours=settings.gate_approval_hours)
             require_current_form(self, context, self.body)
         try:
             return super().execute(context)

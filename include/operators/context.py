@@ -2,12 +2,12 @@
 
 import datetime as dt
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from include import keys
-from include.config import CONNECTION_ID, Settings
+from include.config import CONNECTION_ID, LAYOUT_NAMES, Settings
 from include.contract import DATASETS
 from include.day import Run, day_of
 from include.errors import GateClosedError, RetryableError, SettingError
@@ -21,11 +21,18 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def connect() -> "tuple[S3Hook, Settings]":
-    """The hook that all S3 traffic goes through, and the settings."""
+def connect(names: Iterable[str] | None = None) -> "tuple[S3Hook, Settings]":
+    """The hook that all S3 traffic goes through, and the settings, all or those named."""
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
-    return S3Hook(aws_conn_id=CONNECTION_ID), Settings.from_variables()
+    return S3Hook(aws_conn_id=CONNECTION_ID), Settings.from_variables(names)
+
+
+def connect_for_report() -> "tuple[S3Hook, Settings]":
+    """The same, where an invalid setting counts as not set: it may be what is reported."""
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    return S3Hook(aws_conn_id=CONNECTION_ID), Settings.from_valid_variables()
 
 
 @contextmanager
@@ -65,7 +72,7 @@ def task_context() -> "Iterator[tuple[S3Hook, Settings]]":
 
 def raw_keys(run: Run, params: Mapping[str, Any]) -> list[str]:
     """The keys that a run waits for."""
-    layout, day = Settings.from_variables().layout, day_of(run, params)
+    layout, day = Settings.from_variables(LAYOUT_NAMES).layout, day_of(run, params)
     return [keys.raw(layout, day, dataset) for dataset in DATASETS]
 
 
@@ -77,7 +84,7 @@ def report_failure(context: Mapping[str, Any]) -> None:
     from include.reporting.alerts import describe_failure, find_cause, send_alert
     from include.reporting.metrics import report_failed
 
-    hook, settings = connect()
+    hook, settings = connect_for_report()
     day = _find_day(context)
     failure = _describe_failure(day, context)
     if send_alert(describe_failure(failure)) and day:

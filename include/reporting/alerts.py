@@ -235,7 +235,7 @@ def send_alert(alert: Alert) -> bool:
 def find_channels() -> dict[str, Callable[[Alert], None]]:
     """The channels that the settings name, each with the function that sends through it."""
     channels: dict[str, Callable[[Alert], None]] = {}
-    settings = Settings.from_variables()
+    settings = Settings.from_valid_variables()
     if topic := settings.alert_topic_arn:
         channels[f"the topic {topic}"] = partial(publish_to_topic, topic)
     if addresses := settings.alert_email:

@@ -117,7 +117,7 @@ def test_a_closed_gate_is_one_mail_with_the_reasons_and_the_way_on(
     subject, text = mailbox.next()
 
     assert subject == f"ecommerce {day}: not published, the gate is closed"
-    assert "orders: 10 of 100 rows were refused (10.0%, allowed 5.0%): " in text
+    assert "orders: 10 of 100 rows were rejected (10.0%, allowed 5.0%): " in text
     assert "unknown_customer 10" in text
     url = pipeline.stack.url
     assert f"Log: {url}/dags/{DAG_ID}/runs/{run_id_of(text)}/tasks/publish?try_number=1" in text

@@ -68,7 +68,7 @@ def test_a_closed_gate_publishes_nothing_and_says_why(pipeline: Pipeline, day: s
     state, message = pipeline.run(day)
 
     assert state == "failed"
-    assert "orders: 10 of 100 rows were refused (10.0%, allowed 5.0%)" in message
+    assert "orders: 10 of 100 rows were rejected (10.0%, allowed 5.0%)" in message
     assert "quantity_not_positive 10, unknown_customer 10" in message
     gate = pipeline.read_json(next(word for word in message.split() if word.endswith("gate.json")))
     assert (gate["success"], gate["rows"]["orders"]["quarantined"]) == (False, 10)

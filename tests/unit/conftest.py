@@ -26,6 +26,7 @@ ORDERS_HEADER = "order_id,customer_id,product_id,quantity,selling_price,order_da
 def variables(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Airflow's Variables, for a test to fill: none is set."""
     variables: dict[str, str] = {}
+    monkeypatch.setattr("airflow.sdk.Variable.keys", lambda **_: list(variables))
     monkeypatch.setattr("airflow.sdk.Variable.get", lambda name, default=None: variables.get(name, default))
     return variables
 
