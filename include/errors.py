@@ -4,6 +4,8 @@ PipelineError
 ├── SettingError           a Variable, option or parameter has an invalid value
 ├── ContractError          contradictory declarations in the contract
 ├── RawFileError           a raw file cannot be read as the contract declares it
+│   ├── RawFilesError      several of them
+│   ├── RawFileEmptyError  zero bytes; also a RetryableError, because uploads often begin with them
 │   └── RepairError        a file of repaired rows cannot be used
 ├── StoreRefusedError      S3 does not have what a task needs, or denies access to it
 ├── RetryableError         a retry may succeed: the store was busy or unreachable
@@ -23,6 +25,7 @@ PipelineError
 └── AlertNotSentError      no channel accepted an alert
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -66,6 +69,14 @@ class RawFileError(PipelineError):
         self.source = source
 
 
+class RawFilesError(RawFileError):
+    """Several raw files of a day cannot be read; the message has a line for each."""
+
+    def __init__(self, errors: Sequence[RawFileError]) -> None:
+        PipelineError.__init__(self, "\n".join(map(str, errors)))
+        self.source = ", ".join(error.source for error in errors)
+
+
 class RepairError(RawFileError):
     """A file of repaired rows cannot be read, or its rows cannot replace raw ones."""
 
@@ -76,6 +87,13 @@ class StoreRefusedError(PipelineError):
 
 class RetryableError(PipelineError):
     """A temporary problem: a retry may succeed."""
+
+
+class RawFileEmptyError(RawFileError, RetryableError):
+    """A raw file has zero bytes. Uploads often begin with an empty object, so a retry may find the file."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(source, "", "the file is empty (zero bytes)", "Deliver it again.")
 
 
 class WorkerError(RetryableError):

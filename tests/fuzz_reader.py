@@ -55,7 +55,7 @@ def check_records(content: bytes, column_count: int, block_bytes: int) -> None:
     rows: list[tuple[object, ...]] = []
     malformed: list[tuple[int, str]] = []
     try:
-        for block in read_blocks(io.BytesIO(content), "x.csv", column_count, block_bytes):
+        for block in read_blocks(io.BytesIO(content), "x.csv", block_bytes):
             batch = parse_block(block, Header(columns, 0), columns)
             batch.rows.validate(full=True)
             rows += zip(

@@ -4,7 +4,7 @@ Standard library only. The declarations themselves stand in `contract.py`.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
 #: Begins the names that repaired rows and late rows of a dataset have among the inputs of a manifest.
@@ -21,6 +21,45 @@ class Kind(StrEnum):
     TIMESTAMP = "timestamp, UTC"
 
 
+#: Formats of timestamps that are numbers, beside those of `datetime.strptime`.
+EPOCH_FORMATS = ("epoch_seconds", "epoch_milliseconds")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValueFormat:
+    """How the values of a column are written; see `FileFormat`."""
+
+    null_words: tuple[str, ...] = ()
+    decimal_separator: str = "."
+    thousands_separator: str = ""
+    time_zone: str = "UTC"
+    timestamp_formats: tuple[str, ...] = ()
+
+
+DEFAULT_VALUES = ValueFormat()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileFormat(ValueFormat):
+    """How a raw file is written. The default is RFC 4180 in UTF-8. Nothing of it is guessed from the data.
+
+    Parameters
+    ----------
+    quote: what encloses a field that holds the delimiter or a line break; empty where nothing does.
+    escape: what stands before a quote or delimiter inside a field; empty where a quote is doubled instead.
+    encoding: a codec of Python, such as `cp1252` or `utf-16`.
+    null_words: what a missing value is written as, beside an empty field: `NULL`, `0000-00-00`.
+    time_zone: where clocks show the timestamps without an offset, such as `Europe/Berlin`.
+    timestamp_formats: beside ISO 8601, in the codes of `strptime`, such as `%d.%m.%Y %H:%M`, or
+        `epoch_seconds` or `epoch_milliseconds`.
+    """
+
+    delimiter: str = ","
+    quote: str = '"'
+    escape: str = ""
+    encoding: str = "utf-8"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Column:
     """One column of a raw file.
@@ -31,6 +70,9 @@ class Column:
     required: the header must name the column.
     nullable: a field of it may be empty.
     minimum: the smallest number allowed; a row with a smaller one is refused.
+    null_words, decimal_separator, thousands_separator, time_zone, timestamp_formats: in place of what the
+        file's format says.
+    empty_if_invalid: a bad value of an optional column is emptied and counted; the row stays.
     personal: personal data: never in published orders, logs or quality pages.
     in_orders: the column's name in the published orders, or None where it stays out of them.
     refers_to: the dataset whose key it holds; an order whose id is not among them is refused, the others get
@@ -44,6 +86,12 @@ class Column:
     required: bool = False
     nullable: bool = True
     minimum: int | None = None
+    null_words: tuple[str, ...] | None = None
+    decimal_separator: str | None = None
+    thousands_separator: str | None = None
+    time_zone: str | None = None
+    timestamp_formats: tuple[str, ...] | None = None
+    empty_if_invalid: bool = False
     personal: bool = False
     in_orders: str | None = None
     refers_to: str | None = None
@@ -56,6 +104,19 @@ class Dataset:
     name: str
     key: str
     columns: tuple[Column, ...]
+    format: FileFormat = FileFormat()
+    may_be_empty: bool = False
+    longest_record_bytes: int = 1024 * 1024
+
+    def format_of(self, column: Column) -> ValueFormat:
+        """How the values of a column are written: as it declares, or else as the file's format does."""
+        declared = {field.name: getattr(column, field.name) for field in fields(ValueFormat)}
+        return ValueFormat(
+            **{
+                name: getattr(self.format, name) if value is None else value
+                for name, value in declared.items()
+            }
+        )
 
     @property
     def column_names(self) -> tuple[str, ...]:

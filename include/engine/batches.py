@@ -1,7 +1,7 @@
 """Raw files as batches of text rows: every contract column as delivered, with the line it stands on."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -12,6 +12,7 @@ import pyarrow.csv as pa_csv
 
 from include.engine.csv_blocks import Cut, has_blank_lines, read_again, read_blocks
 from include.engine.csv_records import Block, Line, split_records
+from include.engine.decoding import restore_values
 from include.engine.raw_file import Header, RawSource, open_raw
 from include.engine.text_hash import Hashes, hash_text, hash_words
 from include.engine.text_words import TextWords
@@ -44,14 +45,20 @@ def read_file_blocks(source: RawSource, header: Header, block_bytes: int) -> Ite
     """
     with open_raw(source) as stream:
         stream.read(header.bytes)
-        yield from read_blocks(stream, source.source_key, len(header.columns), block_bytes)
+        yield from read_blocks(
+            stream,
+            source.source_key,
+            block_bytes,
+            first_line=header.first_line,
+            longest_record_bytes=source.dataset.longest_record_bytes,
+        )
 
 
 def read_file_again(source: RawSource, header: Header, cuts: Iterable[Cut]) -> Iterator[Block]:
     """The blocks of a raw file that was read to its end before."""
     with open_raw(source) as stream:
         stream.read(header.bytes)
-        yield from read_again(stream, cuts, len(header.columns))
+        yield from read_again(stream, cuts, longest_record_bytes=source.dataset.longest_record_bytes)
 
 
 def parse_block(block: Block, header: Header, columns: tuple[str, ...]) -> Batch:
@@ -59,7 +66,7 @@ def parse_block(block: Block, header: Header, columns: tuple[str, ...]) -> Batch
     batch = _parse(block, header, columns)
     if block.record_lines is None and _has_row_of_nulls(batch.rows) and has_blank_lines(block.data):
         # Arrow reads a blank line as a row of nulls. It is no row.
-        block = split_records(block.data, block.first_line, len(header.columns), is_last=True)
+        block = split_records(block.data, block.first_line, len(block.data), is_last=True)
         return _parse(block, header, columns)
     return batch
 
@@ -71,7 +78,7 @@ def hash_ids(block: Block, header: Header, key: str) -> Hashes:
     found without parsing; otherwise one a row.
     """
     stands_first = header.columns[0] == key and len(header.columns) > 1
-    if stands_first and block.record_lines is None:
+    if stands_first and block.record_lines is None and header.restorer is None:
         ids = TextWords.of_first_fields(block.data)
         if ids and len(ids.starts) == block.line_count:
             return hash_words(ids)
@@ -105,11 +112,15 @@ def _parse(block: Block, header: Header, columns: tuple[str, ...]) -> Batch:
     lines = block.record_lines
     if lines is None:
         lines = np.arange(block.first_line, block.first_line + block.line_count)
-    malformed = [Line(int(lines[index]), text) for index, text in refused]
+    malformed = [*block.malformed, *(Line(int(lines[index]), text) for index, text in refused)]
+    arrays = [_column(table, name) for name in columns]
+    if header.restorer:
+        arrays = [restore_values(array, header.restorer) for array in arrays]
+        malformed = [replace(line, text=line.text.translate(header.restorer)) for line in malformed]
     return Batch(
-        rows=pa.RecordBatch.from_arrays([_column(table, name) for name in columns], names=list(columns)),
+        rows=pa.RecordBatch.from_arrays(arrays, names=list(columns)),
         line_numbers=np.delete(lines, [index for index, _ in refused]) if refused else lines,
-        malformed=sorted([*block.malformed, *malformed], key=lambda line: line.number),
+        malformed=sorted(malformed, key=lambda line: line.number),
     )
 
 

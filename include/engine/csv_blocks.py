@@ -32,7 +32,12 @@ class Cut:
 
 
 def read_blocks(
-    stream: BufferedIOBase, source_key: str, column_count: int, block_bytes: int
+    stream: BufferedIOBase,
+    source_key: str,
+    block_bytes: int,
+    *,
+    first_line: int = 2,
+    longest_record_bytes: int = 1024 * 1024,
 ) -> Iterator[Block]:
     """Cut a stream, which stands behind the header line, into blocks of whole records, in file order.
 
@@ -40,7 +45,7 @@ def read_blocks(
     ------
     RawFileError: the text is not UTF-8, holds NUL bytes, or has a line longer than `LONGEST_LINE_BYTES`.
     """
-    cutter = BlockCutter(source_key, column_count)
+    cutter = BlockCutter(source_key, longest_record_bytes, first_line)
     while chunk := stream.read(block_bytes):
         if block := cutter.add(chunk):
             yield block
@@ -59,7 +64,7 @@ class BlockCutter:
     """
 
     source_key: str
-    column_count: int
+    longest_record_bytes: int = 1024 * 1024
     line: int = 2
     rest: bytes = b""
 
@@ -79,19 +84,21 @@ class BlockCutter:
 
     def _cut(self, whole_lines: bytes, *, is_last: bool) -> Block | None:
         check_text(whole_lines, self.source_key, self.line)
-        block = _make_block(whole_lines, self.line, self.column_count, is_last=is_last)
+        block = _make_block(whole_lines, self.line, self.longest_record_bytes, is_last=is_last)
         self.line += block.line_count
         self.rest = whole_lines[block.used_bytes :]
         return block if block.line_count else None
 
 
-def _make_block(data: bytes, first_line: int, column_count: int, *, is_last: bool) -> Block:
+def _make_block(data: bytes, first_line: int, longest_record_bytes: int, *, is_last: bool) -> Block:
     if has_loose_quotes(data):
-        return split_records(data, first_line, column_count, is_last=is_last)
+        return split_records(data, first_line, longest_record_bytes, is_last=is_last)
     return Block(data, first_line, count_lines(data), len(data))
 
 
-def read_again(stream: BufferedIOBase, cuts: Iterable[Cut], column_count: int) -> Iterator[Block]:
+def read_again(
+    stream: BufferedIOBase, cuts: Iterable[Cut], *, longest_record_bytes: int = 1024 * 1024
+) -> Iterator[Block]:
     """The blocks of a stream that was read before."""
     for cut in cuts:
         data = stream.read(cut.bytes)
@@ -100,14 +107,19 @@ def read_again(stream: BufferedIOBase, cuts: Iterable[Cut], column_count: int) -
         if cut.is_plain:
             yield Block(data, cut.first_line, cut.line_count, len(data))
         else:
-            yield split_records(data, cut.first_line, column_count, is_last=True)
+            yield split_records(data, cut.first_line, longest_record_bytes, is_last=True)
 
 
 def check_text(data: bytes, source_key: str, first_line: int) -> None:
     """Refuse bytes that are no UTF-8 text; `first_line` is the line on which they start."""
     if b"\0" in data:
         line = first_line + count_lines(data[: data.index(b"\0")])
-        raise RawFileError(source_key, f"line {line}", "NUL bytes, this is no text", "Deliver it again.")
+        raise RawFileError(
+            source_key,
+            f"line {line}",
+            "NUL bytes, this is no UTF-8 text",
+            "Deliver it again, or declare its encoding in the contract: FileFormat(encoding=…).",
+        )
     if data.isascii():
         return
     try:
@@ -115,7 +127,13 @@ def check_text(data: bytes, source_key: str, first_line: int) -> None:
     except UnicodeDecodeError as error:
         line = first_line + count_lines(data[: error.start])
         problem = f"not UTF-8 text (byte 0x{data[error.start]:02x})"
-        raise RawFileError(source_key, f"line {line}", problem, "Export the file as UTF-8.") from error
+        raise RawFileError(
+            source_key,
+            f"line {line}",
+            problem,
+            "Export the file as UTF-8, or declare its encoding in the contract, such as "
+            'FileFormat(encoding="cp1252"). `make inspect RAW=folder` finds it.',
+        ) from error
 
 
 def find_last_line_end(data: bytes) -> int:

@@ -5,13 +5,14 @@ line; `has_loose_quotes` tells which those are.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
-#: A quoted field may hold line breaks; a record longer than this has a quote that was never closed.
-LONGEST_QUOTED_RECORD_BYTES = 1024 * 1024
+#: How far the end of a record over several lines is looked for. A quote that does not close within this
+#: distance was opened by mistake.
+FARTHEST_QUOTE_BYTES = 32 * 1024 * 1024
 
 #: With fewer quotes than one in so many bytes, looking at each is faster than looking at every byte.
 _SPARSE_QUOTES_BYTES = 1000
@@ -22,6 +23,13 @@ _ONE_LINE = re.compile(
     rb'(?:"(?:[^"\r\n]++|"")*+"(?=[,\r\n])|%(u)s)(?:,(?:"(?:[^"\r\n]++|"")*+"(?=[,\r\n])|%(u)s))*+%(e)s'
     % {b"u": _UNQUOTED, b"e": _LINE_END}
 )
+#: One record over several lines, of any number of fields, with nothing behind a closing quote.
+_SEVERAL_LINES = re.compile(
+    rb'(?:"(?:[^"]++|"")*+"(?=[,\r\n])|%(u)s)(?:,(?:"(?:[^"]++|"")*+"(?=[,\r\n])|%(u)s))*+%(e)s'
+    % {b"u": _UNQUOTED, b"e": _LINE_END}
+)
+#: Fields up to a quote that does not close before the end of the data.
+_OPEN_QUOTE = re.compile(rb'(?:(?:"(?:[^"]++|"")*+"(?=[,\r\n])|%s),)*+"(?:[^"]++|"")*+(?:"?)\Z' % _UNQUOTED)
 _ANY_LINE = re.compile(rb"[^\r\n]*+" + _LINE_END)
 
 _LINE_END_SIGNS = np.frombuffer(b"\r\n", np.uint8)
@@ -30,10 +38,11 @@ _MAY_STAND_BESIDE_QUOTE = np.isin(np.arange(256), np.frombuffer(b',"\r\n', np.ui
 
 @dataclass(frozen=True)
 class Line:
-    """A line that is no record."""
+    """A line that is no record. `detail` says what is wrong with it."""
 
     number: int
     text: str
+    detail: str = "a quote does not close, or text follows a closing quote"
 
 
 @dataclass(frozen=True)
@@ -51,13 +60,15 @@ class Block:
     malformed: list[Line] = field(default_factory=list)
 
 
-def split_records(data: bytes, first_line: int, column_count: int, *, is_last: bool) -> Block:
+def split_records(data: bytes, first_line: int, longest_record_bytes: int, *, is_last: bool) -> Block:
     """Read a block record by record.
 
-    A line on which a quote opens that does not close in a well-formed record is malformed alone, and
-    reading goes on with the next line. A record that may go on behind the block is left for the next one.
+    A line on which a quote opens that does not close in a well-formed record is malformed alone, and reading
+    continues with the next line. A record over several lines that is longer than allowed is malformed as a
+    whole: what is inside quotes never becomes a row. A record that may continue behind the block is left for
+    the next one.
     """
-    found, several_lines = _Records(first_line), _several_lines_pattern(column_count)
+    found = _Records(first_line)
     position, careful_until = 0, 0
     while position < len(data):
         if position >= careful_until:
@@ -66,12 +77,16 @@ def split_records(data: bytes, first_line: int, column_count: int, *, is_last: b
                 found.add_plain_lines(data[position:careful_until])
                 position = careful_until
                 continue
-        longest = position + LONGEST_QUOTED_RECORD_BYTES
-        match = _ONE_LINE.match(data, position) or several_lines.match(data, position, longest)
-        if match is None and longest > len(data) and not is_last:
+        farthest = position + FARTHEST_QUOTE_BYTES
+        match = _ONE_LINE.match(data, position) or _SEVERAL_LINES.match(data, position, farthest)
+        if match is None and farthest > len(data) and not is_last and _may_continue(data, position):
             break
         if match:
-            found.add_record(match.group())
+            record = match.group()
+            if len(record) > longest_record_bytes and count_lines(record) > 1:
+                found.add_malformed(record, f"a record over several lines of {len(record):,} bytes")
+            else:
+                found.add_record(record)
             position = match.end()
         else:
             position = _skip_line(data, position, found)
@@ -105,9 +120,10 @@ class _Records:
             self.lines.append(np.array([self.line]))
         self.line += count_lines(text)
 
-    def add_malformed(self, text: bytes) -> None:
-        self.malformed.append(Line(self.line, text.decode().rstrip("\r\n")))
-        self.line += 1
+    def add_malformed(self, text: bytes, detail: str = "") -> None:
+        line = Line(self.line, text.decode().rstrip("\r\n"))
+        self.malformed.append(replace(line, detail=detail) if detail else line)
+        self.line += count_lines(text)
 
     def as_block(self, first_line: int, used_bytes: int) -> Block:
         lines = np.concatenate(self.lines) if self.lines else np.array([], np.int64)
@@ -130,10 +146,9 @@ def _find_line_with_quote(data: bytes, position: int) -> int:
     return max(position, data.rfind(b"\n", position, quote) + 1, data.rfind(b"\r", position, quote) + 1)
 
 
-def _several_lines_pattern(column_count: int) -> re.Pattern[bytes]:
-    """One record over several lines: the right number of fields, and nothing behind a closing quote."""
-    field_pattern = rb'(?:"(?:[^"]++|"")*+"(?=[,\r\n])|%s)' % _UNQUOTED
-    return re.compile(rb"%s(?:,%s){%d}%s" % (field_pattern, field_pattern, column_count - 1, _LINE_END))
+def _may_continue(data: bytes, position: int) -> bool:
+    """Whether a record may have its end behind the data: an open quote, not text behind a closing one."""
+    return _OPEN_QUOTE.match(data, position) is not None
 
 
 def has_loose_quotes(data: bytes) -> bool:

@@ -6,19 +6,20 @@ Every error of this module concerns the file as a whole and stops the run before
 import csv
 import gzip
 import re
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from isal import igzip, igzip_lib
 
 from include.contract import Dataset
 from include.engine.csv_blocks import check_text
-from include.errors import RawFileError
+from include.engine.decoding import DecodedStream, is_default, is_utf_8, make_restorer
+from include.engine.header_check import check_columns, check_delimiter
+from include.errors import RawFileEmptyError, RawFileError
 
 _GZIP = b"\x1f\x8b"
 #: How files begin that are no CSV text, and what they are.
@@ -29,8 +30,6 @@ _FOREIGN_BEGINNINGS = {
     b"BZh": "bzip2 data",
     b"\xfd7zXZ": "xz data",
     b"PAR1": "a Parquet file",
-    b"\xff\xfe": "UTF-16 text",
-    b"\xfe\xff": "UTF-16 text",
     b"version https://git-lfs": "a Git LFS pointer, not the file it points to",
 }
 _LONGEST_HEADER_BYTES = 1024 * 1024
@@ -39,6 +38,9 @@ _LARGEST_GZIP_RATIO = 100
 #: A file that inflates to no more than this does no harm, whatever its ratio.
 _HARMLESS_BYTES = 256 * 1024 * 1024
 _BYTE_ORDER_MARK = "\ufeff"
+#: Enough to recognise what a file is; a text as short as this is no UTF-16 to be sure of.
+_SIGNATURE_BYTES, _SHORTEST_UTF_16 = 256, 8
+_DELIMITER_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _FIRST_LINE = re.compile(rb"(?P<text>[^\r\n]*)(?:\r\n|\n|\r|\Z)")
 
 
@@ -53,10 +55,23 @@ class RawSource:
 
 @dataclass(frozen=True)
 class Header:
-    """The columns of a raw file in its order, under the contract's names, and the bytes that they take up."""
+    """The columns of a raw file in its order, under the contract's names.
+
+    Parameters
+    ----------
+    bytes, lines: how much of the decoded file comes before the first row.
+    restorer: gives values back as they were delivered, see `decoding`; None where they are as delivered.
+    """
 
     columns: tuple[str, ...]
     bytes: int
+    lines: int = 1
+    restorer: dict[int, str] | None = None
+
+    @property
+    def first_line(self) -> int:
+        """The line on which the first row starts."""
+        return self.lines + 1
 
     def unknown_columns(self, dataset: Dataset) -> list[str]:
         return [column for column in self.columns if column not in dataset.column_names]
@@ -64,18 +79,34 @@ class Header:
 
 @contextmanager
 def open_raw(source: RawSource) -> Iterator[BufferedIOBase]:
-    """The file's bytes, decompressed where its name ends in `.gz`.
+    """The file's text as the reader takes it: decompressed where its name ends in `.gz`, and decoded.
 
     Raises
     ------
     RawFileError: the name says gzip, the content does not; or, on reading, the compression is broken, or it
         inflates to absurdly much.
     """
-    if source.source_key.endswith(".gz"):
+    with _open_bytes(source) as stream:
+        yield decode(stream, source.dataset, source.source_key)
+
+
+def decode(stream: BufferedIOBase, dataset: Dataset, source_key: str) -> BufferedIOBase:
+    """The text of a decompressed file as the reader takes it."""
+    return stream if is_default(dataset.format) else DecodedStream(stream, dataset.format, source_key)
+
+
+@contextmanager
+def _open_bytes(source: RawSource) -> Iterator[BufferedIOBase]:
+    """The file's bytes, decompressed where its name ends in `.gz`."""
+    if is_gzip(source.source_key):
         _check_gzip(source)
     size = source.path.stat().st_size
     with source.path.open("rb") as file, decompress(file, source.source_key, size) as stream:
         yield stream
+
+
+def is_gzip(source_key: str) -> bool:
+    return source_key.lower().endswith(".gz")
 
 
 @contextmanager
@@ -86,7 +117,7 @@ def decompress(file: Any, source_key: str, size: int) -> Iterator[BufferedIOBase
     ------
     RawFileError: on reading, the compression is broken, or it inflates to absurdly much.
     """
-    if not source_key.endswith(".gz"):
+    if not is_gzip(source_key):
         yield file
         return
     try:
@@ -122,15 +153,11 @@ def _check_gzip(source: RawSource) -> None:
     with source.path.open("rb") as file:
         beginning = file.read(len(_GZIP))
     if not beginning:
-        _refuse_empty(source)
+        raise RawFileEmptyError(source.source_key)
     if beginning != _GZIP:
         raise RawFileError(
             source.source_key, "", "the name says gzip, the content does not", "Compress it or rename it."
         )
-
-
-def _refuse_empty(source: RawSource) -> NoReturn:
-    raise RawFileError(source.source_key, "", "the file is empty (zero bytes)", "Deliver it again.")
 
 
 def read_header(source: RawSource) -> Header:
@@ -140,72 +167,81 @@ def read_header(source: RawSource) -> Header:
     ------
     RawFileError: the file as a whole cannot be used: a required column is missing, for example.
     """
+    _check_beginning(source)
     with open_raw(source) as stream:
         beginning = stream.read(_LONGEST_HEADER_BYTES + 1)
-    _check_beginning(source, beginning)
-    line = _FIRST_LINE.match(beginning)
+    file_format = source.dataset.format
+    restorer = make_restorer(file_format)
+    first = _FIRST_LINE.match(beginning)
+    skipped = _skip_delimiter_line(source, first["text"], restorer) if first else False
+    line = _FIRST_LINE.match(beginning, first.end()) if first and skipped else first
+    number = 2 if skipped else 1
     if line is None or line.end() > _LONGEST_HEADER_BYTES:
-        raise RawFileError(source.source_key, "line 1", "the header does not end", "Is this a CSV file?")
-    check_text(line.group(), source.source_key, first_line=1)
+        raise RawFileError(source.source_key, f"line {number}", "the header does not end", "Is this CSV?")
+    check_text(line.group(), source.source_key, first_line=number)
     text = line["text"].decode().lstrip(_BYTE_ORDER_MARK)
-    _check_delimiter(source, text)
-    delivered = _split_names(source, text)
-    columns = tuple(map(source.dataset.name_of, delivered))
-    _check_columns(source, columns, delivered)
-    return Header(columns, line.end())
+    check_delimiter(source, text.translate(restorer or {}), f"line {number}")
+    delivered = tuple(name.translate(restorer or {}) for name in _split_names(source, text, number))
+    check_columns(source, delivered, f"line {number}")
+    return Header(tuple(map(source.dataset.name_of, delivered)), line.end(), number, restorer)
 
 
-def _check_beginning(source: RawSource, beginning: bytes) -> None:
+def _check_beginning(source: RawSource) -> None:
+    """Refuse what is no text of the declared encoding, by its first bytes as they were delivered."""
+    with _open_bytes(source) as stream:
+        beginning = stream.read(_SIGNATURE_BYTES)
     if not beginning:
-        _refuse_empty(source)
+        raise RawFileEmptyError(source.source_key)
     for signature, what in _FOREIGN_BEGINNINGS.items():
         if beginning.startswith(signature):
             raise RawFileError(
                 source.source_key, "", f"this is {what}", "Deliver it as plain CSV text in UTF-8."
             )
+    if is_utf_8(source.dataset.format) and (encoding := _find_utf_16(beginning)):
+        raise RawFileError(
+            source.source_key,
+            "",
+            "this is UTF-16 text",
+            f'Deliver it in UTF-8, or declare FileFormat(encoding="{encoding}") in the contract.',
+        )
 
 
-def _check_delimiter(source: RawSource, line: str) -> None:
-    names = {";": "semicolons", "\t": "tabs", "|": "pipes", ":": "colons"}
-    for sign, name in names.items():
-        columns = {source.dataset.name_of(column.strip('"')) for column in line.split(sign)}
-        if sign in line and columns.issuperset(source.dataset.required_names):
-            raise RawFileError(
-                source.source_key, "line 1", f"the columns are separated by {name}", "Use commas."
-            )
+def _find_utf_16(beginning: bytes) -> str | None:
+    """The encoding of UTF-16 text, with a byte order mark or by the zero bytes of its Latin letters."""
+    if beginning.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    pairs = beginning[: len(beginning) // 2 * 2]
+    if len(pairs) >= _SHORTEST_UTF_16 and not pairs[1::2].strip(b"\0") and b"\0" not in pairs[::2]:
+        return "utf-16-le"
+    if len(pairs) >= _SHORTEST_UTF_16 and not pairs[::2].strip(b"\0") and b"\0" not in pairs[1::2]:
+        return "utf-16-be"
+    return None
 
 
-def _split_names(source: RawSource, line: str) -> tuple[str, ...]:
+def _skip_delimiter_line(source: RawSource, line: bytes, restorer: dict[int, str] | None) -> bool:
+    """Whether the first line is `sep=;`, as spreadsheets write it to name their delimiter."""
+    text = line.decode(errors="replace").lstrip(_BYTE_ORDER_MARK)
+    found = _DELIMITER_LINE.fullmatch(text.translate(restorer or {}))
+    if found is None:
+        return False
+    if found[1] != source.dataset.format.delimiter:
+        raise RawFileError(
+            source.source_key,
+            "line 1",
+            f"the file says that its delimiter is {found[1]!r}",
+            f'Declare FileFormat(delimiter="{found[1]}") in the contract, or export with commas. '
+            "`make inspect` shows the whole declaration.",
+        )
+    return True
+
+
+def _split_names(source: RawSource, line: str, number: int) -> tuple[str, ...]:
     try:
         return tuple(next(csv.reader([line], strict=True), []))
     except csv.Error as error:
         raise RawFileError(
             source.source_key,
-            "line 1",
+            f"line {number}",
             f"the header cannot be read ({error})",
             "Write all column names on one line, and close every quote.",
         ) from error
-
-
-def _check_columns(source: RawSource, columns: tuple[str, ...], delivered: tuple[str, ...]) -> None:
-    missing = [name for name in source.dataset.required_names if name not in columns]
-    if missing:
-        raise RawFileError(
-            source.source_key,
-            "line 1",
-            f"required column{'s' if len(missing) > 1 else ''} missing: {', '.join(missing)}",
-            _describe_header(source.dataset, delivered),
-        )
-    twice = [name for name, count in Counter(columns).items() if count > 1 and name]
-    if twice:
-        raise RawFileError(
-            source.source_key, "line 1", f"duplicate column: {', '.join(twice)}", "Name each column once."
-        )
-
-
-def _describe_header(dataset: Dataset, delivered: tuple[str, ...]) -> str:
-    """What the header names; not shown where it may be a row of data, which may hold personal data."""
-    names = {dataset.name_of(name) for name in delivered} | {name.strip(' "').lower() for name in delivered}
-    if names & set(dataset.required_names):
-        return f"The header names: {', '.join(delivered)[:300]}. Spaces and case count."
-    return "Line 1 names none of them: is it the header?"

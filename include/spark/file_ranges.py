@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from include.contract import DATASETS, Dataset
 from include.engine.csv_blocks import BlockCutter, find_last_line_end
 from include.engine.csv_records import Block
-from include.engine.raw_file import Header, RawSource, decompress, read_header
+from include.engine.decoding import keeps_offsets, make_converter
+from include.engine.raw_file import Header, RawSource, decode, decompress, is_gzip, read_header
 from include.errors import RawFileError, SnapshotGoneError
 from include.s3.objects import find_object
 from include.s3.streams import open_object
@@ -53,7 +54,12 @@ class RemoteSource:
 
     @property
     def is_compressed(self) -> bool:
-        return self.source_key.endswith(".gz")
+        return is_gzip(self.source_key)
+
+    @property
+    def is_sequential(self) -> bool:
+        """Whether it can only be read from its beginning: compressed, or decoded to other offsets."""
+        return self.is_compressed or not keeps_offsets(self.dataset.format)
 
 
 @dataclass(frozen=True)
@@ -135,11 +141,11 @@ def _run(
 def _cut_anywhere(file: RemoteSource, range_bytes: int) -> list[FileRange]:
     """Ranges of one size; all but the first are yet to be moved to where a line ends."""
     first = file.header.bytes
-    step = file.bytes if file.is_compressed else range_bytes
+    step = file.bytes if file.is_sequential else range_bytes
     starts = [first, *range(first + step, file.bytes, step)]
     stops = [*starts[1:], max(file.bytes, first)]
     return [
-        FileRange(index, start, stop, first_line=2, is_last=stop == stops[-1])
+        FileRange(index, start, stop, first_line=file.header.first_line, is_last=stop == stops[-1])
         for index, (start, stop) in enumerate(zip(starts, stops, strict=True))
     ]
 
@@ -159,7 +165,7 @@ def _find_false_starts(file: RemoteSource, scans: dict[int, Scanned]) -> list[Fi
 
 
 def _number_lines(file: RemoteSource, scans: list[Scanned]) -> list[FileRange]:
-    line, parts = 2, []
+    line, parts = file.header.first_line, []
     for scanned in scans:
         part = replace(scanned.range, first_line=line)
         if scanned.is_broken:
@@ -204,14 +210,15 @@ def _read_blocks(file: RemoteSource, part: FileRange, cutter: BlockCutter) -> It
 
 
 def _make_cutter(file: RemoteSource, part: FileRange) -> BlockCutter:
-    return BlockCutter(file.source_key, len(file.header.columns), part.first_line)
+    return BlockCutter(file.source_key, file.dataset.longest_record_bytes, part.first_line)
 
 
 def _read_chunks(file: RemoteSource, part: FileRange) -> Iterator[bytes]:
-    if file.is_compressed:
-        with decompress(_open(file.url, file.etag), file.source_key, file.bytes) as stream:
+    if file.is_sequential:
+        with decompress(_open(file.url, file.etag), file.source_key, file.bytes) as packed:
+            stream = decode(packed, file.dataset, file.source_key)
             stream.read(file.header.bytes)
             yield from iter(lambda: stream.read(file.batch_bytes), b"")
     elif part.start < part.stop:
-        body = _open(file.url, file.etag, part.start, part.stop)
-        yield from iter(lambda: body.read(file.batch_bytes), b"")
+        body, convert = _open(file.url, file.etag, part.start, part.stop), make_converter(file.dataset.format)
+        yield from map(convert, iter(lambda: body.read(file.batch_bytes), b""))

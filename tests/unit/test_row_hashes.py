@@ -31,7 +31,7 @@ def test_rows_have_the_hashes_of_their_ids(columns: tuple[str, ...], rows: list[
     data = "".join(line + line_end for line in lines).encode()
     header = Header(columns, 0)
 
-    for block in read_blocks(io.BytesIO(data), "s3://raw/x.csv", len(columns), 1 << 20):
+    for block in read_blocks(io.BytesIO(data), "s3://raw/x.csv", 1 << 20):
         batch = parse_block(block, header, columns)
         hashes = take_rows(batch, Cut.of(block), hash_ids(block, header, "id"))
 
@@ -41,7 +41,7 @@ def test_rows_have_the_hashes_of_their_ids(columns: tuple[str, ...], rows: list[
 
 def test_plain_blocks_need_no_second_hashing() -> None:
     header = Header(("id", "b"), 0)
-    (block,) = read_blocks(io.BytesIO(b"A,1\nB,2\n\nmalformed\nC,3\n"), "s3://raw/x.csv", 2, 1 << 20)
+    (block,) = read_blocks(io.BytesIO(b"A,1\nB,2\n\nmalformed\nC,3\n"), "s3://raw/x.csv", 1 << 20)
     batch = parse_block(block, header, header.columns)
 
     hashes = take_rows(batch, Cut.of(block), hash_ids(block, header, "id"))
