@@ -1,1 +1,1 @@
-"""How fast the pipeline is, beside its peers and beside the floor that Airflow itself sets."""
+"""The speed of the pipeline compared with other engines and with the overhead of Airflow."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: the whole table, or parts of it; behind `make bench`."""
+"""`python -m benchmarks`: the whole table, or parts of it (`make bench`)."""
 
 import argparse
 import datetime as dt
@@ -20,7 +20,7 @@ from include.errors import PipelineError
 
 @dataclass(frozen=True)
 class Scale:
-    """How large the benchmark is. Only the full one is held to the aims."""
+    """The size of the benchmark. Only the full one is compared with the targets."""
 
     contest: Size
     growth: list[Size]
@@ -77,7 +77,7 @@ def list_parts(scale: Scale, rounds: int) -> dict[str, Callable[[Report, Console
 
 
 def measure_airflow(report: Report, console: Console, scale: Scale, rounds: int) -> None:
-    """One of the last parts, and imported late: it makes this process large, see `run_module`."""
+    """Imported late and run last, because it makes this process large, see `run_module`."""
     from benchmarks.scheduler import measure_scheduler
 
     backfill_rounds = min(rounds, scale.backfill_rounds)
@@ -85,14 +85,14 @@ def measure_airflow(report: Report, console: Console, scale: Scale, rounds: int)
 
 
 def measure_celery(report: Report, console: Console, scale: Scale, rounds: int) -> None:
-    """Imported late like the part before it."""
+    """Imported late for the same reason."""
     from benchmarks import celery
 
     celery.measure_celery(report, console, scale.day, rounds, scale.celery_days)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the parts. Returns 1 when a program fails or results differ, not when an aim is missed."""
+    """Run the parts. Returns 1 if a program fails or results differ, not if a target is missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--size", choices=SCALES, default="full", help="small only proves that it runs")
     parser.add_argument("--only", choices=list_parts(SCALES["small"], 1), nargs="+", help="some parts only")
@@ -115,6 +115,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    # Told to end, it ends as by Ctrl-C: with the stores and stacks that it started.
+    # Treat SIGTERM like Ctrl-C, which also stops the started stores and stacks.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

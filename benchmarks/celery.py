@@ -1,4 +1,4 @@
-"""The real DAG with CeleryExecutor: what a second worker brings."""
+"""The real DAG with CeleryExecutor: the gain of a second worker."""
 
 from rich.console import Console
 from rich.table import Table
@@ -27,7 +27,7 @@ _WORKERS = (1, 2)
 
 
 def measure_celery(report: Report, console: Console, size: Size, rounds: int, days: int) -> None:
-    """Backfills on one worker and on two that run one task each, in turn, on stacks of their own.
+    """Measure backfills on one and on two workers with one slot each, alternately, on separate stacks.
 
     Where CeleryExecutor cannot run it says why, and measures nothing.
     """
@@ -49,10 +49,10 @@ def measure_celery(report: Report, console: Console, size: Size, rounds: int, da
 
 
 def time_backfill(size: Size, workers: int, days: int) -> float:
-    """Seconds from the request to the end of the last run; one more day goes before it, unmeasured."""
+    """Seconds from the request to the end of the last run, after one unmeasured day."""
     first, *others = list_days(days + 1)
     with scratch_folder() as folder:
-        # Run by root, PostgreSQL is another user, which must get to its folder.
+        # As root, PostgreSQL runs as another user, which must be able to enter its folder.
         folder.chmod(0o755)
         with run_stack(folder, workers=workers, worker_slots=1) as stack:
             api = BenchmarkApi(stack.url, ADMIN, stack.password)

@@ -1,4 +1,4 @@
-"""Do two contestants agree? Usage: `python -m benchmarks.compare OUR_DIR THEIR_DIR [--every-row]`.
+"""Compare the outputs of two engines. Usage: `python -m benchmarks.compare OUR_DIR THEIR_DIR [--every-row]`.
 
 Order of rows and details of types do not count; every value does. Prints one line for each difference.
 """
@@ -24,7 +24,7 @@ SQL_TYPES = {
 
 
 def find_differences(ours: Path, theirs: Path, *, every_row: bool) -> Iterator[str]:
-    """Compare row for row, or by the number of rows and a sum of hashes that any changed value changes."""
+    """Compare row by row, or by the number of rows and a sum of row hashes."""
     compare = compare_rows if every_row else compare_checksums
     for dataset in DATASETS.values():
         yield from compare(f"{dataset.name}.parquet", published_values(dataset), ours, theirs)

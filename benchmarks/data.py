@@ -1,4 +1,4 @@
-"""The raw files of the benchmarks: generated once, kept under `.local/bench/`."""
+"""The raw files of the benchmarks, generated once and kept under `.local/bench/`."""
 
 import datetime as dt
 import gzip
@@ -11,9 +11,9 @@ from benchmarks.measure import PROJECT, run_module
 from include.contract import DATASETS, MALFORMED_ROW
 
 FOLDER = PROJECT / ".local" / "bench"
-#: The day on which the shop has exactly the accounts asked for.
+#: The day on which the shop has exactly the requested number of accounts.
 DAY = dt.date(2026, 12, 14)
-#: What the files are made of.
+#: The sources of the generator.
 _GENERATOR = (
     *(
         "include/generate.py",
@@ -29,7 +29,7 @@ _GENERATOR = (
 
 @dataclass(frozen=True)
 class Size:
-    """How many rows the three files have."""
+    """The number of rows of the three files."""
 
     orders: int
     customers: int
@@ -37,7 +37,7 @@ class Size:
 
 
 def prepare_raw_files(size: Size) -> Path:
-    """The folder with the files of a size; made again when the generator has changed.
+    """The folder with the files of a size, regenerated when the generator has changed.
 
     About 1 % of the rows are dirty, with every reason except malformed rows: the tools have no common
     notion of how to go on behind them.
@@ -51,14 +51,14 @@ def prepare_raw_files(size: Size) -> Path:
         for stale in (FOLDER / "raw").glob(f"{name}-*"):
             shutil.rmtree(stale)
         unfinished = folder.with_suffix(".unfinished")
-        # In a process of its own: see `run_module`.
+        # In a separate process, see `run_module`.
         run_module("benchmarks.data", unfinished, size.orders, size.customers, size.products)
         unfinished.rename(folder)
     return folder
 
 
 def prepare_compressed_files(folder: Path) -> Path:
-    """The same files as `.csv.gz`, at the level that gzip uses by default."""
+    """The same files as `.csv.gz`, at gzip's default level."""
     compressed = folder.with_name(folder.name + "-gz")
     if not compressed.exists():
         unfinished = compressed.with_suffix(".unfinished")

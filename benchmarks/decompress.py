@@ -1,4 +1,4 @@
-"""Reads `.csv.gz` files and does nothing with them. Usage: `python -m benchmarks.decompress FOLDER`."""
+"""Decompress `.csv.gz` files and discard the result. Usage: `python -m benchmarks.decompress FOLDER`."""
 
 import gzip
 import sys

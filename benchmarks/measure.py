@@ -1,4 +1,4 @@
-"""One program in a process of its own: its time and memory as the operating system counts them."""
+"""Run a program in a separate process and measure its time and memory with the operating system."""
 
 import os
 import statistics
@@ -20,7 +20,7 @@ class BenchmarkError(Exception):
 
 @dataclass(frozen=True)
 class Measurement:
-    """Peak memory is that of the process itself, not of its children."""
+    """Time and peak memory of one process, without its children."""
 
     wall_seconds: float
     processor_seconds: float
@@ -29,7 +29,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Spread:
-    """The median of several figures, and how far they lie apart."""
+    """The median and the range of several figures."""
 
     median: float
     low: float
@@ -47,7 +47,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Summary:
-    """Several measurements of the same thing, one from each round."""
+    """Measurements of the same thing, one per round."""
 
     measurements: Sequence[Measurement]
 
@@ -64,7 +64,7 @@ class Summary:
         return Spread.of(each.peak_bytes for each in self.measurements)
 
     def time_ratio(self, other: "Summary") -> Spread:
-        """Our wall time as a part of the other's, round by round: what slows a round down slows both."""
+        """The ratio of our wall time to the other's, round by round: a slow round slows both."""
         pairs = zip(self.measurements, other.measurements, strict=True)
         return Spread.of(own.wall_seconds / theirs.wall_seconds for own, theirs in pairs)
 
@@ -79,7 +79,7 @@ class Summary:
 def run_module(
     module: str, *arguments: object, environment: Mapping[str, str] | None = None
 ) -> tuple[Measurement, str]:
-    """Run `python -m module`; returns what it took and its standard output.
+    """Run `python -m module`; returns its measurement and its standard output.
 
     The kernel counts the memory of a parent towards the peak of a child that it starts with vfork, so
     whoever calls this must stay small: heavy work belongs into processes of its own.

@@ -1,4 +1,4 @@
-"""What one more validation costs the data-quality site: the 1,000th beside the 10th."""
+"""The cost of adding a validation to the data-quality site: the 1,000th against the 10th."""
 
 import datetime as dt
 import json
@@ -34,7 +34,7 @@ _AIM = 1.5
 
 
 def measure_site(report: Report, console: Console, hook: "S3Hook", rounds: int) -> None:
-    """Add a run to a site of 9 runs, and to one of 999, in requests, bytes and time."""
+    """Measure adding a run to sites of 9 and 999 runs, in requests, bytes and time."""
     checked, meter = check_empty_table(), Meter(hook)
     seconds: dict[str, list[float]] = {}
     for name, first, count in (("10th", 0, 9), ("1,000th", 9, 990)):
@@ -80,7 +80,7 @@ def add_run(hook: "S3Hook", meter: Meter, name: str, day: dt.date, checked: "Che
 
 
 def write_past(hook: "S3Hook", first: int, count: int) -> None:
-    """The summaries that earlier runs left, one a day."""
+    """Summaries of earlier runs, one per day."""
 
     def write(place: int) -> None:
         day = (_FIRST_DAY + dt.timedelta(days=place)).isoformat()

@@ -1,4 +1,4 @@
-"""What a benchmark found, as a table for people and as JSON for later."""
+"""The results of a benchmark, as a table and as JSON."""
 
 import json
 import os
@@ -20,11 +20,11 @@ _TOOLS = ("duckdb", "polars", "pandas", "pyarrow", "apache-airflow", "great-expe
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the table of aims.
+    """One line of the table of targets.
 
     Parameters
     ----------
-    value: the figure whose median is held to `at_most`; a ratio unless `unit` says otherwise.
+    value: the figure whose median is compared with `at_most`; a ratio unless `unit` is given.
     """
 
     what: str
@@ -39,7 +39,7 @@ class Finding:
 
 @dataclass
 class Report:
-    """Everything that one call of the benchmark found."""
+    """The results of one run of the benchmark."""
 
     size: str
     findings: list[Finding] = field(default_factory=list)
@@ -47,15 +47,15 @@ class Report:
 
 
 def show_findings(console: Console, findings: Iterable[Finding], *, is_judged: bool) -> None:
-    """Small sizes prove that the benchmark runs; their figures say nothing about the aims."""
-    table = Table("what", "measured", "aim", "reached", title="Aims")
+    """Print the table. Small sizes only show that the benchmark works and are not judged."""
+    table = Table("what", "measured", "target", "reached", title="Targets")
     for finding in findings:
         verdict = ("yes" if finding.is_reached else "no") if is_judged else "not judged"
-        measured, aim = (
+        measured, target = (
             f"{finding.value.show()} {finding.unit}",
             f"at most {finding.at_most:g} {finding.unit}",
         )
-        table.add_row(finding.what, measured, aim, verdict)
+        table.add_row(finding.what, measured, target, verdict)
     console.print(table)
 
 

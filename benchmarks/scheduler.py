@@ -1,4 +1,4 @@
-"""The real DAG on the real scheduler, beside DAGs that show what Airflow itself takes."""
+"""The real DAG on the real scheduler, compared with DAGs that measure Airflow's overhead."""
 
 import datetime as dt
 import shutil
@@ -33,7 +33,7 @@ _PARSES = 5
 
 
 class BenchmarkApi(AirflowApi):
-    """What only the benchmark asks of Airflow."""
+    """API requests that only the benchmark needs."""
 
     def parse_again(self, dag_id: str) -> None:
         token = (self.find_dag(dag_id) or {})["file_token"]
@@ -43,14 +43,14 @@ class BenchmarkApi(AirflowApi):
 def measure_scheduler(
     report: Report, console: Console, size: Size, rounds: int, backfill_days: int, backfill_rounds: int
 ) -> None:
-    """Parsing, single days, backfills and S3 traffic, on one stack of the benchmark's own."""
+    """Measure parsing, single days, backfills and S3 traffic on a separate stack."""
     raw_dir = prepare_raw_files(size)
     with scratch_folder() as folder, run_stack(folder) as stack:
         api = BenchmarkApi(stack.url, ADMIN, stack.password)
         wait_for_dags(api)
         for dag_id in (OURS, NOTHING):
             api.unpause(dag_id)
-        # A day that is published again costs more: how it differs is found as well. So no day comes twice.
+        # Each day runs once: publishing it again also compares it with the previous version.
         days = list_days(rounds + 2 + backfill_days * backfill_rounds)
         console.print(f"delivering {len(days)} days of {size.orders:,} orders", style="dim")
         deliver(stack, days, raw_dir)
@@ -67,7 +67,7 @@ def list_days(count: int) -> list[dt.date]:
 
 @contextmanager
 def run_stack(folder: Path, workers: int = 0, worker_slots: int = 1) -> Iterator[Stack]:
-    """A stack with our DAG and those of the benchmark, on ports of its own, gone afterwards.
+    """A temporary stack with our DAG and those of the benchmark, on separate ports.
 
     With `workers` it has so many Celery workers, which run so many tasks at once; otherwise LocalExecutor.
     """
@@ -101,7 +101,7 @@ def wait_for_dags(api: BenchmarkApi) -> None:
 
 
 def measure_parsing(report: Report, console: Console, api: BenchmarkApi) -> None:
-    """How long the DAG processor says that it took, from the fork for a file to its result."""
+    """Seconds per file as reported by the DAG processor."""
     seconds: dict[str, list[float]] = {EMPTY: [], OURS: []}
     for number in range(_PARSES):
         console.print(f"parse {number + 1} of {_PARSES}", style="dim")
@@ -127,7 +127,7 @@ def parse_once(api: BenchmarkApi, dag_id: str) -> float:
 def measure_days(
     report: Report, console: Console, api: BenchmarkApi, days: Sequence[dt.date], size: Size
 ) -> None:
-    """One day at a time, in alternation, from the moment a run is queued to its end; the first unmeasured."""
+    """Measure single days alternately, from queued to ended, after one unmeasured day."""
     seconds: dict[str, list[float]] = {NOTHING: [], OURS: []}
     for number, day in enumerate(days):
         for dag_id, durations in seconds.items():
@@ -159,7 +159,7 @@ def measure_backfills(
     days: Sequence[dt.date],
     days_per_backfill: int,
 ) -> None:
-    """Each round backfills days of its own, from the request to the end of the last run."""
+    """Measure backfills of different days per round, from the request to the end of the last run."""
     seconds: dict[str, list[float]] = {NOTHING: [], OURS: []}
     for first in range(0, len(days), days_per_backfill):
         for dag_id, durations in seconds.items():
@@ -210,7 +210,7 @@ def wait_until(is_true: Callable[[], bool], what: str) -> None:
 
 
 def find_ratio(seconds: dict[str, list[float]], base: str) -> Spread:
-    """Ours against the base, round by round."""
+    """The ratio of our times to the base, round by round."""
     return Spread.of(ours / theirs for ours, theirs in zip(seconds[OURS], seconds[base], strict=True))
 
 

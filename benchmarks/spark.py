@@ -1,4 +1,4 @@
-"""The transform on Spark, on one core and on two, beside the engine of one machine on the same day."""
+"""The transform on Spark on one and two cores, compared with the one-machine engine."""
 
 import json
 from collections import defaultdict
@@ -23,7 +23,7 @@ _STOP_SECONDS = 60
 
 
 def measure_spark(report: Report, console: Console, size: Size, rounds: int) -> None:
-    """The same day by Spark from and to a real store, and by our own engine from and to local disk.
+    """Measure one day with Spark from and to a store, and with our engine on local disk.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def measure_spark(report: Report, console: Console, size: Size, rounds: int) -> 
 
 
 def run_spark_day(cores: int, store: Connection, raw_dir: Path) -> tuple[float, dict[str, object]]:
-    """Seconds of the transform alone, without the start of Spark, and what it counted."""
+    """Seconds of the transform without the start of Spark, and its counts."""
     _, output = run_module("benchmarks.spark_day", cores, store.extra["endpoint_url"], raw_dir)
     result = json.loads(output.splitlines()[-1])
     return result["seconds"], result["counts"]
@@ -62,7 +62,7 @@ def show_seconds(console: Console, size: Size, seconds: dict[str, Spread]) -> No
 
 @contextmanager
 def run_store(folder: Path) -> Iterator[Connection]:
-    """The real store alone, on free ports."""
+    """The store alone, on free ports."""
     state = State(folder)
     state.create()
     (port,) = find_free_ports(1)

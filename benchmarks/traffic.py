@@ -1,4 +1,4 @@
-"""What each stage asks of S3: requests and bytes, counted where the client sends and receives them."""
+"""S3 requests and bytes of each stage, counted in the client."""
 
 import datetime as dt
 from collections import Counter, defaultdict
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Traffic:
-    """Of one stage. Copies on the server are requests without bytes."""
+    """The traffic of one stage. Server-side copies are requests without bytes."""
 
     requests: Counter[str] = field(default_factory=Counter)
     bytes_up: int = 0
@@ -35,7 +35,7 @@ class Traffic:
 
 
 class Meter:
-    """Listens to a hook's client. Transfers run in threads, so counting takes a lock."""
+    """Counts the traffic of a hook's client. Transfers run in threads, so counting takes a lock."""
 
     def __init__(self, hook: "S3Hook") -> None:
         self.stages: dict[str, Traffic] = defaultdict(Traffic)
@@ -53,7 +53,7 @@ class Meter:
 
     def _count_request(self, request: Any, event_name: str, **_: Any) -> None:
         headers = request.headers
-        # A body with a checksum behind it is longer than its content.
+        # A body with a trailing checksum is longer than its content.
         length = headers.get("X-Amz-Decoded-Content-Length") or headers.get("Content-Length") or 0
         with self._lock:
             traffic = self.stages[self._stage]
@@ -67,7 +67,7 @@ class Meter:
 
 
 def measure_traffic(report: Report, console: Console, hook: "S3Hook", day: str) -> None:
-    """Run the stages of a day whose raw files are delivered, one after the other, in this process."""
+    """Run the stages of a delivered day one after the other in this process."""
     meter = Meter(hook)
     manifest = run_stages(hook, meter, day)
     show_traffic(console, meter, manifest)

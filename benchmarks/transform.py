@@ -1,4 +1,4 @@
-"""The transform stage beside its peers, and how its memory and compressed input behave."""
+"""The transform compared with its peers, its memory growth, and its speed on compressed input."""
 
 import json
 import shutil
@@ -19,19 +19,19 @@ from benchmarks.peers import find_strange_columns
 from benchmarks.report import Finding, Report
 
 OURS = "ours"
-#: How each contestant is started: a module and its first arguments; the two folders follow.
+#: The module and first arguments of each contestant; the two folders follow.
 CONTESTANTS: dict[str, tuple[str, ...]] = {
     OURS: ("include.local", "transform"),
     "DuckDB": ("benchmarks.peers.duckdb_transform",),
     "Polars": ("benchmarks.peers.polars_transform",),
     "pandas, tutorial": ("benchmarks.peers.pandas_transform",),
 }
-#: What our time and our memory may be, as parts of the peer's.
-AIMS = {"DuckDB": (0.5, 0.25), "Polars": (0.3, None), "pandas, tutorial": (0.3, None)}
+#: Targets for our time and memory as ratios to the peer's.
+TARGETS = {"DuckDB": (0.5, 0.25), "Polars": (0.3, None), "pandas, tutorial": (0.3, None)}
 
 
 def compare_with_peers(report: Report, console: Console, size: Size, rounds: int, *, every_row: bool) -> None:
-    """Each contestant in turn, round after round, so that the machine's moods hit all alike.
+    """Run each contestant in turn, round after round, so that fluctuations affect all alike.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def run_contestant(name: str, raw_dir: Path, out_dir: Path) -> tuple[Measurement
 
 
 def check_agreement(name: str, counts: dict[str, dict[str, Any]], folder: Path, *, every_row: bool) -> None:
-    """Times of different results are not comparable.
+    """Check that all contestants give the same result; otherwise their times are not comparable.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def check_agreement(name: str, counts: dict[str, dict[str, Any]], folder: Path, 
 
 
 def plain_counts(counts: dict[str, Any]) -> Any:
-    """Without reasons that nobody found, and without the zeros behind the decimal point."""
+    """The counts without reasons that did not occur and without trailing zeros."""
     found = {
         name: {reason: count for reason, count in reasons.items() if count}
         for name, reasons in counts["reasons"].items()
@@ -100,7 +100,7 @@ def plain_counts(counts: dict[str, Any]) -> Any:
 def show_summaries(
     console: Console, title: str, summaries: dict[str, Summary], *, against: str | None = None, note: str = ""
 ) -> None:
-    """A line for each; with `against`, what its time and memory are as parts of each other one's."""
+    """Print a line per contestant; with `against`, also ratios of time and memory."""
     ratios = [f"time of {against}", f"memory of {against}"] if against else []
     table = Table("", "seconds", "processor seconds", "peak MB", *ratios, title=title, caption=note)
     for name, summary in summaries.items():
@@ -118,15 +118,15 @@ def show_summaries(
 
 def judge_contest(summaries: dict[str, Summary]) -> Iterator[Finding]:
     ours = summaries[OURS]
-    for name, (time_aim, memory_aim) in AIMS.items():
+    for name, (time_target, memory_target) in TARGETS.items():
         peer = summaries[name]
-        yield Finding(f"transform: time against {name}", ours.time_ratio(peer), time_aim)
-        if memory_aim:
-            yield Finding(f"transform: peak memory against {name}", ours.memory_ratio(peer), memory_aim)
+        yield Finding(f"transform: time against {name}", ours.time_ratio(peer), time_target)
+        if memory_target:
+            yield Finding(f"transform: peak memory against {name}", ours.memory_ratio(peer), memory_target)
 
 
 def measure_memory_growth(report: Report, console: Console, sizes: list[Size]) -> None:
-    """Peak memory by number of orders, all else equal: what the transform must remember of a row."""
+    """Measure the growth of peak memory with the number of orders."""
     peaks = {}
     for size in sizes:
         console.print(f"memory of {size.orders:,} orders", style="dim")
@@ -148,7 +148,7 @@ def measure_memory_growth(report: Report, console: Console, sizes: list[Size]) -
 
 
 def measure_compressed_input(report: Report, console: Console, size: Size, rounds: int) -> None:
-    """What `.csv.gz` costs more than `.csv`, against the time of only decompressing it."""
+    """Measure the extra time of `.csv.gz` over `.csv`, against the time of decompressing it."""
     raw_dir = prepare_raw_files(size)
     folders = {"plain": raw_dir, "compressed": prepare_compressed_files(raw_dir)}
     measurements: dict[str, list[Measurement]] = defaultdict(list)
@@ -173,7 +173,7 @@ def measure_compressed_input(report: Report, console: Console, size: Size, round
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """On the disk where the data lies, gone afterwards."""
+    """A temporary folder on the disk with the data."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=FOLDER, prefix="out-") as folder:
         yield Path(folder)

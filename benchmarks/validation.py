@@ -12,7 +12,7 @@ from benchmarks.transform import OURS, run_contestant, scratch_folder, show_summ
 
 
 def measure_validation(report: Report, console: Console, size: Size, rounds: int) -> None:
-    """Validate what the transform has just written, each in a process of its own, imports included."""
+    """Validate the output of the transform, each in a separate process, imports included."""
     raw_dir = prepare_raw_files(size)
     measurements: dict[str, list[Measurement]] = {"transform": [], "validate": []}
     for number in range(rounds):

@@ -1,4 +1,4 @@
-"""How many random cases the property tests take: `--hypothesis-profile=deep` takes more."""
+"""Profiles of the property tests: `--hypothesis-profile=deep` runs more cases."""
 
 from hypothesis import settings
 

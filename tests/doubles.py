@@ -1,4 +1,4 @@
-"""Stand-ins that several tests share."""
+"""Test doubles that several tests share."""
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass
 class Task:
-    """A task that has been running for ten seconds, after others."""
+    """A task that has been running for ten seconds after earlier tasks."""
 
     dag_id: str = "ecommerce_etl"
     run_id: str = "run 1"

@@ -1,4 +1,4 @@
-"""Airflow's REST API, as far as the tests do what people do in the UI."""
+"""API requests for what users do in the UI."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from include.local.state import ADMIN
 
 
 class OperatorApi(AirflowApi):
-    """What only the tests ask of Airflow."""
+    """The API client with requests that only tests need."""
 
     @classmethod
     def of(cls, stack: Stack) -> "OperatorApi":
@@ -21,15 +21,15 @@ class OperatorApi(AirflowApi):
         self._request("POST", "/connections", json=fields)
 
     def read(self, path: str) -> Json:
-        """A connection, a pool or a Variable, by its path."""
+        """Read a connection, a pool or a Variable by its path."""
         return self._get(path)
 
     def delete(self, path: str) -> None:
-        """Remove a connection, a pool or a Variable, by its path."""
+        """Delete a connection, a pool or a Variable by its path."""
         self._request("DELETE", path)
 
     def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
-        """Have a task and what follows it run again."""
+        """Clear a task and its downstream tasks."""
         body = {
             "dry_run": False,
             "dag_run_id": run_id,
@@ -41,11 +41,11 @@ class OperatorApi(AirflowApi):
         self._request("POST", f"/dags/{dag_id}/clearTaskInstances", json=body)
 
     def read_question(self, dag_id: str, run_id: str, task_id: str) -> Json:
-        """What a task that waits for a person asks."""
+        """The form of a task that waits for a person."""
         return self._get(_form(dag_id, run_id, task_id))
 
     def answer(self, dag_id: str, run_id: str, task_id: str, option: str, **fields: str) -> None:
-        """Press a button below the question; `fields` are those of its form."""
+        """Choose an option of the form; `fields` are its inputs."""
         body = {"chosen_options": [option], "params_input": fields}
         self._request("PATCH", _form(dag_id, run_id, task_id), json=body)
 

@@ -1,4 +1,4 @@
-"""What the tests of the project's own files read from them."""
+"""Read the project's own files."""
 
 import dataclasses
 import re
@@ -11,13 +11,13 @@ PROJECT = Path(__file__).parents[1]
 
 
 def read_pins(name: str) -> dict[str, str]:
-    """Package names and versions of a requirements file."""
+    """The pinned packages and versions of a requirements file."""
     pattern = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?==([^\s;]+)", re.MULTILINE)
     return {package.lower(): version for package, version in pattern.findall((PROJECT / name).read_text())}
 
 
 def list_settings() -> dict[str, str]:
-    """The Variables, each with its default as text."""
+    """All Variables with their defaults as text."""
     own = {field.name: field.default for field in dataclasses.fields(Settings) if field.name != "layout"}
     layout = {field.name: field.default for field in dataclasses.fields(Layout)}
     return {VARIABLE_PREFIX + name: str(default) for name, default in (layout | own).items()}

@@ -1,4 +1,4 @@
-"""What stages hand on and leave behind, small and complete: tests change what they are about."""
+"""Small, complete examples of what stages exchange; tests override what they are about."""
 
 from include.local.state import Record
 from include.manifest import ClosedGate, Counts, Fault, GateVerdict, Manifest, Quality, Validated
@@ -63,7 +63,7 @@ MANIFEST: Manifest = {
     "approval": None,
     "correction": None,
 }
-#: A stack on one machine, as its supervisor writes it down.
+#: A local stack as recorded by its supervisor.
 RECORD = Record(
     pid=17,
     ui_port=8080,

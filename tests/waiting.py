@@ -1,4 +1,4 @@
-"""Waiting for what another process does: tests look until it is there, and never for a fixed time."""
+"""Wait for another process by polling, never for a fixed time."""
 
 import time
 from collections.abc import Callable, Collection
@@ -9,7 +9,7 @@ _POLL_SECONDS = 0.2
 
 
 def wait_until(read: Callable[[], T], wanted: Collection[object], seconds: float) -> T:
-    """The value, once it is one of those wanted."""
+    """Poll until the value is one of those wanted. Returns it."""
     end = time.monotonic() + seconds
     while (value := read()) not in wanted:
         assert time.monotonic() < end, f"still {value!r} after {seconds} seconds"

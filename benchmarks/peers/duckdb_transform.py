@@ -30,7 +30,7 @@ CREATE MACRO as_whole(t) AS
 """
 PARQUET = "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
 
-#: Which rows have each reason; its place is its bit in `faults`. Repeated ids, the last, are found apart.
+#: The condition of each reason; its position is its bit in `faults`. Repeated ids are last, found apart.
 FAULTS = {
     "customers": {
         "customer_id_missing": "customer_id IS NULL",
@@ -102,7 +102,7 @@ def quote(path: Path) -> str:
 
 
 def find_repeated(db: Database, dataset: Dataset) -> None:
-    """The rows that equal an earlier one, and the others that have the id of an earlier one."""
+    """Rows that equal an earlier one, and other rows with the id of an earlier one."""
     key = dataset.key
     db.execute(f"""
         CREATE TEMP TABLE repeated_{dataset.name} AS
@@ -180,7 +180,7 @@ def bits(name: str) -> str:
 
 
 def refuse(db: Database, dataset: Dataset) -> None:
-    """The rows that are not published: faulty ones, and those that equal an earlier row."""
+    """The rows that are not published: rejected ones and duplicates."""
     duplicate_id = 1 << (len(FAULTS[dataset.name]) - 1)
     db.execute(f"""
         CREATE TEMP TABLE refused_{dataset.name} AS

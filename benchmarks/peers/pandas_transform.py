@@ -1,4 +1,4 @@
-"""The transform in pandas as a tutorial would do it: each file as one frame, one step after the other.
+"""The transform in pandas as in a tutorial: each file is one frame, one step after the other.
 
 Usage: `python -m benchmarks.peers.pandas_transform RAW_DIR OUT_DIR`.
 """
@@ -133,7 +133,7 @@ def split(
     out_dir: Path,
     counts: dict[str, Any],
 ) -> pd.DataFrame:
-    """Write and count the rows without a fault and, as delivered, those with one."""
+    """Write and count the accepted rows and, as delivered, the rejected ones."""
     flags = pd.DataFrame(faults).fillna(False).astype(bool)
     is_refused = flags.any(axis="columns")
     accepted, refused = rows[~is_refused], raw[is_refused]

@@ -22,7 +22,7 @@ TIMESTAMP = rf"^[0-9]{{4}}-[0-9][0-9]-[0-9][0-9]([T ]{TIME})?$"
 DECIMAL = r"^-?[0-9]{1,14}(\.[0-9]{1,4})?$"
 WHOLE_NUMBER = r"^-?[0-9]{1,18}$"
 USUAL_TIME, ANY_TIME = "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S%.f%#z"
-#: Turn a date alone, a space, missing seconds and a missing offset into `ANY_TIME`, in this order.
+#: Normalise bare dates, spaces, missing seconds and missing offsets to `ANY_TIME`, in this order.
 REWRITES = {
     r"^(.{10})$": "${1}T00:00Z",
     r"^(.{10}) ": "${1}T",
@@ -128,7 +128,7 @@ def judge_orders(raw: pl.LazyFrame, out_dir: Path) -> tuple[dict[str, int], dict
 
 
 def look_up(out_dir: Path, dataset: Dataset, **columns: str | bool) -> pl.LazyFrame:
-    """The accepted rows by id: columns under their new names, and a flag."""
+    """The accepted rows by id: renamed columns and a flag."""
     values = {
         name: pl.lit(value) if isinstance(value, bool) else col(value).cast(pl.Categorical)
         for name, value in columns.items()
@@ -166,7 +166,7 @@ def as_whole(name: str) -> pl.Expr:
 
 
 def find_repeated(raw: pl.LazyFrame, key: str) -> pl.DataFrame:
-    """Lines that equal an earlier one, and the others that have the id of an earlier one."""
+    """Lines that equal an earlier one, and other lines with the id of an earlier one."""
     id_hash = col(key).hash()
     counts = raw.group_by(id_hash.alias("hash")).len().filter(col("len") > 1).collect(engine="streaming")
     candidates = (

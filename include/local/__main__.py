@@ -11,7 +11,7 @@ from include.errors import PipelineError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command. Returns 0 when it did what was asked, 1 with one line on stderr when it did not."""
+    """Run a command. Returns 0 on success, 1 with one line on stderr on failure."""
     signal.signal(signal.SIGTERM, _interrupt)
     # Raw files, outputs and logs hold personal data: for the owner of the checkout alone.
     os.umask(0o077)
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    # Here, since a contract that cannot be kept says so when it is imported.
+    # Imported here, because a contradictory contract fails on import.
     from include.contract import DATASETS
 
     parser = argparse.ArgumentParser(prog="python -m include.local", description=__doc__)
@@ -37,7 +37,7 @@ def make_parser() -> argparse.ArgumentParser:
     run.add_argument("--raw", type=_read_path, help="folder with the day's raw files; default: generated")
     commands.add_parser("up", help="start the stack with the schedule on and a week of raw files")
     commands.add_parser("down", help="stop the stack")
-    commands.add_parser("status", help="say whether the stack runs, and where")
+    commands.add_parser("status", help="show whether the stack is running, and where")
     query = commands.add_parser("query", help="run SQL over what was published; without SQL, a prompt")
     query.add_argument("--sql", default="", help="one statement")
     query.add_argument("--out", type=_read_path, help="a .csv or .parquet file for the result")
@@ -47,25 +47,25 @@ def make_parser() -> argparse.ArgumentParser:
     transform.add_argument("raw_dir", type=Path, help="folder with the raw files")
     transform.add_argument("out_dir", type=Path, help="folder for the Parquet files")
     for name, what in (
-        ("quarantine", "write the refused rows of a day to a CSV file"),
-        ("repair", "have the corrected rows of a day used in place of the refused ones"),
+        ("quarantine", "write the rejected rows of a day to a CSV file"),
+        ("repair", "use corrected rows in place of the rejected ones"),
     ):
         command = commands.add_parser(name, help=what)
         command.add_argument("day", help="the delivery day, YYYY-MM-DD")
         command.add_argument("file", type=Path, help="the CSV file")
         command.add_argument("--dataset", choices=DATASETS, default="orders", help="default: orders")
         if name == "quarantine":
-            command.add_argument("--run", help="a run that the gate stopped; default: what is published")
+            command.add_argument("--run", help="a run with a closed gate; default: the published day")
     return parser
 
 
 def _read_path(text: str) -> Path | None:
-    """A path as a person writes it; make hands on an empty text when nothing was given."""
+    """A path with `~` expanded; make passes an empty text if none was given."""
     return Path(text).expanduser().resolve() if text else None
 
 
 def _run_command(options: argparse.Namespace) -> None:
-    """Each command imports only what it needs: a transform must not wait for Airflow."""
+    """Import only what the command needs: a transform must not wait for Airflow."""
     match options.command:
         case "run":
             from include.local import run
@@ -106,7 +106,7 @@ def _run_command(options: argparse.Namespace) -> None:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """Treat SIGTERM like Ctrl-C, so that what was started is stopped."""
+    """Treat SIGTERM like Ctrl-C, so that started processes are stopped."""
     raise KeyboardInterrupt
 
 

@@ -12,7 +12,7 @@ from include.local.errors import StackError
 from include.local.ports import ANSWER_SECONDS
 from include.local.settings_file import Connection, LocalSettings, is_on_this_machine, move_endpoint
 
-#: SQLite refuses to write at once while another component does: one of the next requests succeeds.
+#: SQLite rejects a write while another component writes; a later request succeeds.
 _TRIES = 10
 _RETRY_SECONDS = 1.0
 _COMPONENTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
@@ -21,12 +21,12 @@ Json = dict[str, Any]
 
 
 class AirflowApi:
-    """A client with the login of one user; it logs in at its first use."""
+    """A client with the login of one user. It logs in on first use."""
 
     def __init__(
         self, url: str, user: str, password: str, transport: httpx.BaseTransport | None = None
     ) -> None:
-        # A proxy of this machine's user has no business with the loopback address.
+        # Requests to the loopback address must not go through the user's proxy.
         self._client = httpx.Client(
             base_url=url, timeout=ANSWER_SECONDS, trust_env=False, transport=transport
         )
@@ -43,8 +43,7 @@ class AirflowApi:
     def create_missing(self, settings: LocalSettings) -> None:
         """Create the connections, Variables and pools that Airflow does not have yet.
 
-        What is there stays as it is, except the port and the password of a store on this machine: they belong
-        to the stack.
+        Existing ones stay as they are, except the port and password of a store on this machine.
         """
         self._create("connections", [_connection_body(connection) for connection in settings.connections])
         self._create(
@@ -64,12 +63,12 @@ class AirflowApi:
         self._update_store(settings.store)
 
     def read_variables(self) -> dict[str, str]:
-        """All Variables and their text."""
+        """All Variables as text."""
         found = self._get("/variables", limit=100)["variables"]
         return {entry["key"]: entry["value"] for entry in found}
 
     def find_dag(self, dag_id: str) -> Json | None:
-        """The DAG as the API shows it, or None while the DAG processor has not met it."""
+        """The DAG as the API shows it, or None while it has not been parsed."""
         answer = self._request("GET", f"/dags/{dag_id}/details", accepted=(404,))
         return None if answer.status_code == httpx.codes.NOT_FOUND else answer.json()
 
@@ -81,30 +80,30 @@ class AirflowApi:
         self._request("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
 
     def trigger(self, dag_id: str, run_id: str, conf: Json) -> None:
-        """Start a run without a logical date: a day may be run as often as somebody wishes."""
+        """Start a run without a logical date, so that a day can run any number of times."""
         body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
-        # The id is new: only an earlier try of this request can have used it.
+        # The id is new: a conflict means that an earlier try of this request succeeded.
         self._request("POST", f"/dags/{dag_id}/dagRuns", json=body, accepted=(409,))
 
     def read_run(self, dag_id: str, run_id: str) -> Json:
         return self._get(f"/dags/{dag_id}/dagRuns/{run_id}")
 
     def list_runs(self, dag_id: str, *states: str) -> list[Json]:
-        """The runs that are in one of the states, or all; the latest hundred, the latest first."""
+        """The latest hundred runs, in any of the given states, newest first."""
         wanted = {"state": states, "order_by": "-id", "limit": 100}
         runs: list[Json] = self._get(f"/dags/{dag_id}/dagRuns", **wanted)["dag_runs"]
         return runs
 
     def find_unfinished_runs(self, dag_id: str) -> list[str]:
-        """The ids of the runs that have not ended."""
+        """The ids of queued and running runs."""
         return [run["dag_run_id"] for run in self.list_runs(dag_id, "queued", "running")]
 
     def fail_run(self, dag_id: str, run_id: str) -> None:
-        """End a run that nobody waits for any more; its running tasks are stopped."""
+        """Mark a run as failed, which stops its running tasks."""
         self._request("PATCH", f"/dags/{dag_id}/dagRuns/{run_id}", json={"state": "failed"})
 
     def change_extra(self, connection_id: str, change: Callable[[Json], Json]) -> Json:
-        """Change the options of a connection, and nothing else of it. Returns them as they were."""
+        """Change the extra of a connection and nothing else. Returns the previous extra."""
         path = f"/connections/{connection_id}"
         kept = self._get(path)
         extra: Json = json.loads(kept["extra"] or "{}")
@@ -129,10 +128,10 @@ class AirflowApi:
         return events
 
     def backfill(self, dag_id: str, first: datetime, last: datetime, max_active_runs: int = 2) -> int:
-        """Have the scheduler create the runs that are missing between two logical dates.
+        """Create the missing runs between two logical dates. Returns how many were missing.
 
-        A day that waits for its files is an active run, too. Returns how many there were; 0 also when a
-        backfill is under way, of which a DAG has only one.
+        Returns 0 if another backfill is running: a DAG can have only one. Days that wait for their files
+        count as active runs.
         """
         dates = {"from_date": first.isoformat(), "to_date": last.isoformat()}
         body = {"dag_id": dag_id, "reprocess_behavior": "none", "max_active_runs": max_active_runs} | dates
@@ -146,7 +145,7 @@ class AirflowApi:
         action = {"action": "create", "action_on_existence": "skip", "entities": entities}
         answer = self._request("PATCH", f"/{what}", json={"actions": [action]}).json()
         if errors := answer["create"]["errors"]:
-            raise StackError(f"Airflow refused {what} of airflow_settings.yaml: {errors}")
+            raise StackError(f"Airflow rejected {what} of airflow_settings.yaml: {errors}")
 
     def _update_store(self, store: Connection) -> None:
         port = int(store.extra["endpoint_url"].rpartition(":")[2])
@@ -166,37 +165,37 @@ class AirflowApi:
     def _request(
         self, method: str, path: str, *, accepted: tuple[int, ...] = (), **arguments: Any
     ) -> httpx.Response:
-        """Ask, and ask again where the server failed; a token is fetched when there is none.
+        """Send a request; repeat it after server errors.
 
         Raises
         ------
-        StackError: no answer, or a refusal that is not among `accepted`.
+        StackError: no response, or an error status that is not among `accepted`.
         """
-        answer = self._ask(method, path, **arguments)
+        answer = self._send(method, path, **arguments)
         for _ in range(_TRIES - 1):
             if not answer.is_server_error:
                 break
             time.sleep(_RETRY_SECONDS)
-            answer = self._ask(method, path, **arguments)
+            answer = self._send(method, path, **arguments)
         if answer.is_error and answer.status_code not in accepted:
             raise StackError(
-                f"Airflow refused {method} {path} with {answer.status_code}: {answer.text[:500]}"
+                f"Airflow rejected {method} {path} with {answer.status_code}: {answer.text[:500]}"
             )
         return answer
 
-    def _ask(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+    def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         try:
             if "Authorization" not in self._client.headers:
                 self._client.headers["Authorization"] = f"Bearer {self._fetch_token()}"
             return self._client.request(method, f"/api/v2{path}", **arguments)
         except httpx.TransportError as error:
-            raise StackError(f"Airflow does not answer on {self._client.base_url}: {error!r}") from error
+            raise StackError(f"Airflow does not respond on {self._client.base_url}: {error!r}") from error
 
     def _fetch_token(self) -> str:
         answer = self._client.post("/auth/token", json=self._login)
         if answer.is_error:
             raise StackError(
-                f"Airflow on {self._client.base_url} does not know this stack's login: is it another Airflow?"
+                f"Airflow on {self._client.base_url} rejects this stack's login: is it another Airflow?"
             )
         return str(answer.json()["access_token"])
 

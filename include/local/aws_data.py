@@ -1,8 +1,7 @@
-"""What boto knows of S3, read once and shared by all tasks.
+"""boto3's description of S3, loaded once and shared by all tasks.
 
-Every session reads the same megabytes of JSON anew, which takes a task on a busy machine half a second.
-Airflow makes its sessions here (`[aws] session_factory`), with one loader of such files for the whole
-process; loaded before tasks are forked, it is there in each.
+Every boto3 session loads the same megabytes of JSON, which costs a task up to half a second. Airflow creates
+its sessions here (`[aws] session_factory`) with one loader per process, which forked tasks inherit.
 """
 
 from typing import Any
@@ -17,7 +16,7 @@ _LOADER = Loader()
 
 
 class SharedDataSessionFactory(BaseSessionFactory):
-    """Airflow's own sessions, except where they find the descriptions of AWS services."""
+    """Airflow's sessions with a shared loader of service descriptions."""
 
     @override
     def _create_basic_session(self, session_kwargs: dict[str, Any]) -> boto3.session.Session:
@@ -31,7 +30,7 @@ def make_session(**session_kwargs: Any) -> boto3.session.Session:
 
 
 def load_s3_description() -> None:
-    """Read what a client for S3 needs. It asks nobody, so any credentials do."""
+    """Load the description of S3. No request is sent, so any credentials will do."""
     any_key = "none"
     session = make_session(aws_access_key_id=any_key, aws_secret_access_key=any_key)
     session.client("s3", region_name="us-east-1")

@@ -1,9 +1,7 @@
 """CeleryExecutor on one machine: what it needs beyond the stack with LocalExecutor.
 
-PostgreSQL keeps the metadata, Redis the queue, and each worker acts as a machine of its own: it has an
-address of the loopback network, a folder for temporary files, and a server for the logs of its tasks, and it
-shares no other folder with anybody. The settings that decide how a lost worker is made up for are those of
-`compose.yaml`, so that what is tried out here holds there.
+PostgreSQL holds the metadata and Redis the queue. Each worker behaves like a separate machine, with its own
+loopback address, temporary folder and log server. The settings for lost workers are those of `compose.yaml`.
 """
 
 import json
@@ -21,7 +19,7 @@ from include.local.servers import DATABASE, require_entry, require_servers
 from include.local.state import PROJECT, Secrets, State
 
 COMPOSE_FILE = PROJECT / "compose.yaml"
-#: Begins the names of the processes that the others can do without.
+#: Prefix of processes that may end without ending the stack.
 WORKER_PREFIX = "worker-"
 _MOST_WORKERS = 100
 _ADDRESS_VARIABLE = "ECOMMERCE_WORKER_ADDRESS"
@@ -29,7 +27,7 @@ _ADDRESS_VARIABLE = "ECOMMERCE_WORKER_ADDRESS"
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """How many workers there are, how many tasks each takes at once, and the ports of what they share."""
+    """Number of workers, tasks per worker, and the ports of the servers they share."""
 
     workers: int
     slots: int
@@ -39,7 +37,7 @@ class Cluster:
 
     @classmethod
     def read(cls, text: str) -> "Cluster":
-        """A cluster from what `write` wrote."""
+        """Parse the output of `write`."""
         return cls(**json.loads(text))
 
     def write(self) -> str:
@@ -47,16 +45,16 @@ class Cluster:
 
     @property
     def addresses(self) -> list[str]:
-        """The address of each worker. The whole of 127.0.0.0/8 is this machine and nothing else."""
+        """The loopback address of each worker: all of 127.0.0.0/8 is this machine."""
         return [f"127.0.0.{10 + number}" for number in range(1, self.workers + 1)]
 
 
 def read_workers() -> int:
-    """How many Celery workers EXECUTOR and WORKERS ask for; none means LocalExecutor.
+    """The number of Celery workers that EXECUTOR and WORKERS set; 0 means LocalExecutor.
 
     Raises
     ------
-    LocalError: a setting that cannot be read.
+    LocalError: a setting is invalid.
     """
     executor, workers = os.environ.get("EXECUTOR") or "local", os.environ.get("WORKERS") or "2"
     if executor not in {"local", "celery"}:
@@ -67,11 +65,11 @@ def read_workers() -> int:
 
 
 def plan_cluster(state: State, workers: int, slots: int) -> Cluster:
-    """A cluster on free ports, whose database lies in the state folder.
+    """A cluster on free ports, with its database in the state folder.
 
     Raises
     ------
-    StackError: it cannot run here; says what it needs.
+    StackError: something that it needs is missing.
     """
     require_servers()
     require_packages()
@@ -81,7 +79,7 @@ def plan_cluster(state: State, workers: int, slots: int) -> Cluster:
 
 
 def require_packages() -> None:
-    """Check that CeleryExecutor and the driver of PostgreSQL are installed.
+    """Check that Celery and the PostgreSQL driver are installed.
 
     Raises
     ------
@@ -96,14 +94,14 @@ def require_packages() -> None:
 
 
 def cluster_environment(cluster: Cluster, secrets: Secrets) -> dict[str, str]:
-    """The variables that turn the stack's Airflow into one with CeleryExecutor."""
+    """Environment variables that switch Airflow to CeleryExecutor."""
     database = f"{DATABASE}:{secrets.database_password}@{LOOPBACK}:{cluster.database_port}/{DATABASE}"
     return read_compose_settings() | make_variables(
         core={
             "parallelism": cluster.workers * cluster.slots,
             "hostname_callable": f"{__name__}.read_address",
         },
-        # One driver for both: Airflow's choice for the asynchronous side would be another one.
+        # Airflow would choose another driver for asynchronous access.
         database={
             "sql_alchemy_conn": f"postgresql+psycopg://{database}",
             "sql_alchemy_conn_async": f"postgresql+psycopg://{database}",
@@ -117,15 +115,15 @@ def cluster_environment(cluster: Cluster, secrets: Secrets) -> dict[str, str]:
 
 
 def read_compose_settings() -> dict[str, str]:
-    """The settings of CeleryExecutor that `compose.yaml` has for every component."""
+    """The settings of CeleryExecutor in `compose.yaml`."""
     settings: dict[str, str] = yaml.safe_load(COMPOSE_FILE.read_text())["x-celery"]
     return settings
 
 
 def worker_commands(state: State, cluster: Cluster) -> dict[str, tuple[list[str], dict[str, str]]]:
-    """The commands of the workers and of their log servers, each with the variables that only it has.
+    """The commands of workers and log servers, each with its environment.
 
-    Airflow's own log server listens on every address of the machine; this is the same one on one address.
+    Airflow's log server listens on every address of the machine; uvicorn serves the same app on one address.
     """
     commands = {}
     for number, address in enumerate(cluster.addresses, start=1):
@@ -133,13 +131,13 @@ def worker_commands(state: State, cluster: Cluster) -> dict[str, tuple[list[str]
         worker = ["airflow", "celery", "worker", "--skip-serve-logs", "--celery-hostname", address]
         commands[f"{WORKER_PREFIX}{number}"] = (worker, environment)
         application = ["uvicorn", "--factory", "airflow.utils.serve_logs.log_server:get_app"]
-        door = ["--host", address, "--port", str(cluster.log_port)]
-        commands[f"logs-of-worker-{number}"] = ([*application, *door], environment)
+        address_options = ["--host", address, "--port", str(cluster.log_port)]
+        commands[f"logs-of-worker-{number}"] = ([*application, *address_options], environment)
     return commands
 
 
 def worker_environment(folder: Path, address: str) -> dict[str, str]:
-    """What one worker does not share; its folders are made where they are missing."""
+    """Environment of one worker. Creates its folders."""
     temporary, logs = folder / "tmp", folder / "logs"
     for each in (temporary, logs):
         each.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -148,5 +146,5 @@ def worker_environment(folder: Path, address: str) -> dict[str, str]:
 
 
 def read_address() -> str:
-    """The name under which Airflow's database knows the machine of this process."""
+    """The host name of this process for Airflow (`[core] hostname_callable`)."""
     return os.environ.get(_ADDRESS_VARIABLE, LOOPBACK)

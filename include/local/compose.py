@@ -1,6 +1,6 @@
-"""What `compose.yaml` asks of this project: its `.env`, the login, and what Airflow and the store shall have.
+"""Commands for `compose.yaml`: create `.env`, start the API server, create connections, pools and buckets.
 
-`env` needs Python and nothing else; the other two run in containers.
+`env` needs only Python; the other two run in containers.
 """
 
 import argparse
@@ -23,7 +23,7 @@ ENV_FILE = PROJECT / ".env"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command. Returns 0 when it did what was asked, 1 with one line on stderr when it did not."""
+    """Run a command. Returns 0 on success, 1 with one line on stderr on failure."""
     commands = {"env": write_env, "api-server": become_api_server, "settings": create_settings}
     parser = argparse.ArgumentParser(prog="python -m include.local.compose", description=__doc__)
     parser.add_argument("command", choices=commands)
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def write_env(path: Path = ENV_FILE) -> None:
-    """Add to `.env` the secrets that it lacks; whatever it has stays."""
+    """Add missing secrets to `.env`."""
     kept = path.read_text() if path.exists() else ""
     names = {line.partition("=")[0].strip() for line in kept.splitlines()}
     missing = {name: value for name, value in make_env().items() if name not in names}
@@ -47,7 +47,7 @@ def write_env(path: Path = ENV_FILE) -> None:
 
 
 def make_env() -> dict[str, str]:
-    """New secrets of a machine, under the names that `compose.yaml` gives them."""
+    """New secrets, named as in `compose.yaml`."""
     airflow = {name.upper(): value for name, value in asdict(make_secrets()).items()}
     store_password = airflow.pop("STORE_PASSWORD")
     store = {"STORE_ACCESS_KEY": secrets.token_hex(10), "STORE_SECRET_KEY": store_password}
@@ -55,14 +55,14 @@ def make_env() -> dict[str, str]:
 
 
 def become_api_server() -> None:
-    """Write the file of passwords where Airflow looks for it, and become its API server."""
+    """Write the password file and replace this process with the API server."""
     path = Path(os.environ["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"])
     write_private(path, json.dumps({ADMIN: os.environ["ADMIN_PASSWORD"]}))
     os.execvp("airflow", ["airflow", "api-server"])  # noqa: S606, S607 - what the image is for
 
 
 def create_settings() -> None:
-    """Create what is missing of the connections, Variables, pools and buckets of `airflow_settings.yaml`."""
+    """Create the missing connections, Variables, pools and buckets of `airflow_settings.yaml`."""
     from include.local.api import AirflowApi
     from include.local.settings_file import read_layout
     from include.local.storage import create_buckets, open_hook
@@ -77,7 +77,7 @@ def create_settings() -> None:
 
 
 def read_container_settings() -> "LocalSettings":
-    """The settings of the file, with the address and the keys of the store that `compose.yaml` starts."""
+    """The settings of the file, with the address and keys of the store in `compose.yaml`."""
     from include.local.settings_file import read_settings
 
     settings = read_settings()

@@ -1,4 +1,4 @@
-"""One run of the DAG: start it, watch it, and learn why it failed."""
+"""One run of the DAG: start it, watch it, and find out why it failed."""
 
 import datetime as dt
 import time
@@ -15,20 +15,20 @@ from include.local.state import ADMIN
 
 DAG_ID = "ecommerce_etl"
 CORRECTIONS_DAG_ID = "ecommerce_corrections"
-#: Marks the runs that `make run` started.
+#: Prefix of the ids of runs that `make run` started.
 RUN_PREFIX = "local__"
-#: The loggers of what reports a failure.
+#: Loggers of failure reports, which repeat the fault.
 _REPORTERS = ("include.reporting.alerts", "include.operators.context", "include.reporting.metrics")
 _POLL_SECONDS = 0.5
 _PARSE_SECONDS = 120
 
 
 def wait_for_dag(stack: Stack) -> None:
-    """Return once the DAG processor has read the DAG as it stands now.
+    """Wait until the current DAG file has been parsed.
 
     Raises
     ------
-    StackError: the DAG cannot be imported, or is not there.
+    StackError: the DAG cannot be imported or is missing.
     """
     end = time.monotonic() + _PARSE_SECONDS
     while not _is_since_start(stack, (stack.api.find_dag(DAG_ID) or {}).get("last_parsed_time")):
@@ -43,12 +43,12 @@ def wait_for_dag(stack: Stack) -> None:
 
 
 def _is_since_start(stack: Stack, instant: str | None) -> bool:
-    """Whether it happened in this life of the stack; the database remembers earlier ones."""
+    """Whether it happened since this start of the stack; the database keeps earlier events."""
     return instant is not None and dt.datetime.fromisoformat(instant).timestamp() >= stack.started_at
 
 
-def end_cut_off_runs(api: AirflowApi) -> None:
-    """End the runs of an earlier `make run` that was cut off, so that they do not run beside the next."""
+def fail_interrupted_runs(api: AirflowApi) -> None:
+    """Fail the unfinished runs of an interrupted `make run`, so that they do not run beside the next one."""
     for run_id in api.find_unfinished_runs(DAG_ID):
         if run_id.startswith(RUN_PREFIX):
             api.fail_run(DAG_ID, run_id)
@@ -63,16 +63,16 @@ def trigger_day(api: AirflowApi, day: str) -> str:
 
 
 def watch_run(stack: Stack, run_id: str, console: Console) -> list[TaskProgress]:
-    """Show the run until it has ended. Returns its tasks as they ended.
+    """Show the run until it has ended. Returns the final state of its tasks.
 
     Raises
     ------
-    StackError: the stack died under the run; says why.
+    StackError: the stack ended during the run.
     """
     try:
         return _watch_run(stack, run_id, console)
     except StackError:
-        # A stack that ends takes its API server along first.
+        # A stack that is ending stops its API server first.
         stack.require_running(patience_seconds=10.0)
         raise
 
@@ -86,7 +86,7 @@ def _watch_run(stack: Stack, run_id: str, console: Console) -> list[TaskProgress
             tasks = read_progress(instances, order, dt.datetime.now(dt.UTC))
             for task in board.show(tasks):
                 if task.state == "up_for_retry":
-                    console.print(f"{task.task_id} is tried again later: {read_fault(stack, run_id, task)}")
+                    console.print(f"{task.task_id} will be retried: {read_fault(stack, run_id, task)}")
                 if task.state == "awaiting_input":
                     console.print(f"{task.task_id} waits for a person: {describe_form(stack, run_id, task)}")
             if has_ended:
@@ -95,28 +95,27 @@ def _watch_run(stack: Stack, run_id: str, console: Console) -> list[TaskProgress
 
 
 def describe_form(stack: Stack, run_id: str, task: TaskProgress) -> str:
-    """Where a person decides, and how to log in there."""
+    """The URL of the form and the login for it."""
     form = f"{stack.url}/dags/{DAG_ID}/runs/{run_id}/tasks/{task.task_id}/required_actions"
     return f"{form} (log in as {ADMIN} / {stack.password})"
 
 
 def find_failed(tasks: list[TaskProgress]) -> TaskProgress | None:
-    """The first task that failed by its own fault."""
+    """The first failed task, not counting those with a failed upstream task."""
     return next((task for task in tasks if task.state == "failed"), None)
 
 
 def read_fault(stack: Stack, run_id: str, task: TaskProgress) -> str:
-    """What the last error in the log of a task says."""
+    """The last error in the log of a task."""
     events = stack.api.read_task_log(DAG_ID, run_id, task.task_id, task.try_number)
     faults = [fault for event in events if (fault := find_fault(event))]
     return faults[-1] if faults else f"no reason in its log; see {stack.url}/dags/{DAG_ID}/runs/{run_id}"
 
 
 def find_fault(event: dict[str, Any]) -> str:
-    """The message of the error that a log event carries; empty when it carries none.
+    """The error message of a log event, or an empty text.
 
-    What tells people of a fault, and what goes wrong with that, comes after the fault itself and is none.
-    What the pipeline raises on purpose speaks for itself; any other error needs its type to be understood.
+    Failure reports are skipped. Errors that the pipeline does not raise on purpose include their type.
     """
     if event.get("logger") in _REPORTERS:
         return ""

@@ -1,4 +1,4 @@
-"""The environment variables that the processes of the stack run with."""
+"""The environment variables of the stack's processes."""
 
 import os
 from pathlib import Path
@@ -7,15 +7,14 @@ from include.config import LOG_LEVELS
 from include.local.ports import LOOPBACK
 from include.local.state import ADMIN, PROJECT, Secrets, State
 
-#: A day runs one task after another; four at once serve a few days of a backfill on a small machine.
+#: Enough for a backfill of a few days on a small machine; the tasks of one day run one after another.
 _PARALLEL_TASKS = 4
 
 
 def clean_environment() -> dict[str, str]:
-    """The variables of this process without those that would bend Airflow or the S3 client.
+    """The variables of this process without `AIRFLOW…` and `AWS_…`, and without a proxy for this machine.
 
-    An `AWS_PROFILE` or `AIRFLOW__…` of somebody's daily work must not reach the local stack, and a proxy
-    must not be asked for addresses of this machine.
+    A user's `AWS_PROFILE` or `AIRFLOW__…` must not affect the local stack.
     """
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("AIRFLOW", "AWS_"))}
     direct = ",".join(filter(None, (LOOPBACK, "localhost", kept.get("no_proxy") or kept.get("NO_PROXY"))))
@@ -26,10 +25,9 @@ def clean_environment() -> dict[str, str]:
 def airflow_environment(
     state: State, secrets: Secrets, *, ui_port: int, task_port: int, dags_dir: Path, is_scheduled: bool
 ) -> dict[str, str]:
-    """The variables for Airflow's components.
+    """The variables of Airflow's components.
 
-    `is_scheduled` off leaves out the scheduled runs: a `make run` of one day does not want another day's
-    run beside it.
+    Without `is_scheduled` no scheduled runs are created: `make run` publishes one day and nothing else.
     """
     url = f"http://{LOOPBACK}:{ui_port}"
     return (
@@ -46,32 +44,31 @@ def airflow_environment(
                 "execution_api_server_url": f"http://{LOOPBACK}:{task_port}/execution/",
                 "simple_auth_manager_users": f"{ADMIN}:admin",
                 "simple_auth_manager_passwords_file": state.passwords,
-                # The full name of a machine can take seconds of waiting for a name server.
+                # Looking up the full name of a machine can take seconds.
                 "hostname_callable": "socket.gethostname",
             },
-            # SQLite has one writer at a time; on a busy machine others may need more than the five seconds
-            # that are the default.
+            # SQLite has one writer at a time; on a busy machine the default of five seconds is too short.
             database={"sql_alchemy_conn": f"sqlite:///{state.airflow_home / 'airflow.db'}?timeout=15"},
             logging={"base_log_folder": state.airflow_home / "logs", "namespace_levels": LOG_LEVELS},
             api={"host": LOOPBACK, "port": ui_port, "base_url": url, "secret_key": secrets.api_secret_key},
             api_auth={"jwt_secret": secrets.jwt_secret},
             scheduler={
-                # A run of one day is over the sooner; a stack that stays should not heat the machine.
+                # `make run` should end quickly; a stack that stays up should not keep the CPU busy.
                 "scheduler_idle_sleep_time": 1.0 if is_scheduled else 0.3,
                 "use_job_schedule": is_scheduled,
-                # What a scheduler that died had queued is found a minute later, not five.
+                # Tasks queued by a scheduler that died are found after one minute, not five.
                 "orphaned_tasks_check_interval": 60,
             },
             aws={"session_factory": "include.local.aws_data.SharedDataSessionFactory"},
             dag_processor={"refresh_interval": 30, "parsing_processes": 1},
-            # On two busy cores an answer may take longer than the five seconds that are the default.
+            # On two busy cores a response may take longer than the default of five seconds.
             workers={"execution_api_timeout": 30},
         )
     )
 
 
 def make_variables(**sections: dict[str, object]) -> dict[str, str]:
-    """Settings of airflow.cfg in the form of environment variables."""
+    """Airflow options as environment variables."""
     return {
         f"AIRFLOW__{section}__{option}".upper(): str(value)
         for section, options in sections.items()

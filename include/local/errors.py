@@ -1,8 +1,8 @@
-"""What can go wrong with the stack on one machine.
+"""Errors of the stack on one machine.
 
 LocalError
-├── PortError             a port that is taken or is no port
-├── StackError            a part of the stack did not start, or died
+├── PortError             a port is taken or invalid
+├── StackError            a part of the stack did not start, or ended
 └── RunFailedError        the run ended, and the day was not published
 """
 
@@ -10,15 +10,15 @@ from include.errors import PipelineError
 
 
 class LocalError(PipelineError):
-    """The stack on this machine cannot do what was asked. The message is for the person at the keyboard."""
+    """A command of the local stack failed. The message is for the user."""
 
 
 class PortError(LocalError):
-    """A port is taken, or its setting is no port."""
+    """A port is taken, or its setting is invalid."""
 
 
 class StackError(LocalError):
-    """A part of the stack did not start, died, or gave an answer that was not expected."""
+    """A part of the stack did not start, ended, or gave an unexpected response."""
 
 
 class RunFailedError(LocalError):

@@ -1,4 +1,4 @@
-"""Running a command of Airflow in a fork of this process, which has imported Airflow already."""
+"""Run an Airflow command in a fork of this process, which has already imported Airflow."""
 
 import importlib
 import os
@@ -20,7 +20,7 @@ def fork_command(words: list[str], log: Path, environment: Mapping[str, str]) ->
     sys.stdout.flush()
     sys.stderr.flush()
     with warnings.catch_warnings():
-        # Python warns of forks beside threads. Those here belong to OpenBLAS and jemalloc, which see to it.
+        # Python warns about forking with threads. OpenBLAS and jemalloc own them and handle forks.
         warnings.simplefilter("ignore", DeprecationWarning)
         pid = os.fork()
     if pid:
@@ -46,12 +46,12 @@ def find_program(name: str) -> Callable[[], object]:
 
 
 def _become_command(words: list[str], log: Path, environment: Mapping[str, str]) -> None:
-    """Take on what a fresh process of the command would have: words, variables, streams, default signals."""
+    """Set arguments, environment, streams and signal handlers as in a new process."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = words
     os.environ.update(environment)
-    # It is remembered once it was asked for.
+    # Python caches it.
     tempfile.tempdir = None
     with Path(os.devnull).open("rb") as nothing, log.open("ab") as file:
         os.dup2(nothing.fileno(), 0)

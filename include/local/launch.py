@@ -1,4 +1,4 @@
-"""Starting the supervisor of a stack, and reading what it said at its end."""
+"""Start the supervisor of a stack, and read why it ended."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ from include.local.state import REASON_PREFIX, State, read_secrets
 
 @dataclass(frozen=True, kw_only=True)
 class Ports:
-    """The doors of a stack: for people, for S3, and for the tasks of Airflow."""
+    """The ports of a stack: the UI, S3, and the API server for tasks."""
 
     ui: int
     s3: int
@@ -32,7 +32,7 @@ def launch_supervisor(
     cluster: Cluster | None,
     settings: Mapping[str, str],
 ) -> "subprocess.Popen[bytes]":
-    """Start a supervisor in a session of its own; an owned one ends when this process does."""
+    """Start a supervisor in a new session. An owned one ends with this process."""
     secrets = read_secrets(state)
     environment = airflow_environment(
         state,
@@ -57,7 +57,7 @@ def launch_supervisor(
 
 
 def find_reason(state: State) -> str:
-    """Why the last supervisor ended its stack by itself; empty when it did not."""
+    """Why the last supervisor ended its stack, or an empty text."""
     log = state.logs / "supervisor.log"
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
     said = [line.removeprefix(REASON_PREFIX) for line in lines if line.startswith(REASON_PREFIX)]

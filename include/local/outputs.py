@@ -1,4 +1,4 @@
-"""The copy of a run's outputs on this machine: `.local/output/{day}/`."""
+"""The local copy of a run's outputs: `.local/output/{day}/`."""
 
 import json
 import os
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def copy_published(hook: "S3Hook", layout: Layout, day: str, target: Path) -> dict[str, Any]:
-    """Copy what a green run published; the manifest names it. Returns the manifest."""
+    """Copy the objects that the manifest names. Returns the manifest."""
     with replace_folder(target) as folder:
         manifest = _copy_document(hook, keys.manifest(layout, day), folder / "manifest.json")
         for name, output in manifest["outputs"].items():
@@ -27,12 +27,12 @@ def copy_published(hook: "S3Hook", layout: Layout, day: str, target: Path) -> di
     return manifest
 
 
-def copy_refused(
+def copy_rejected(
     hook: "S3Hook", layout: Layout, day: str, run_id: str, target: Path
 ) -> dict[str, Any] | None:
-    """Copy what a red gate left. Returns its `gate.json`, or None when the run did not come that far.
+    """Copy the outputs of a run with a closed gate. Returns its `gate.json`, or None if there is none.
 
-    The folder of an earlier run of the day goes in any case: it would pass for this run's.
+    The folder of an earlier run is removed in any case, so that nobody takes it for this run's.
     """
     gate_key = keys.staged(layout, day, run_id, "gate.json")
     if not hook.check_for_key(gate_key):
@@ -49,7 +49,7 @@ def copy_refused(
 
 @contextmanager
 def replace_folder(target: Path) -> Iterator[Path]:
-    """A new folder that takes the place of `target` at the end; after an error the old one stays."""
+    """A new folder that replaces `target` at the end; after an error the old one stays."""
     new, old = (target.with_name(f".{target.name}.{which}.{os.getpid()}") for which in ("new", "old"))
     new.mkdir(parents=True)
     try:
@@ -69,7 +69,7 @@ def _copy_document(hook: "S3Hook", url: str, path: Path) -> dict[str, Any]:
 
 
 def _copy_docs(hook: "S3Hook", quality: Mapping[str, Any], folder: Path) -> None:
-    """Copy the run's own folder of the data-quality site."""
+    """Copy the run's folder of the data-quality site."""
     bucket, key = hook.parse_s3_url(quality["docs_key"])
     prefix = key.rpartition("/")[0] + "/"
     for found in hook.list_keys(bucket_name=bucket, prefix=prefix):

@@ -1,4 +1,4 @@
-"""Ports on the loopback address, and whether anything answers there."""
+"""Ports on the loopback address."""
 
 import errno
 import os
@@ -11,43 +11,43 @@ import psutil
 from include.local.errors import PortError
 
 LOOPBACK = "127.0.0.1"
-#: A busy machine may take this long for an answer while everything starts at once.
+#: While everything starts, a busy machine may need this long for a response.
 ANSWER_SECONDS = 60
-#: A process that was killed a moment ago may still have its port.
+#: A killed process may hold its port for a moment.
 _RELEASE_SECONDS = 2.0
-#: Below the range from which operating systems give out ports for outgoing connections.
-_INNER_PORTS = range(20_000, 30_000)
+#: Below the ephemeral port range of operating systems.
+_INTERNAL_PORTS = range(20_000, 30_000)
 
 
 def read_port(setting: str, default: int) -> int:
     """A port from the environment variable that sets it."""
     text = os.environ.get(setting) or str(default)
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 65_536):
-        raise PortError(f"{setting} is {text!r}, which is no port. Give a number from 1 to 65535.")
+        raise PortError(f"{setting} is {text!r}, which is not a port. Use a number from 1 to 65535.")
     return int(text)
 
 
 def require_free_port(port: int, setting: str) -> None:
-    """Refuse a port that something else listens on.
+    """Check that nothing listens on the port.
 
     Raises
     ------
-    PortError: says who has it, as far as the system tells, and which setting moves ours.
+    PortError: names the listener, if known, and the setting that changes our port.
     """
     end = time.monotonic() + _RELEASE_SECONDS
     while reason := _why_taken(port):
         if time.monotonic() > end:
             raise PortError(
                 f"Port {port} cannot be used: {reason}. "
-                f"Stop what has it, or choose another one with {setting}=…"
+                f"Stop that program, or choose another port with {setting}=…"
             )
         time.sleep(0.1)
 
 
 def find_free_ports(count: int) -> list[int]:
-    """Ports for the inner doors of the stack, which nobody needs to know."""
+    """Free ports for internal servers of the stack."""
     found: list[int] = []
-    for port in secrets.SystemRandom().sample(_INNER_PORTS, len(_INNER_PORTS)):
+    for port in secrets.SystemRandom().sample(_INTERNAL_PORTS, len(_INTERNAL_PORTS)):
         if len(found) == count:
             return found
         if not _why_taken(port):
@@ -60,8 +60,8 @@ def is_free_port(port: int) -> bool:
 
 
 def has_answer(url: str) -> bool:
-    """Whether something answers there, be it a refusal."""
-    # The supervisor uses this module as well, and asks nobody.
+    """Whether a server responds, with any status."""
+    # The supervisor imports this module but sends no requests.
     import httpx
 
     try:
@@ -72,9 +72,9 @@ def has_answer(url: str) -> bool:
 
 
 def _why_taken(port: int) -> str:
-    """Why nothing can listen on the port; empty when it is free."""
+    """Why the port cannot be used; empty if it is free."""
     with socket.socket() as probe:
-        # A port whose last connections are still timing out is free for a server.
+        # Old connections in TIME_WAIT do not block a server.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
@@ -84,7 +84,7 @@ def _why_taken(port: int) -> str:
 
 
 def _name_listener(port: int) -> str:
-    """Who listens on the port, in words. Other people's processes have no name for us."""
+    """Describe who listens on the port. Other users' processes are not visible."""
     try:
         connections = psutil.net_connections("tcp")
     except psutil.AccessDenied:
@@ -92,5 +92,5 @@ def _name_listener(port: int) -> str:
     for connection in connections:
         is_listener = connection.status == psutil.CONN_LISTEN and connection.laddr[1:] == (port,)
         if is_listener and connection.pid:
-            return f"{psutil.Process(connection.pid).name()} (pid {connection.pid}) has it"
-    return "another program has it"
+            return f"{psutil.Process(connection.pid).name()} (pid {connection.pid}) uses it"
+    return "another program uses it"

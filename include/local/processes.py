@@ -1,9 +1,8 @@
-"""Finding and stopping the processes of a stack, also those that an earlier start left behind.
+"""Find and stop the processes of a stack, including those left behind by an earlier start.
 
-The supervisor leads a session of its own. Its command line names the state folder, so it is known without
-doubt, while a process id that was written down may belong to somebody else since. What it started stays in
-its session and works in the state folder, which tells orphans of a killed supervisor from strangers;
-process titles do not, since Airflow rewrites them.
+The supervisor leads its own session, and its command line names the state folder; a recorded process id may
+belong to another process by now. Its children stay in the session and work in the state folder, which
+identifies the orphans of a killed supervisor. Process titles do not, because Airflow rewrites them.
 """
 
 import os
@@ -25,7 +24,7 @@ def find_supervisor(state: State) -> int | None:
 
 
 def is_supervisor(process: psutil.Process, state: State) -> bool:
-    """Whether the process is the supervisor of this state folder, and not a fork that kept its name."""
+    """Whether the process is the supervisor of this state folder, not a fork with the same command line."""
     try:
         arguments = process.cmdline()
         is_ours = SUPERVISOR_MODULE in arguments and str(state.root) in arguments
@@ -35,7 +34,7 @@ def is_supervisor(process: psutil.Process, state: State) -> bool:
 
 
 def find_session(state: State, leader_pid: int) -> list[psutil.Process]:
-    """Every process of the session that a supervisor leads or led, itself included."""
+    """Every process of a supervisor's session, including the supervisor."""
     members = [process for process in psutil.process_iter() if _is_member(process, leader_pid)]
     if any(is_supervisor(member, state) for member in members):
         return members
@@ -43,14 +42,14 @@ def find_session(state: State, leader_pid: int) -> list[psutil.Process]:
 
 
 def stop_session(state: State, leader_pid: int, *, grace_seconds: float = 20.0) -> int:
-    """End every process of the session but the caller. Returns how many there were.
+    """Stop every process of the session except the caller. Returns how many there were.
 
-    A living supervisor is told to do it. Those that stay when the grace is over are killed.
+    A running supervisor stops its children itself. After the grace period, remaining processes are killed.
     """
     processes = _find_others(state, leader_pid)
     supervisors = [process for process in processes if is_supervisor(process, state)]
-    # All are asked at once, and once: a component waits long for children that were not asked themselves,
-    # and takes a second signal for impatience, which makes the triggerer wait even longer.
+    # All get one signal at the same time: a component waits for children that got none, and a second signal
+    # makes the triggerer wait even longer.
     for process in supervisors or processes:
         with suppress(psutil.NoSuchProcess):
             process.terminate()
@@ -74,7 +73,7 @@ def _kill_processes(processes: list[psutil.Process]) -> None:
 
 
 def _wait_for_end(processes: list[psutil.Process], seconds: float) -> None:
-    """Wait until all have ended. One that only waits for its parent to notice has ended."""
+    """Wait until all have ended; zombies count as ended."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and any(_is_alive(process) for process in processes):
         time.sleep(_CHECK_SECONDS)

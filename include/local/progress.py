@@ -1,4 +1,4 @@
-"""The tasks of a run on the screen: a live table on a terminal, a line per change anywhere else."""
+"""Progress of a run: a live table on a terminal, otherwise one line per change."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ _STYLES = {
     "running": "cyan",
     "awaiting_input": "yellow",
 }
-#: What Airflow calls a task that has not come up yet.
+#: Shown for tasks without a state.
 _WAITING = "waiting"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskProgress:
-    """One task of a run as it stands."""
+    """The current state of one task of a run."""
 
     task_id: str
     state: str
@@ -37,7 +37,7 @@ class TaskProgress:
 
 
 def order_tasks(tasks: Iterable[dict[str, Any]]) -> list[str]:
-    """The task ids in the order in which they run; `tasks` as the API gives them."""
+    """Task ids in execution order, from the API's list of tasks."""
     sorter: TopologicalSorter[str] = TopologicalSorter()
     for task in tasks:
         sorter.add(task["task_id"])
@@ -47,7 +47,7 @@ def order_tasks(tasks: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def read_progress(instances: Iterable[dict[str, Any]], order: list[str], now: datetime) -> list[TaskProgress]:
-    """The tasks in their order; `instances` as the API gives them."""
+    """The progress of the tasks in `order`, from the API's task instances."""
     found = {instance["task_id"]: instance for instance in instances}
     return [_read_task(task_id, found.get(task_id, {}), now) for task_id in order]
 
@@ -67,7 +67,7 @@ def _parse(instant: str | None) -> datetime | None:
 
 
 class Board:
-    """Shows progress until it is closed."""
+    """Shows progress while it is open."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -86,7 +86,7 @@ class Board:
             self._live.stop()
 
     def show(self, tasks: list[TaskProgress]) -> list[TaskProgress]:
-        """Bring the screen up to date. Returns the tasks whose state has changed since the last call."""
+        """Update the display. Returns the tasks whose state has changed since the last call."""
         changed = [task for task in tasks if self._shown.get(task.task_id) != (task.state, task.try_number)]
         self._shown |= {task.task_id: (task.state, task.try_number) for task in changed}
         if self._live:

@@ -20,7 +20,7 @@ from include.contract import DATASETS
 from include.local.direct_store import DirectStore, open_store
 from include.local.errors import LocalError
 from include.local.session import make_stack
-from include.local.storage import translate_refusals
+from include.local.storage import translate_s3_errors
 from include.manifest import Manifest, Output
 from include.s3.listing import Listed, list_objects
 from include.s3.objects import download_file
@@ -47,7 +47,7 @@ def main(sql: str, out: Path | None) -> None:
     if out and (not sql or out.suffix not in {".csv", ".parquet"}):
         raise LocalError("OUT= names a .csv or .parquet file and needs SQL=… beside it.")
     stack = make_stack(is_owned=False)
-    with open_store(stack) as store, translate_refusals():
+    with open_store(stack) as store, translate_s3_errors():
         published = PublishedTables(store, stack.state.query_cache)
         if sql:
             published.run(sql, out)

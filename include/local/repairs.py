@@ -13,7 +13,7 @@ from include.keys import Layout
 from include.local.errors import LocalError
 from include.local.session import make_stack
 from include.local.stack import Stack
-from include.local.storage import translate_refusals
+from include.local.storage import translate_s3_errors
 from include.s3.objects import download_file, find_object, read_object, upload_file
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _FIRST, _LAST = (LINE_NUMBER, RAW_ETAG, "reasons"), ("raw_line",)
 def export(day: str, target: Path, dataset: str, run_id: str | None) -> None:
     """Write the refused rows of a day, or of a run that was not published, to a CSV file."""
     stack = _join_stack()
-    with translate_refusals():
+    with translate_s3_errors():
         rows = export_quarantine(stack.hook, stack.layout, day, DATASETS[dataset], run_id)
     with target.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [*_FIRST, *DATASETS[dataset].column_names, *_LAST])
@@ -40,7 +40,7 @@ def upload(day: str, path: Path, dataset: str) -> None:
     stack = _join_stack()
     repair = read_repair(path.read_bytes(), str(path), DATASETS[dataset])
     url = keys.repair(stack.layout, day, dataset)
-    with translate_refusals():
+    with translate_s3_errors():
         state = find_object(stack.hook, keys.raw(stack.layout, day, dataset))
         if state is None or state["etag"] != repair.raw_etag:
             raise LocalError(

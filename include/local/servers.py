@@ -1,4 +1,4 @@
-"""PostgreSQL and Redis as ordinary programs: what Airflow's workers share, on the loopback address only."""
+"""PostgreSQL and Redis for Celery workers, as ordinary processes on the loopback address."""
 
 import os
 import shutil
@@ -13,11 +13,11 @@ from include.local.errors import StackError
 from include.local.ports import LOOPBACK
 from include.local.state import State
 
-#: The database and its one user.
+#: Name of the database and of its only user.
 DATABASE = "airflow"
-#: PostgreSQL refuses to run as root; Debian's package makes this user for it.
+#: PostgreSQL does not run as root; Debian's package creates this user.
 _DATABASE_USER = "postgres"
-#: Where Debian puts PostgreSQL's server programs, which are not on the path.
+#: Debian installs PostgreSQL's server programs here, not on the path.
 _POSTGRES_ROOT = Path("/usr/lib/postgresql")
 _START_SECONDS = 60
 _POLL_SECONDS = 0.1
@@ -30,7 +30,7 @@ def require_servers() -> None:
 
     Raises
     ------
-    StackError: names what is missing, and how to install it.
+    StackError: names what is missing and how to install it.
     """
     wanted = {"PostgreSQL": find_postgres(), "Redis": shutil.which("redis-server")}
     missing = [name for name, path in wanted.items() if not path]
@@ -42,7 +42,7 @@ def require_servers() -> None:
 
 
 def find_postgres() -> Path | None:
-    """The folder of PostgreSQL's server programs; of several versions the newest."""
+    """The folder of PostgreSQL's server programs, of the newest version."""
     folders = [path.parent for path in _POSTGRES_ROOT.glob("*/bin/initdb")]
     if folders:
         return max(folders, key=lambda folder: float(folder.parent.name))
@@ -51,26 +51,26 @@ def find_postgres() -> Path | None:
 
 
 def require_entry(state: State) -> None:
-    """Check that PostgreSQL gets to its folder; parents that are not there yet will let it in.
+    """Check that PostgreSQL's user can enter its folder.
 
     Raises
     ------
-    StackError: names the folder that it may not enter.
+    StackError: names the folder that it cannot enter.
     """
     for parent in state.root.parents if _is_root() else ():
         if parent.exists() and not parent.stat().st_mode & 0o001:
             raise StackError(
-                f"PostgreSQL does not run as root, and its user {_DATABASE_USER} may not enter {parent}. "
-                "Run this as an ordinary user, or from a folder that others may enter."
+                f"PostgreSQL does not run as root, and its user {_DATABASE_USER} cannot enter {parent}. "
+                "Run this as an ordinary user, or in a folder that other users can enter."
             )
 
 
 def start_database(state: State, password: str, port: int) -> Server:
-    """Start PostgreSQL, with a cluster of its own that the first start makes, and wait until it answers.
+    """Start PostgreSQL and wait until it responds. The first start creates the database cluster.
 
     Raises
     ------
-    StackError: it cannot be started here; says why.
+    StackError: it cannot be started.
     """
     programs = find_postgres() or Path()
     if _is_root():
@@ -93,9 +93,9 @@ def start_database(state: State, password: str, port: int) -> Server:
 
 
 def start_broker(state: State, password: str, port: int) -> Server:
-    """Start Redis. What it has taken survives its restart.
+    """Start Redis with a persistent queue.
 
-    It reads its settings from standard input: no list of processes shows the password.
+    It reads its settings from standard input, so that the password is not in the process list.
     """
     state.broker.mkdir(mode=0o700, exist_ok=True)
     options = {
@@ -120,16 +120,16 @@ def start_broker(state: State, password: str, port: int) -> Server:
 
 
 def _create_cluster(state: State, programs: Path, password: str) -> None:
-    """Make a cluster with one user and one database; what a start that was cut off left is made anew."""
+    """Create a cluster with one user and one database, replacing what an interrupted start left."""
     new = state.database.with_name("database.new")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700)
     if _is_root():
         shutil.chown(new, _DATABASE_USER, _DATABASE_USER)
-    # Whoever connects gives the password; there is no socket in the file system to connect to.
+    # Connections need the password, and there is no Unix socket.
     rules = ["--auth-local=reject", "--auth-host=scram-sha-256"]
     _run(new, [programs / "initdb", "-D", ".", "-U", DATABASE, "-E", "UTF8", "--locale=C.UTF-8", *rules])
-    # In single-user mode no server has to be started and waited for.
+    # Single-user mode needs no running server.
     statements = f"ALTER ROLE {DATABASE} PASSWORD '{password}'\nCREATE DATABASE {DATABASE}\n"
     _run(new, [programs / "postgres", "--single", "-D", ".", "postgres"], statements)
     new.rename(state.database)
@@ -140,7 +140,7 @@ def _run(folder: Path, command: list[str | Path], text: str = "") -> None:
         command, input=text, capture_output=True, text=True, check=False, **_as_database_user(folder)
     )
     if done.returncode:
-        raise StackError(f"PostgreSQL could not make its database: {(done.stderr or done.stdout).strip()}")
+        raise StackError(f"PostgreSQL could not create its database: {(done.stderr or done.stdout).strip()}")
 
 
 def _wait_for_database(state: State, programs: Path, port: int, server: Server) -> None:
@@ -153,7 +153,7 @@ def _wait_for_database(state: State, programs: Path, port: int, server: Server) 
 
 
 def _as_database_user(folder: Path) -> dict[str, Any]:
-    """How a program of PostgreSQL is started: in its own folder, and not as root."""
+    """Process options for PostgreSQL's programs: their own folder, and not root."""
     place = {"cwd": folder, "env": clean_environment()}
     user = {"user": _DATABASE_USER, "group": _DATABASE_USER, "extra_groups": []} if _is_root() else {}
     return place | user

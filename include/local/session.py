@@ -1,4 +1,4 @@
-"""What `make run` and `make up` have in common: a stack that is ready, with buckets, settings and the DAG."""
+"""Shared by `make run` and `make up`: a stack that is ready, with buckets, settings and the DAG."""
 
 import datetime as dt
 import sys
@@ -10,52 +10,52 @@ from pathlib import Path
 from rich.console import Console
 
 from include.local.cluster import read_workers
-from include.local.dag_run import end_cut_off_runs, wait_for_dag
+from include.local.dag_run import fail_interrupted_runs, wait_for_dag
 from include.local.errors import LocalError
 from include.local.ports import read_port
 from include.local.stack import DEFAULT_S3_PORT, DEFAULT_UI_PORT, Stack
-from include.local.storage import translate_refusals
+from include.local.storage import translate_s3_errors
 
-#: For logs and files; a terminal says its own width.
+#: Width where the output is not a terminal.
 _LINE_WIDTH = 140
 
 
 class StepLogger:
-    """Tells the steps of a command, each with the seconds since its start."""
+    """Prints the steps of a command with the seconds since its start."""
 
     def __init__(self) -> None:
         is_terminal = sys.stdout.isatty()
         self.console = Console(width=None if is_terminal else _LINE_WIDTH)
         self._started_at = time.monotonic()
 
-    def tell(self, text: str) -> None:
+    def log(self, text: str) -> None:
         elapsed = f"{time.monotonic() - self._started_at:5.1f} s"
         self.console.print(f"{elapsed}  {text}", soft_wrap=True, highlight=False, markup=False)
 
 
 @contextmanager
-def use_stack(teller: StepLogger, *, is_owned: bool) -> Iterator[Stack]:
-    """The stack that runs, or else a new one, which is not ready yet.
+def use_stack(steps: StepLogger, *, is_owned: bool) -> Iterator[Stack]:
+    """The running stack, or a new one that is not ready yet.
 
-    A new one is stopped at the end when it is owned, and after an error in any case.
+    A new stack is stopped at the end if it is owned, and after an error in any case.
     """
     stack = make_stack(is_owned=is_owned)
     record = stack.find_running()
     if record and record.owner_pid:
-        raise LocalError(f"A `make run` is under way here (pid {record.owner_pid}); wait until it ends.")
+        raise LocalError(f"A `make run` is in progress here (pid {record.owner_pid}); wait until it ends.")
     if record and stack.workers not in {0, record.workers}:
         raise LocalError(
-            "A stack with another executor, or with more or fewer workers, runs here; `make down` stops it."
+            "A stack with another executor or number of workers is running here; `make down` stops it."
         )
-    with translate_refusals():
+    with translate_s3_errors():
         if record:
             stack.join(record)
-            teller.tell(f"Using the stack that runs on {stack.url}")
+            steps.log(f"Using the running stack on {stack.url}")
             yield stack
             return
         try:
             stack.start()
-            teller.tell("Starting the store and Airflow")
+            steps.log("Starting the store and Airflow")
             yield stack
         except BaseException:
             stack.stop_started()
@@ -65,9 +65,9 @@ def use_stack(teller: StepLogger, *, is_owned: bool) -> Iterator[Stack]:
 
 
 def make_stack(*, is_owned: bool) -> Stack:
-    """A stack on the ports that UI_PORT and S3_PORT name, with the executor that EXECUTOR names.
+    """A stack configured by UI_PORT, S3_PORT, EXECUTOR and WORKERS.
 
-    One that stays has the schedule on.
+    The schedule is on unless it is owned.
     """
     return Stack(
         ui_port=read_port("UI_PORT", DEFAULT_UI_PORT),
@@ -78,19 +78,19 @@ def make_stack(*, is_owned: bool) -> Stack:
     )
 
 
-def prepare(stack: Stack, teller: StepLogger) -> None:
+def prepare(stack: Stack, steps: StepLogger) -> None:
     """Wait until the stack and the DAG are ready for a run."""
     stack.wait_for_store()
-    teller.tell(f"The store is ready on {stack.endpoint_url}")
+    steps.log(f"The store is ready on {stack.endpoint_url}")
     stack.prepare_airflow()
     if stack.is_started_here:
-        end_cut_off_runs(stack.api)
+        fail_interrupted_runs(stack.api)
     wait_for_dag(stack)
-    teller.tell(f"Airflow is ready on {stack.url}")
+    steps.log(f"Airflow is ready on {stack.url}")
 
 
 def generate_raw_files(stack: Stack, day: dt.date) -> Path:
-    """Generate the raw files of a day into the state folder. Returns their folder."""
+    """Generate the raw files of a day in the state folder. Returns their folder."""
     from include.generate import generate
 
     folder = stack.state.raw(day.isoformat())

@@ -22,7 +22,7 @@ GENERATED_PASSWORD = "generated"  # noqa: S105 - a placeholder, not a password
 
 @dataclass(frozen=True, kw_only=True)
 class Connection:
-    """An Airflow connection. `login` and `password` of the store's own are also what the store asks for."""
+    """An Airflow connection."""
 
     conn_id: str
     conn_type: str
@@ -31,7 +31,7 @@ class Connection:
     extra: dict[str, Any]
 
     def as_json(self) -> str:
-        """The form in which an environment variable `AIRFLOW_CONN_…` carries a connection."""
+        """The connection as the value of an environment variable `AIRFLOW_CONN_…`."""
         fields = {"conn_type": self.conn_type, "login": self.login, "password": self.password}
         return json.dumps(fields | {"extra": self.extra})
 
@@ -76,7 +76,7 @@ def read_settings(
 
     Raises
     ------
-    LocalError: the file is missing, is no YAML, or lacks something.
+    LocalError: the file is missing, invalid or incomplete.
     """
     try:
         airflow = yaml.safe_load(path.read_text())["airflow"]
@@ -123,7 +123,7 @@ def make_aws_config(store: Connection) -> str:
 
 
 def move_endpoint(extra: dict[str, Any], s3_port: int) -> dict[str, Any]:
-    """The same extra with the endpoint's port replaced; an endpoint that is not on this machine stays."""
+    """The extra with another endpoint port, if the endpoint is on this machine."""
     if not is_on_this_machine(extra):
         return extra
     endpoint = urlsplit(extra["endpoint_url"])

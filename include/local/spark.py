@@ -1,4 +1,4 @@
-"""Spark on this machine, for tests and benchmarks: on AWS, Glue brings its own."""
+"""Spark on one machine, for tests and benchmarks. On AWS, Glue provides it."""
 
 import logging
 import os
@@ -17,7 +17,7 @@ from include.spark.job import SPARK_CONFIG
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-#: Spark opens ports between its parts; nobody else may reach them.
+#: Spark's internal ports must not be reachable from elsewhere.
 _LOCAL_CONFIG = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
@@ -29,7 +29,7 @@ _LOCAL_CONFIG = {
 
 @contextmanager
 def run_spark(cores: int, store: Connection) -> "Iterator[SparkSession]":
-    """A session whose jobs reach the store by the environment, as they do on AWS; stopped at the end.
+    """A Spark session that finds the store through environment variables, as on AWS.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def run_spark(cores: int, store: Connection) -> "Iterator[SparkSession]":
         from pyspark.sql import SparkSession
     except ModuleNotFoundError as error:
         raise StackError("PySpark is not installed. Install requirements-spark.txt.") from error
-    # It logs every call between Python and Java, and still does while the interpreter ends.
+    # It logs every call between Python and Java, even at interpreter exit.
     logging.getLogger("py4j").setLevel(logging.WARNING)
     os.environ |= make_environment(store)
     builder = SparkSession.builder.master(f"local[{cores}]").appName("ecommerce-etl")
@@ -55,7 +55,7 @@ def run_spark(cores: int, store: Connection) -> "Iterator[SparkSession]":
 
 
 def make_environment(store: Connection) -> dict[str, str]:
-    """What Spark's worker processes need to find the code and the store."""
+    """Environment for Spark's worker processes: the code and the store."""
     return {
         "PYSPARK_PYTHON": sys.executable,
         "PYTHONPATH": str(PROJECT),

@@ -1,4 +1,4 @@
-"""One running stack, as those see it who use it: start it or join it, wait for it, stop it."""
+"""A stack and its lifecycle: start or join it, wait for it, stop it."""
 
 import subprocess
 import time
@@ -40,16 +40,15 @@ _POLL_SECONDS = 0.3
 class Stack:
     """The store and Airflow in one state folder.
 
-    As a context manager it starts the stack, waits until it is ready, and stops it at the end, so that tests
-    can run one of their own, in a folder and on ports of their own, beside a running one.
+    As a context manager it starts the stack, waits until it is ready, and stops it at the end.
 
     Parameters
     ----------
-    is_owned: the stack ends with this process, however that ends; otherwise it stays until it is stopped.
-    is_scheduled: the scheduler starts the daily runs by itself.
-    workers: so many Celery workers, with PostgreSQL and Redis; none means LocalExecutor and SQLite.
-    worker_slots: how many tasks a worker runs at once.
-    airflow_settings: more settings of Airflow, as environment variables.
+    is_owned: the stack ends with this process; otherwise it runs until it is stopped.
+    is_scheduled: the scheduler starts daily runs.
+    workers: number of Celery workers, with PostgreSQL and Redis; 0 means LocalExecutor and SQLite.
+    worker_slots: concurrent tasks per worker.
+    airflow_settings: more Airflow options, as environment variables.
     """
 
     def __init__(
@@ -93,12 +92,12 @@ class Stack:
 
     @property
     def is_started_here(self) -> bool:
-        """Whether this object started the stack, and did not join it."""
+        """Whether this object started the stack instead of joining it."""
         return self._supervisor is not None
 
     @property
     def started_at(self) -> float:
-        """When the stack was started, in seconds since the epoch."""
+        """Start time of the stack, in seconds since the epoch."""
         record = read_record(self.state)
         return record.started_at if record else 0.0
 
@@ -125,33 +124,31 @@ class Stack:
 
     @property
     def layout(self) -> Layout:
-        """The layout that the DAG uses: the Variables may have been changed in the UI."""
+        """The layout that the DAG uses; Variables may have been changed in the UI."""
         return read_layout(self.api.read_variables())
 
     @cached_property
     def hook(self) -> "S3Hook":
-        """S3 through the connection of the settings file; the first use costs seconds of imports."""
+        """S3 through the connection of the settings file. The first use imports for seconds."""
         return open_hook(self.settings.store, self.state)
 
     def find_running(self) -> Record | None:
-        """The record of a stack that runs in this state folder."""
+        """The record of the running stack in this state folder, or None."""
         pid = find_supervisor(self.state)
         record = read_record(self.state)
         return record if record and record.pid == pid else None
 
     def join(self, record: Record) -> None:
-        """Use a stack that somebody else started."""
+        """Use a stack that another process started."""
         self.ui_port, self.s3_port, self.workers = record.ui_port, record.s3_port, record.workers
 
     def start(self) -> None:
-        """Start the stack; it is not ready yet when this returns.
-
-        What an earlier start left behind that was killed is stopped first.
+        """Start the stack, after stopping what a killed one left behind. It is not ready yet on return.
 
         Raises
         ------
         PortError: a port is taken; nothing was started.
-        LocalError: a stack runs in this state folder already, or is being started or stopped.
+        LocalError: a stack is running, starting or stopping in this state folder.
         """
         self.require_stopped()
         self.stop()
@@ -176,18 +173,18 @@ class Stack:
 
         Raises
         ------
-        LocalError: a stack runs here, or is being started or stopped.
+        LocalError: a stack is running, starting or stopping here.
         """
         if pid := find_supervisor(self.state):
             if self.find_running():
-                raise LocalError(f"A stack runs in {self.state.root} already (pid {pid}).")
+                raise LocalError(f"A stack is already running in {self.state.root} (pid {pid}).")
             raise LocalError(
-                f"A stack is being started or stopped in {self.state.root} (pid {pid}). Try again when that "
-                "is over; `make down` ends it."
+                f"A stack is starting or stopping in {self.state.root} (pid {pid}). Try again afterwards; "
+                "`make down` stops it."
             )
 
     def stop(self) -> int:
-        """Stop everything that runs or was left behind here. Returns how many processes that were."""
+        """Stop every process of this state folder. Returns how many there were."""
         self.stop_started()
         record = read_record(self.state)
         leaders = {find_supervisor(self.state), record.pid if record else None} - {None}
@@ -196,23 +193,20 @@ class Stack:
         return stopped
 
     def stop_started(self) -> None:
-        """Stop what this object started; what somebody else has started here meanwhile goes on."""
+        """Stop only what this object started."""
         if self._supervisor:
             stop_session(self.state, self._supervisor.pid)
             self._supervisor.wait()
 
     def wait_for_store(self) -> None:
-        """Return once the store answers on its S3 port."""
+        """Wait until the store responds on its S3 port."""
         self._wait("The store", self._has_store)
 
     def prepare_airflow(self) -> None:
-        """Return once Airflow is ready: it answers, also to tasks, every component is healthy, and the
-        connections, Variables, pools and buckets are there.
-        """
-        # Its imports cost seconds, which pass while Airflow starts.
+        """Wait until Airflow is healthy, and create connections, Variables, pools and buckets."""
+        # Its imports take seconds, while Airflow starts.
         hook = self.hook
-        # Asking the server of the tasks is also what makes it ready: it is built at its first request, which
-        # would cost the first task seconds.
+        # The task server is built on its first request, which would otherwise delay the first task.
         self._wait("The API server of the tasks", self._has_task_server)
         self._wait("Airflow", self.api.is_healthy)
         self.api.create_missing(self.settings)
@@ -229,11 +223,11 @@ class Stack:
             time.sleep(_POLL_SECONDS)
 
     def require_running(self, patience_seconds: float = 0.0) -> None:
-        """Check that the stack still runs, and does so for as long as the patience lasts.
+        """Check that the stack is running and keeps running for `patience_seconds`.
 
         Raises
         ------
-        StackError: it does not, or is about to end; says why, as far as its supervisor has said it.
+        StackError: it has ended or is ending; includes the supervisor's reason if there is one.
         """
         end = time.monotonic() + patience_seconds
         while True:

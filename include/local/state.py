@@ -1,4 +1,4 @@
-"""The folder `.local/`: where everything that the stack keeps lies, and who is running it."""
+"""The folder `.local/`: the stack's files, its secrets, and the record of the running stack."""
 
 import base64
 import json
@@ -11,13 +11,13 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2]
 DEFAULT_STATE_DIR = PROJECT / ".local"
 ADMIN = "admin"
-#: Begins the line of `logs/supervisor.log` that says why the stack ended by itself.
+#: Prefix of the line in `logs/supervisor.log` that says why the stack ended.
 REASON_PREFIX = "ended because: "
 
 
 @dataclass(frozen=True)
 class State:
-    """The places inside one state folder."""
+    """Paths in one state folder."""
 
     root: Path
 
@@ -41,7 +41,7 @@ class State:
 
     @property
     def database(self) -> Path:
-        """PostgreSQL's cluster; only a stack with CeleryExecutor has one, as the next two."""
+        """PostgreSQL's cluster; only with CeleryExecutor, like `broker` and `worker`."""
         return self.root / "database"
 
     @property
@@ -49,7 +49,7 @@ class State:
         return self.root / "broker"
 
     def worker(self, number: int) -> Path:
-        """What one worker keeps: its temporary files and the logs of its tasks."""
+        """Temporary files and task logs of one worker."""
         return self.root / "workers" / str(number)
 
     @property
@@ -62,7 +62,7 @@ class State:
 
     @property
     def passwords(self) -> Path:
-        """The file that SimpleAuthManager reads: a JSON object of users and their passwords."""
+        """SimpleAuthManager's JSON file of users and passwords."""
         return self.airflow_home / "passwords.json"
 
     @property
@@ -85,7 +85,7 @@ class State:
             folder.mkdir(mode=0o700, exist_ok=True)
 
     def keep_logs(self) -> None:
-        """Begin with an empty log folder; the logs of the last start stay beside it for those who search."""
+        """Start with an empty log folder and keep the logs of the previous start in `logs.last`."""
         last = self.logs.with_name("logs.last")
         shutil.rmtree(last, ignore_errors=True)
         self.logs.rename(last)
@@ -94,14 +94,14 @@ class State:
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """The running stack, as its supervisor wrote it down.
+    """The running stack, as recorded by its supervisor.
 
     Parameters
     ----------
-    task_port: the door through which tasks talk to Airflow.
-    owner_pid: the `make run` that it belongs to and ends with; None for `make up`.
+    task_port: the port of the API server for tasks.
+    owner_pid: the `make run` that it ends with; None for `make up`.
     started_at: seconds since the epoch.
-    workers: how many Celery workers there are; none with LocalExecutor.
+    workers: number of Celery workers; 0 with LocalExecutor.
     """
 
     pid: int
@@ -115,7 +115,7 @@ class Record:
 
 
 def read_record(state: State) -> Record | None:
-    """The record of the last start, or None; it says nothing about whether that stack still runs."""
+    """The record of the last start, or None. That stack may have ended since."""
     try:
         return Record(**json.loads(state.record.read_text()))
     except (FileNotFoundError, ValueError, TypeError):
@@ -123,11 +123,11 @@ def read_record(state: State) -> Record | None:
 
 
 def write_record(state: State, record: Record) -> None:
-    """Write the record at once; a record that exists already belongs to another start.
+    """Create the record atomically.
 
     Raises
     ------
-    FileExistsError: two starts at the same moment.
+    FileExistsError: another start has created one.
     """
     written = state.record.with_name(f"stack.{record.pid}.json")
     written.write_text(json.dumps(asdict(record)))
@@ -139,7 +139,7 @@ def write_record(state: State, record: Record) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Secrets:
-    """Keys of this machine's Airflow, made once and kept in its state folder."""
+    """Passwords and keys, generated once per state folder."""
 
     admin_password: str
     fernet_key: str
@@ -151,7 +151,7 @@ class Secrets:
 
 
 def read_secrets(state: State) -> Secrets:
-    """The secrets of this machine; the first call makes them, a later one those that an older file lacks."""
+    """Read the secrets of this state folder and generate missing ones."""
     path = state.airflow_home / "secrets.json"
     kept = json.loads(path.read_text()) if path.exists() else {}
     made = Secrets(**(asdict(make_secrets()) | kept))
@@ -168,7 +168,7 @@ def make_secrets() -> Secrets:
         fernet_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         jwt_secret=secrets.token_hex(32),
         api_secret_key=secrets.token_hex(32),
-        # They go into addresses and statements as they are.
+        # Used in URLs and SQL without escaping.
         database_password=secrets.token_hex(16),
         broker_password=secrets.token_hex(16),
         store_password=secrets.token_hex(20),
@@ -176,7 +176,7 @@ def make_secrets() -> Secrets:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file in one step; only its owner can read it, from the first byte on."""
+    """Replace a file atomically; only its owner can ever read it."""
     written = path.with_name(f"{path.name}.{os.getpid()}")
     with os.fdopen(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)

@@ -1,4 +1,4 @@
-"""What the commands do in S3, through the same hook and connection as the pipeline."""
+"""S3 access of the commands, through the same hook and connection as the pipeline."""
 
 import gzip
 import os
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 def open_hook(connection: Connection, state: State) -> "S3Hook":
-    """A hook on the connection, outside of any Airflow process."""
+    """A hook for the connection, outside any Airflow process."""
     with _environment(connection, state):
         from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
         hook = S3Hook(aws_conn_id=connection.conn_id)
-        # The connection is read once and kept with the hook, so it need not stay in the environment.
+        # The hook caches the connection, so it need not stay in the environment.
         hook.get_conn()
     return hook
 
@@ -50,21 +50,21 @@ def _environment(connection: Connection, state: State) -> Iterator[None]:
 
 
 @contextmanager
-def translate_refusals() -> Iterator[None]:
-    """Turn what the S3 client raises into an error for the person at the keyboard."""
+def translate_s3_errors() -> Iterator[None]:
+    """Turn errors of the S3 client into a message for the user."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         yield
     except (BotoCoreError, ClientError) as error:
         raise StackError(
-            f"The store did not do what it was asked: {str(error).rstrip('.')}. "
-            "When its credentials in airflow_settings.yaml were changed, `make down` and start again."
+            f"A request to the store failed: {str(error).rstrip('.')}. "
+            "If its credentials in airflow_settings.yaml were changed, run `make down` and start again."
         ) from error
 
 
 def create_buckets(hook: "S3Hook", layout: Layout) -> None:
-    """Create the buckets that are missing; raw and curated keep every version of their objects."""
+    """Create missing buckets, and turn on versioning for raw and curated."""
     for bucket in dict.fromkeys((layout.raw_bucket, layout.curated_bucket, layout.quality_bucket)):
         if not hook.check_for_bucket(bucket):
             hook.create_bucket(bucket_name=bucket)
@@ -73,34 +73,32 @@ def create_buckets(hook: "S3Hook", layout: Layout) -> None:
 
 
 def find_raw_files(folder: Path, layout: Layout) -> dict[str, Path]:
-    """The raw files of a folder, named as the raw key template says: with `.gz` or without.
-
-    Where compressed files are delivered, a plain one will do as well.
+    """The raw files of a folder, as `.csv`, or also as `.csv.gz` if the raw key template ends in `.gz`.
 
     Raises
     ------
-    LocalError: names every file that is missing.
+    LocalError: names every missing file.
     """
     suffixes = (".csv.gz", ".csv") if _is_compressed(layout) else (".csv",)
     wanted = ", ".join(f"{dataset}{suffixes[0]}" for dataset in DATASETS)
     if not folder.is_dir():
-        raise LocalError(f"{folder} is no folder. RAW must be one that holds {wanted}.")
+        raise LocalError(f"{folder} is not a folder. RAW must be a folder with {wanted}.")
     found = {dataset: _find_file(folder, dataset, suffixes) for dataset in DATASETS}
     missing = [f"{dataset}{suffixes[0]}" for dataset, path in found.items() if path is None]
     if missing:
-        raise LocalError(f"{folder} lacks {', '.join(missing)}. It must hold {wanted}.")
+        raise LocalError(f"{folder} has no {', '.join(missing)}. It must have {wanted}.")
     return {dataset: path for dataset, path in found.items() if path is not None}
 
 
 def upload_raw_files(hook: "S3Hook", layout: Layout, day: str, files: dict[str, Path]) -> None:
-    """Deliver the files as a producer would; an earlier delivery of the day is replaced."""
+    """Deliver the files as a producer would, replacing an earlier delivery of the day."""
     for dataset, path in files.items():
         with _compressed_as(path, is_wanted=_is_compressed(layout)) as file:
             upload_file(hook, file, keys.raw(layout, day, dataset))
 
 
 def has_raw_files(hook: "S3Hook", layout: Layout, day: str) -> bool:
-    """Whether every raw file of a day was delivered."""
+    """Whether every raw file of a day has been delivered."""
     return all(hook.check_for_key(keys.raw(layout, day, dataset)) for dataset in DATASETS)
 
 
@@ -115,7 +113,7 @@ def _find_file(folder: Path, dataset: str, suffixes: tuple[str, ...]) -> Path | 
 
 @contextmanager
 def _compressed_as(path: Path, *, is_wanted: bool) -> Iterator[Path]:
-    """The file itself, or a compressed copy where one is wanted and it is none."""
+    """The file itself, or a compressed copy if one is wanted and the file is not compressed."""
     if path.suffix == ".gz" or not is_wanted:
         yield path
         return

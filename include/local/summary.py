@@ -1,4 +1,4 @@
-"""What a run has done, in words and numbers."""
+"""The summary that `make run` prints."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,8 +29,8 @@ def print_published(console: Console, layout: Layout, manifest: Mapping[str, Any
     _print_folder(console, folder)
 
 
-def print_refused(console: Console, gate: Mapping[str, Any], folder: Path) -> None:
-    """The summary of a day that the gate stopped."""
+def print_rejected(console: Console, gate: Mapping[str, Any], folder: Path) -> None:
+    """The summary of a day with a closed gate."""
     console.print(_render_rows(gate))
     _print_line(console, "total price", gate["total_price"])
     _print_line(console, "gate", f"closed: {_describe_quality(gate['quality'])}")
@@ -42,12 +42,12 @@ def print_refused(console: Console, gate: Mapping[str, Any], folder: Path) -> No
 
 
 def _print_findings(console: Console, record: Mapping[str, Any]) -> None:
-    """The warnings, and what somebody decided about a closed gate."""
+    """Print the warnings, and the answer about a closed gate."""
     for warning in record["quality"]["warnings"]:
         _print_line(console, "warning", warning)
     if approval := record["approval"]:
         answer = "approved" if approval["approved"] else "not approved"
-        by = approval["by"] or "nobody, in time"
+        by = approval["by"] or "nobody (timed out)"
         _print_line(console, answer, f"at {approval['at']} by {by}: {approval['reason']}")
 
 
@@ -82,5 +82,5 @@ def _describe_quality(quality: Mapping[str, Any]) -> str:
 
 
 def _print_line(console: Console, name: str, text: str) -> None:
-    """One line that stays one line, so that a key or a path can be copied from it."""
+    """Print one unwrapped line, so that a key or a path can be copied."""
     console.print(f"{name:<22}{text}", soft_wrap=True, highlight=False, markup=False)

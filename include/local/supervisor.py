@@ -35,9 +35,9 @@ from include.local.store import choose_ports, remove_sockets, start_store
 _CHECK_SECONDS = 0.2
 _MIGRATION = "db-migrate"
 _SCHEDULER = "scheduler"
-#: A scheduler that ends more often than that has a reason, which people should see.
+#: A scheduler that ends more often has a fault that should be visible.
 _MOST_SCHEDULER_RESTARTS = 5
-#: What the tasks use; the workers of compose.yaml import the same.
+#: Imported before tasks are forked; the workers of compose.yaml import the same.
 SHARED_LIBRARIES = (
     "airflow.providers.amazon.aws.sensors.s3",
     "pandas",
@@ -47,29 +47,29 @@ SHARED_LIBRARIES = (
     "duckdb",
     "great_expectations",
 )
-#: The store needs one second. A task that runs needs longer, in vain: it talks to an Airflow that is gone.
+#: Enough for the store. Running tasks would need longer, but their Airflow is gone.
 _STOP_SECONDS = 4.0
 
 
 class Supervisor:
-    """One stack: its children, and whether it shall end."""
+    """One stack and its child processes."""
 
     def __init__(self, state: State, record: Record, cluster: Cluster | None) -> None:
         self._state = state
         self._record = record
         self._cluster = cluster
         self._children: dict[int, str] = {}
-        self._is_told_to_end = False
+        self._has_stop_signal = False
         self._scheduler_restarts_left = _MOST_SCHEDULER_RESTARTS
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._take_signal)
+            signal.signal(number, self._handle_signal)
 
     def run(self) -> None:
-        """Start everything and stay until the end.
+        """Start everything and run until the stack should end.
 
         Raises
         ------
-        StackError: a child ended by itself.
+        StackError: a child process ended unexpectedly.
         """
         login = read_settings(store_password=read_secrets(self._state).store_password).store
         self._store = start_store(self._state, login, self._record.s3_port, self._record.store_ports)
@@ -77,7 +77,7 @@ class Supervisor:
         if self._cluster:
             self._start_servers(self._cluster)
         self._fork(_MIGRATION, ["airflow", "db", "migrate"])
-        while not self._shall_end():
+        while not self._should_end():
             if self._check_children() == _MIGRATION:
                 self._start_components()
             time.sleep(_CHECK_SECONDS)
@@ -104,41 +104,41 @@ class Supervisor:
         self._children[fork_command(words, log, environment or {})] = name
 
     def _check_children(self) -> str | None:
-        """The name of a child that has ended and may: migration, scheduler, or a worker beside others."""
+        """The name of a child that has ended and may end: migration, scheduler, or a worker among others."""
         pid, status = os.waitpid(-1, os.WNOHANG)
         name = self._children.pop(pid, None)
         if name and name.startswith(WORKER_PREFIX) and self._has_worker():
-            print(f"The {name} ended with {describe_exit(status)}; the others go on.", flush=True)
+            print(f"The {name} ended with {describe_exit(status)}; the others continue.", flush=True)
             return name
-        if name == _SCHEDULER and self._scheduler_restarts_left and not self._shall_end():
+        if name == _SCHEDULER and self._scheduler_restarts_left and not self._should_end():
             self._restart_scheduler(status)
             return name
-        if name and (status or name != _MIGRATION) and not self._shall_end():
+        if name and (status or name != _MIGRATION) and not self._should_end():
             log = self._state.logs / f"{name}.log"
-            raise StackError(f"The {name} ended by itself with {describe_exit(status)}. Its log: {log}")
+            raise StackError(f"The {name} ended unexpectedly with {describe_exit(status)}. Its log: {log}")
         return name
 
     def _restart_scheduler(self, status: int) -> None:
-        """It takes up where the other left off: all that it knows stands in the database.
+        """Start a new scheduler, which continues from the database.
 
-        On SQLite, Airflow's own scheduler can stumble over a writer beside it, such as a large backfill.
+        On SQLite, Airflow's scheduler can fail when another component writes, such as a large backfill.
         """
         self._scheduler_restarts_left -= 1
-        print(f"The scheduler ended with {describe_exit(status)}; it is started again.", flush=True)
+        print(f"The scheduler ended with {describe_exit(status)}; restarting it.", flush=True)
         self._fork(_SCHEDULER, ["airflow", *airflow_components(self._record)[_SCHEDULER]])
 
     def _has_worker(self) -> bool:
         return any(name.startswith(WORKER_PREFIX) for name in self._children.values())
 
-    def _take_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self._is_told_to_end = True
+    def _handle_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._has_stop_signal = True
 
-    def _shall_end(self) -> bool:
-        return self._is_told_to_end or (self._record.owner_pid is not None and is_input_closed())
+    def _should_end(self) -> bool:
+        return self._has_stop_signal or (self._record.owner_pid is not None and is_input_closed())
 
 
 def main() -> int:
-    """Run a stack until it shall end. The result is 1 when it ended because a part of it died."""
+    """Run a stack until it should end. Returns 1 if a part of it died."""
     options = _parse_options()
     # Everything below holds personal data, keys or logs: for its owner alone.
     os.umask(0o077)
@@ -179,14 +179,12 @@ def _parse_options() -> argparse.Namespace:
 
 
 def airflow_components(record: Record) -> dict[str, list[str]]:
-    """Airflow's components and their commands, the one that takes longest to start first.
+    """The commands of Airflow's components, the slowest to start first.
 
-    Tasks have an API server of their own: one server for all can wait for itself. It writes each request of
-    a person to the audit log before anything else, and while SQLite is locked by a task's request of the
-    same server, that request cannot end, until the patience of SQLite does.
+    Tasks have their own API server, because a single one can deadlock on SQLite: it writes a user's request
+    to the audit log while a task's request in the same server holds the lock.
 
-    The scheduler comes last, with the libraries of the tasks imported meanwhile. Nothing serves logs over
-    the network: the API server reads them from disk.
+    The scheduler comes last, after the import of shared libraries. Logs are read from disk.
     """
     server = ["api-server", "--host", LOOPBACK, "--workers", "1"]
     return {
@@ -199,29 +197,29 @@ def airflow_components(record: Record) -> dict[str, list[str]]:
 
 
 def import_shared_libraries() -> None:
-    """Import what the tasks use, so that each task finds it in the process that it is forked from.
+    """Import the tasks' libraries, so that forked tasks share them.
 
-    Only libraries: the pipeline's own modules are read anew by every task, so that an edit counts at once.
+    The pipeline's own modules are imported by every task, so that edits take effect immediately.
     """
-    # It logs every step of its import.
+    # It logs each step of its import.
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
     for name in SHARED_LIBRARIES:
         importlib.import_module(name)
     from include.local.aws_data import load_s3_description
 
     load_s3_description()
-    # Airflow tells AWS which code asks. To find that out, Python looks up the files of all modules, once.
+    # The Amazon provider inspects the stack for its user agent, which reads all module files the first time.
     inspect.stack()
 
 
 def is_input_closed() -> bool:
-    """Whether nobody holds the other end of standard input any more."""
+    """Whether the other end of standard input was closed."""
     is_readable, _, _ = select.select([0], [], [], 0)
     return bool(is_readable) and not os.read(0, 1)
 
 
 def describe_exit(status: int) -> str:
-    """How a child ended, in words, from the status that `waitpid` gave."""
+    """Describe how a child ended, from the status of `waitpid`."""
     code = os.waitstatus_to_exitcode(status)
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
@@ -230,5 +228,5 @@ if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    # Nothing is left to tidy up, and taking down all that was imported costs a second.
+    # Skips the clean-up of imported modules, which takes a second.
     os._exit(code)

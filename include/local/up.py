@@ -1,4 +1,4 @@
-"""`make up`, `make down` and the state of the stack."""
+"""`make up`, `make down` and `make status`."""
 
 import datetime as dt
 
@@ -14,47 +14,49 @@ _DAYS = 7
 
 def start() -> None:
     """Start the stack with the schedule on and a week of raw files, and leave it running."""
-    teller = StepLogger()
-    with use_stack(teller, is_owned=False) as stack:
-        _open_schedule(stack, teller)
+    steps = StepLogger()
+    with use_stack(steps, is_owned=False) as stack:
+        _open_schedule(stack, steps)
 
 
 def stop() -> None:
-    """Stop whatever runs in the state folder."""
+    """Stop what is running in the state folder."""
     stopped = Stack().stop()
     print(f"Stopped the stack ({stopped} processes)." if stopped else "Nothing was running.")
 
 
 def show() -> None:
-    """Say whether the stack runs and where."""
+    """Print whether the stack is running, and where."""
     stack = Stack()
     record = stack.find_running()
     if not record:
         print("Nothing is running. `make up` starts the stack.")
         return
     stack.join(record)
-    health = "is ready" if stack.api.is_healthy() else "is not ready (yet)"
+    health = "is ready" if stack.api.is_healthy() else "is not ready yet"
     workers = f" with {stack.workers} Celery workers" if stack.workers else ""
     print(f"The stack runs{workers} and {health}: Airflow on {stack.url}, S3 on {stack.endpoint_url}.")
 
 
-def _open_schedule(stack: Stack, teller: StepLogger) -> None:
-    prepare(stack, teller)
+def _open_schedule(stack: Stack, steps: StepLogger) -> None:
+    prepare(stack, steps)
     layout = stack.layout
     today = dt.datetime.now(dt.UTC).date()
     days = [today - dt.timedelta(days=age) for age in reversed(range(_DAYS))]
     delivered = [day for day in days if _deliver(stack, layout, day)]
-    teller.tell(f"Delivered the raw files of {len(delivered)} days; {len(days) - len(delivered)} were there")
-    # The schedule brings today's run by itself; it never looks back.
+    steps.log(
+        f"Delivered the raw files of {len(delivered)} days; {len(days) - len(delivered)} already had them"
+    )
+    # The schedule starts today's run; earlier days need a backfill.
     missing = stack.api.backfill(DAG_ID, _midnight(days[0]), _midnight(days[-2]))
     stack.api.unpause(DAG_ID)
     stack.api.unpause(CORRECTIONS_DAG_ID)
-    teller.tell(f"The schedule is on; a backfill runs {missing} earlier days")
-    _print_address(stack, teller)
+    steps.log(f"The schedule is on; a backfill runs {missing} earlier days")
+    _print_address(stack, steps)
 
 
 def _deliver(stack: Stack, layout: Layout, day: dt.date) -> bool:
-    """Deliver generated raw files, unless the day has its files: those are somebody's."""
+    """Deliver generated raw files, unless the day already has files."""
     if has_raw_files(stack.hook, layout, day.isoformat()):
         return False
     files = find_raw_files(generate_raw_files(stack, day), layout)
@@ -66,7 +68,7 @@ def _midnight(day: dt.date) -> dt.datetime:
     return dt.datetime.combine(day, dt.time(), dt.UTC)
 
 
-def _print_address(stack: Stack, teller: StepLogger) -> None:
+def _print_address(stack: Stack, steps: StepLogger) -> None:
     for name, text in (
         ("Airflow", stack.url),
         ("login", f"{ADMIN} / {stack.password}"),
@@ -74,4 +76,4 @@ def _print_address(stack: Stack, teller: StepLogger) -> None:
         ("logs", str(stack.state.logs)),
         ("stop", "make down"),
     ):
-        teller.console.print(f"{name:<10}{text}", soft_wrap=True, highlight=False, markup=False)
+        steps.console.print(f"{name:<10}{text}", soft_wrap=True, highlight=False, markup=False)

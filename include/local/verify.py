@@ -5,7 +5,7 @@ from include.errors import VerificationError
 from include.local.direct_store import open_store
 from include.local.run import parse_day
 from include.local.session import make_stack
-from include.local.storage import translate_refusals
+from include.local.storage import translate_s3_errors
 from include.verify import Verification, list_checked, verify
 
 
@@ -17,7 +17,7 @@ def main(day_text: str) -> None:
     VerificationError: something is not as the manifest says; names each difference.
     """
     day = parse_day(day_text).isoformat()
-    with open_store(make_stack(is_owned=False)) as store, translate_refusals():
+    with open_store(make_stack(is_owned=False)) as store, translate_s3_errors():
         verification = verify(store.client, Settings(layout=store.layout), day)
     print_verdict(verification)
 

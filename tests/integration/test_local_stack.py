@@ -56,7 +56,7 @@ def test_a_stack_ends_when_its_store_dies_and_says_so(stack: Stack) -> None:
     find_store(stack).kill()
     wait_until_gone(stack, record.pid)
 
-    with pytest.raises(StackError, match="The store ended by itself with signal SIGKILL"):
+    with pytest.raises(StackError, match="The store ended unexpectedly with signal SIGKILL"):
         stack.require_running()
 
 
@@ -84,7 +84,7 @@ def test_a_taken_port_is_told_before_anything_is_started(stack: Stack) -> None:
     owner = start_owner(stack)
     try:
         other = Stack(stack.state.root.with_name("other"), ui_port=stack.ui_port, s3_port=stack.s3_port)
-        with pytest.raises(PortError, match=r"weed \(pid \d+\) has it.*S3_PORT="):
+        with pytest.raises(PortError, match=r"weed \(pid \d+\) uses it.*S3_PORT="):
             other.start()
         assert not other.state.root.exists()
     finally:
@@ -97,7 +97,7 @@ def test_a_start_that_fails_leaves_alone_what_somebody_else_started(stack: Stack
     record = read_running(stack)
     other = Stack(stack.state.root, ui_port=stack.ui_port, s3_port=stack.s3_port)
     try:
-        with pytest.raises(LocalError, match="A stack runs in"), other:
+        with pytest.raises(LocalError, match="A stack is already running in"), other:
             pytest.fail("a second stack was started in the same folder")
         assert read_running(stack) == record
     finally:

@@ -1,10 +1,10 @@
-"""What the import rules in pyproject.toml cannot express."""
+"""Architecture rules that import-linter cannot express."""
 
 import ast
 
 from tests.project_files import PROJECT
 
-#: What runs in production: not the stack on one machine, nor what deploys to AWS.
+#: Production code, without the local stack and the AWS deployment.
 SOURCES = [
     path
     for folder in ("dags", "include", "plugins")
@@ -14,7 +14,7 @@ SOURCES = [
 
 
 def find_callers(name: str) -> set[str]:
-    """The modules that call something of this name."""
+    """The modules that call a function of this name."""
     return {
         path.relative_to(PROJECT).as_posix()
         for path in SOURCES
@@ -28,7 +28,7 @@ def test_only_the_s3_package_sends_requests_to_s3() -> None:
         # Glue's and CloudWatch's own clients.
         "include/reporting/glue_catalog.py",
         "include/reporting/metrics.py",
-        # Only has the hook make its client before threads ask for it.
+        # Creates the client before threads use it.
         "include/publishing/manifests.py",
     }
     package = {path.relative_to(PROJECT).as_posix() for path in (PROJECT / "include" / "s3").glob("*.py")}
@@ -36,5 +36,5 @@ def test_only_the_s3_package_sends_requests_to_s3() -> None:
     assert find_callers("get_conn") == (package | others) - {"include/s3/__init__.py", "include/s3/client.py"}
 
 
-def test_the_hook_is_made_in_one_place() -> None:
+def test_hook_is_created_in_one_place() -> None:
     assert find_callers("S3Hook") == {"include/operators/context.py"}

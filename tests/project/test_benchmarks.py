@@ -1,4 +1,4 @@
-"""The peers of the benchmark do the same work as we do, odd values included; the comparison would notice."""
+"""Benchmark peers give the same result as the pipeline, and the comparison detects differences."""
 
 import datetime as dt
 import importlib
@@ -164,7 +164,7 @@ def test_comparison_finds_one_changed_value(
     assert [difference.partition(":")[0] for difference in differences] == [file] * (1 + every_row)
 
 
-def test_contestants_with_other_counts_are_not_timed(tmp_path: Path) -> None:
+def test_contestants_with_different_counts_are_rejected(tmp_path: Path) -> None:
     counts = {
         "rows": {},
         "reasons": {"orders": {"unknown_product": 1, "quantity_missing": 0}},
@@ -178,7 +178,7 @@ def test_contestants_with_other_counts_are_not_timed(tmp_path: Path) -> None:
         )
 
 
-def test_peak_memory_and_time_are_those_of_the_program(tmp_path: Path) -> None:
+def test_memory_and_time_are_measured_per_program(tmp_path: Path) -> None:
     (tmp_path / "modest.py").write_text("print('done')\n")
     (tmp_path / "hungry.py").write_text("x = b'1' * 900_000_000\n")
     modest, output = measure.run_module("modest", environment={"PYTHONPATH": str(tmp_path)})
@@ -188,13 +188,13 @@ def test_peak_memory_and_time_are_those_of_the_program(tmp_path: Path) -> None:
     assert 0 < modest.processor_seconds < hungry.processor_seconds
 
 
-def test_failed_program_is_named_with_its_error(tmp_path: Path) -> None:
+def test_failed_program_is_reported_with_its_error(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("raise SystemExit('no such luck')\n")
     with pytest.raises(BenchmarkError, match=r"broken ended with 1:\nno such luck"):
         measure.run_module("broken", environment={"PYTHONPATH": str(tmp_path)})
 
 
-def test_findings_are_medians_of_the_ratios_of_each_round() -> None:
+def test_findings_are_medians_of_ratios_per_round() -> None:
     def summarize(*walls: float, peak: int) -> Summary:
         return Summary([Measurement(wall, wall, peak) for wall in walls])
 
@@ -214,7 +214,7 @@ def test_findings_are_medians_of_the_ratios_of_each_round() -> None:
     assert not report.Finding("slow", Spread.of([0.2, 0.6, 0.7]), 0.5).is_reached
 
 
-def test_json_holds_what_is_needed_to_judge_the_figures(tmp_path: Path) -> None:
+def test_report_contains_figures_and_machine(tmp_path: Path) -> None:
     found = report.Report(
         "small", [report.Finding("time", Spread(0.4, 0.3, 0.6), 0.5)], {"transform": {"ours": []}}
     )

@@ -1,4 +1,4 @@
-"""The project's own files agree with each other."""
+"""Requirements, settings, version and contract page are consistent."""
 
 import json
 import re
@@ -18,17 +18,17 @@ CONTRACT_PAGE = (PROJECT / "docs" / "contract.md").read_text()
 @pytest.mark.parametrize(
     "name", ["requirements.txt", "requirements-local.txt", "requirements-celery.txt", "requirements-dev.txt"]
 )
-def test_the_lock_holds_every_pinned_requirement(name: str) -> None:
+def test_lock_contains_every_pinned_requirement(name: str) -> None:
     lock = read_pins("requirements.lock")
 
     assert {package: lock.get(package) for package in read_pins(name)} == read_pins(name)
 
 
-def test_the_lock_names_no_address() -> None:
+def test_lock_contains_no_index_address() -> None:
     assert "://" not in (PROJECT / "requirements.lock").read_text()
 
 
-def test_the_local_stack_declares_every_setting_with_its_default() -> None:
+def test_local_stack_declares_every_setting_with_its_default() -> None:
     declared = yaml.safe_load((PROJECT / "airflow_settings.yaml").read_text())["airflow"]
     variables = {entry["variable_name"]: str(entry["variable_value"]) for entry in declared["variables"]}
 
@@ -36,7 +36,7 @@ def test_the_local_stack_declares_every_setting_with_its_default() -> None:
     assert [connection["conn_id"] for connection in declared["connections"]] == [CONNECTION_ID]
 
 
-def test_the_local_stack_declares_every_pool_that_the_dags_use() -> None:
+def test_local_stack_declares_every_used_pool() -> None:
     declared = yaml.safe_load((PROJECT / "airflow_settings.yaml").read_text())["airflow"]
     used = set(
         re.findall(r'pool="(\w+)"', "".join(path.read_text() for path in (PROJECT / "dags").glob("*.py")))
@@ -46,7 +46,7 @@ def test_the_local_stack_declares_every_pool_that_the_dags_use() -> None:
 
 
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)
-def test_the_page_of_the_contract_shows_every_column_and_reason(dataset: include.contract.Dataset) -> None:
+def test_contract_page_shows_every_column_and_reason(dataset: include.contract.Dataset) -> None:
     lines = [
         f"| `{column.name}` | {column.kind} | {'required' if column.required else 'optional'} "
         f"| {column.meaning} |"
@@ -57,14 +57,14 @@ def test_the_page_of_the_contract_shows_every_column_and_reason(dataset: include
     assert_section_holds(f"### `{dataset.name}.csv`", [*lines, rejected])
 
 
-def test_the_page_of_the_contract_shows_the_published_orders() -> None:
+def test_contract_page_shows_the_published_orders() -> None:
     lines = [f"| `{column.name}` | {column.kind} | {column.meaning} |" for column in published_orders()]
 
     assert_section_holds("## Published orders", lines)
 
 
 def assert_section_holds(heading: str, lines: list[str]) -> None:
-    """The lines of a section that say what the contract says, in order and no others."""
+    """Check that the table and reason lines of a section are exactly these."""
     section = re.split(r"^#+ ", CONTRACT_PAGE.partition(f"\n{heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[
         0
     ]
@@ -73,7 +73,7 @@ def assert_section_holds(heading: str, lines: list[str]) -> None:
     assert found == lines, f"In docs/contract.md, the lines below {heading!r} must be these:\n\n{wanted}\n"
 
 
-def test_the_version_stands_in_one_more_place_only() -> None:
+def test_version_is_in_pyproject_and_changelog() -> None:
     assert f'version = "{include.__version__}"' in (PROJECT / "pyproject.toml").read_text()
     assert f"## [{include.__version__}]" in (PROJECT / "CHANGELOG.md").read_text()
 

@@ -90,10 +90,13 @@ def test_a_run_that_failed_early_is_reported_without_counts(cloudwatch: CloudWat
     assert not [name for name in values if name[0].startswith("Rows")]
 
 
-def test_without_a_namespace_nothing_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "_open_cloudwatch", lambda: pytest.fail("opened"))
+def test_no_metrics_without_a_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(metrics, "_open_cloudwatch", lambda: opened.append("CloudWatch"))
 
     send_published("", MANIFEST, Task())
+
+    assert opened == []
 
 
 class Broken(CloudWatch):

@@ -146,7 +146,3 @@ def test_what_may_pass_is_left_to_the_next_try(monkeypatch: pytest.MonkeyPatch) 
 
     with pytest.raises(RetryableError, match="busy"):
         scan_published_days(None, Settings(correction_days=3), "2026-11-21")  # type: ignore[arg-type]
-
-
-def test_a_look_that_read_every_day_ends_well() -> None:
-    reject_unread_days({})

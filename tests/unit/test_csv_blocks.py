@@ -75,8 +75,11 @@ def test_reading_again_gives_the_same_blocks(text: str, block_bytes: int) -> Non
 
     again = read_again(io.BytesIO(text.encode()), [Cut.of(block) for block in blocks])
 
+    compared = 0
     for block, same in zip(blocks, again, strict=True):
         np.testing.assert_equal(dataclasses.asdict(same), dataclasses.asdict(block))
+        compared += 1
+    assert compared == len(blocks)
 
 
 def test_a_record_over_many_lines_is_one_row() -> None:

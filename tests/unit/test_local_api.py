@@ -1,4 +1,4 @@
-"""The client of Airflow's REST API, against answers that are hard to provoke."""
+"""The client of Airflow's REST API, with responses that are hard to provoke."""
 
 import datetime as dt
 import json
@@ -17,7 +17,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def make_api(*answers: httpx.Response, token_status: int = 201) -> tuple[AirflowApi, list[httpx.Request]]:
-    """A client, and the requests that it will have made; the last answer is repeated."""
+    """A client, and the list of its requests. The last response repeats."""
     left, asked = list(answers), []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -30,7 +30,7 @@ def make_api(*answers: httpx.Response, token_status: int = 201) -> tuple[Airflow
     return AirflowApi("http://127.0.0.1:8080", "admin", "secret", transport), asked
 
 
-def test_it_logs_in_once() -> None:
+def test_client_logs_in_once() -> None:
     api, asked = make_api(httpx.Response(200, json={"variables": [{"key": "a", "value": "1"}]}))
 
     assert api.read_variables() == {"a": "1"}
@@ -38,7 +38,7 @@ def test_it_logs_in_once() -> None:
     assert [request.headers["Authorization"] for request in asked] == ["Bearer ticket", "Bearer ticket"]
 
 
-def test_a_locked_database_is_waited_for() -> None:
+def test_server_errors_are_retried() -> None:
     api, asked = make_api(httpx.Response(500), httpx.Response(503), httpx.Response(200, json={}))
 
     api.unpause("ecommerce_etl")
@@ -46,7 +46,7 @@ def test_a_locked_database_is_waited_for() -> None:
     assert len(asked) == 3
 
 
-def test_a_server_that_keeps_failing_is_reported_with_what_it_said() -> None:
+def test_persistent_server_error_shows_the_response() -> None:
     api, asked = make_api(httpx.Response(500, text="database is locked"))
 
     with pytest.raises(StackError, match="PATCH /dags/ecommerce_etl with 500: database is locked"):
@@ -54,13 +54,15 @@ def test_a_server_that_keeps_failing_is_reported_with_what_it_said() -> None:
     assert len(asked) == 10
 
 
-def test_a_run_that_an_earlier_try_has_started_is_started() -> None:
-    api, _ = make_api(httpx.Response(500), httpx.Response(409))
+def test_conflict_after_a_server_error_means_started() -> None:
+    api, asked = make_api(httpx.Response(500), httpx.Response(409))
 
     api.trigger("ecommerce_etl", "local__1", {"day": "2026-11-21"})
 
+    assert len(asked) == 2
 
-def test_a_refusal_is_not_repeated() -> None:
+
+def test_client_error_is_not_retried() -> None:
     api, asked = make_api(httpx.Response(403, text="no"))
 
     with pytest.raises(StackError, match="403: no"):
@@ -68,20 +70,20 @@ def test_a_refusal_is_not_repeated() -> None:
     assert len(asked) == 1
 
 
-def test_another_airflow_on_the_port_is_told_from_ours() -> None:
+def test_rejected_login_suggests_another_airflow() -> None:
     api, _ = make_api(httpx.Response(200), token_status=401)
 
     with pytest.raises(StackError, match="is it another Airflow"):
         api.read_variables()
 
 
-def test_a_dag_that_is_not_there_yet_is_no_error() -> None:
+def test_missing_dag_is_none() -> None:
     api, _ = make_api(httpx.Response(404))
 
     assert api.find_dag("ecommerce_etl") is None
 
 
-def test_unfinished_runs_are_those_that_wait_or_run() -> None:
+def test_unfinished_runs_are_queued_or_running() -> None:
     api, asked = make_api(httpx.Response(200, json={"dag_runs": [{"dag_run_id": "local__1"}]}))
 
     assert api.find_unfinished_runs("ecommerce_etl") == ["local__1"]
@@ -96,7 +98,7 @@ def test_unfinished_runs_are_those_that_wait_or_run() -> None:
         pytest.param(0, 200, 0, id="nothing is missing"),
     ],
 )
-def test_a_backfill_is_created_only_for_missing_days(missing: int, status: int, created: int) -> None:
+def test_backfill_is_created_only_for_missing_days(missing: int, status: int, created: int) -> None:
     api, asked = make_api(
         httpx.Response(200, json={"total_entries": missing}), httpx.Response(status, json={})
     )
@@ -116,14 +118,14 @@ def test_a_backfill_is_created_only_for_missing_days(missing: int, status: int, 
         ),
     ],
 )
-def test_airflow_is_healthy_when_every_component_is(answer: dict[str, str], is_healthy: bool) -> None:
+def test_airflow_is_healthy_if_every_component_is(answer: dict[str, str], is_healthy: bool) -> None:
     body = {name: {"status": status} for name, status in ({"metadatabase": "healthy"} | answer).items()}
     api, _ = make_api(httpx.Response(200, json=body))
 
     assert api.is_healthy() is is_healthy
 
 
-def test_the_port_of_a_local_store_moves_in_a_connection_that_is_there() -> None:
+def test_existing_connection_gets_port_and_password_of_the_store() -> None:
     made: dict[str, dict[str, list[str]]] = {"create": {"errors": []}}
     kept = {"conn_type": "aws", "extra": '{"endpoint_url": "http://127.0.0.1:8333", "region_name": "eu-1"}'}
     api, asked = make_api(

@@ -90,7 +90,7 @@ def test_root_is_told_where_postgresql_may_not_enter(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("os.geteuid", lambda: 0)
 
-    with pytest.raises(StackError, match=r"its user postgres may not enter .*closed"):
+    with pytest.raises(StackError, match=r"its user postgres cannot enter .*closed"):
         servers.require_entry(State(closed / "state"))
 
 

@@ -22,7 +22,7 @@ def taken_port(request: pytest.FixtureRequest) -> Iterator[int]:
 def test_a_setting_that_is_no_port_is_named(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("UI_PORT", text)
 
-    with pytest.raises(PortError, match=r"UI_PORT is .* no port"):
+    with pytest.raises(PortError, match=r"UI_PORT is .* not a port"):
         read_port("UI_PORT", 8080)
 
 
@@ -55,6 +55,7 @@ def test_port_is_free_while_old_connections_time_out() -> None:
             accepted.close()
             client.recv(1)
     require_free_port(port, "UI_PORT")
+    assert is_free_port(port)
 
 
 def test_found_ports_are_free_and_different() -> None:
@@ -65,7 +66,7 @@ def test_found_ports_are_free_and_different() -> None:
 
 
 def test_a_taken_port_is_never_found(taken_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("include.local.ports._INNER_PORTS", range(taken_port, taken_port + 1))
+    monkeypatch.setattr("include.local.ports._INTERNAL_PORTS", range(taken_port, taken_port + 1))
 
     with pytest.raises(PortError, match="Fewer than 1 ports are free"):
         find_free_ports(1)

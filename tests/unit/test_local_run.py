@@ -32,7 +32,7 @@ def fill(folder: Path, *names: str) -> Path:
     "text", ["2026-02-30", "20261121", "2026-W47-6", "21.11.2026", "2026-11-21T00:00", "today", "../x"]
 )
 def test_a_day_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(LocalError, match="Give it as YYYY-MM-DD"):
+    with pytest.raises(LocalError, match="Use YYYY-MM-DD"):
         parse_day(text)
 
 
@@ -63,10 +63,10 @@ def test_where_compressed_files_are_delivered_both_forms_will_do(tmp_path: Path)
 @pytest.mark.parametrize(
     ("present", "missing"),
     [
-        pytest.param((), "lacks customers.csv, products.csv, orders.csv", id="empty folder"),
-        pytest.param(("customers.csv", "products.csv"), r"lacks orders\.csv\.", id="one missing"),
+        pytest.param((), "has no customers.csv, products.csv, orders.csv", id="empty folder"),
+        pytest.param(("customers.csv", "products.csv"), r"has no orders\.csv\.", id="one missing"),
         pytest.param(
-            ("customers.csv", "products.csv", "orders.csv.gz"), "lacks orders.csv", id="compressed unasked"
+            ("customers.csv", "products.csv", "orders.csv.gz"), "has no orders.csv", id="compressed unasked"
         ),
     ],
 )
@@ -76,7 +76,7 @@ def test_missing_raw_files_are_named(tmp_path: Path, present: tuple[str, ...], m
 
 
 def test_a_folder_that_is_none_is_named(tmp_path: Path) -> None:
-    with pytest.raises(LocalError, match="nowhere is no folder"):
+    with pytest.raises(LocalError, match="nowhere is not a folder"):
         find_raw_files(tmp_path / "nowhere", PLAIN)
 
 
@@ -186,8 +186,8 @@ def test_largest_reject_reasons_are_listed_first(reasons: dict[str, int], text: 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        pytest.param(["run", "--day", "2026-13-01"], "DAY=2026-13-01 is no day", id="no day"),
-        pytest.param(["run", "--raw", "/nowhere/at/all"], "/nowhere/at/all is no folder", id="no folder"),
+        pytest.param(["run", "--day", "2026-13-01"], "DAY=2026-13-01 is not a day", id="no day"),
+        pytest.param(["run", "--raw", "/nowhere/at/all"], "/nowhere/at/all is not a folder", id="no folder"),
         pytest.param(["transform", "/nowhere", "/nowhere"], "no such file", id="nothing to transform"),
     ],
 )

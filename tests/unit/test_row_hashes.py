@@ -36,7 +36,7 @@ def test_rows_have_the_hashes_of_their_ids(columns: tuple[str, ...], rows: list[
         hashes = take_rows(batch, Cut.of(block), hash_ids(block, header, "id"))
 
         if hashes is not None:
-            np.testing.assert_array_equal(hashes, hash_text(batch.rows["id"]))
+            assert hashes.tolist() == hash_text(batch.rows["id"]).tolist()
 
 
 def test_plain_blocks_need_no_second_hashing() -> None:
@@ -46,7 +46,8 @@ def test_plain_blocks_need_no_second_hashing() -> None:
 
     hashes = take_rows(batch, Cut.of(block), hash_ids(block, header, "id"))
 
-    np.testing.assert_array_equal(hashes, hash_text(pa.array(["A", "B", "C"])))
+    assert hashes is not None
+    assert hashes.tolist() == hash_text(pa.array(["A", "B", "C"])).tolist()
 
 
 def test_ids_that_stand_first_are_hashed_without_parsing() -> None:
