@@ -6,7 +6,7 @@ file costs next to nothing.
 
 import datetime as dt
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from airflow.sdk import Asset, dag, task
@@ -16,8 +16,13 @@ from include.operators.approval import GateApproval
 from include.operators.context import raw_keys, report_failure, task_context
 from include.operators.defaults import DAG_DEFAULTS, ENGINE, GLUE, TASK_DEFAULTS, cron_utc, day_param
 
-#: One event per publication, for DAGs that want to know that something was published.
+if TYPE_CHECKING:
+    from include.manifest import Manifest
+
+#: Both get an event for each publication. The second one has the day as its partition, and starts a run for
+#: each day; partitioned events do not start DAGs that wait for a plain asset.
 PUBLISHED_ORDERS = Asset("ecommerce_orders")
+ORDERS_BY_DAY = Asset("ecommerce_orders_by_day")
 
 
 @dag(
@@ -109,7 +114,7 @@ def approve(extracted: Any, transformed: Any, validated: Any) -> Any:
     ).output
 
 
-@task(pool="ecommerce_publish", outlets=[PUBLISHED_ORDERS])
+@task(pool="ecommerce_publish", outlets=[PUBLISHED_ORDERS, ORDERS_BY_DAY])
 def publish(
     extracted: Any, transformed: Any, validated: Any, approval: Any, **context: Any
 ) -> dict[str, Any]:
@@ -121,12 +126,22 @@ def publish(
         started_at = context["dag_run"].start_date
         manifest = stage.publish(hook, settings, extracted, transformed, validated, started_at, approval)
         report_publication(settings, manifest, context["ti"])
-    context["outlet_events"][PUBLISHED_ORDERS].extra = {
+    events = context["outlet_events"]
+    events[ORDERS_BY_DAY].add_partitions(manifest["day"])
+    events[PUBLISHED_ORDERS].extra = events[ORDERS_BY_DAY].extra = describe_publication(manifest)
+    return dict(manifest)
+
+
+def describe_publication(manifest: "Manifest") -> dict[str, Any]:
+    """What a consumer of the assets learns about a published day."""
+    return {
         "day": manifest["day"],
         "rows": manifest["rows"]["orders"]["published"],
         "total_price": manifest["total_price"],
+        "verdict": "approved" if manifest["approval"] else "passed",
+        "warnings": len(manifest["quality"]["warnings"]),
+        "is_correction": manifest["correction"] is not None,
     }
-    return dict(manifest)
 
 
 DAG = ecommerce_etl()

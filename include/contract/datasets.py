@@ -140,6 +140,7 @@ LOOKED_UP: dict[str, Dataset] = {name: DATASETS[name] for name in ORDERS.referen
 COMPUTED = (
     PublishedColumn(
         name="total_price",
+        computed_from=("quantity", "selling_price"),
         kind=Kind.WIDE_DECIMAL,
         nullable=False,
         minimum=0,
@@ -147,6 +148,7 @@ COMPUTED = (
     ),
     PublishedColumn(
         name="shipping_time_days",
+        computed_from=("order_date", "delivery_date"),
         kind=Kind.WHOLE_NUMBER,
         nullable=True,
         minimum=0,

@@ -146,13 +146,19 @@ class Dataset:
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedColumn:
-    """One column of the published orders, and the rules that the checkpoint holds it to."""
+    """One column of the published orders, and the rules that the checkpoint checks.
+
+    Parameters
+    ----------
+    computed_from: the columns of orders that a computed column is made of.
+    """
 
     name: str
     kind: Kind
     meaning: str
     nullable: bool
     minimum: int | None = None
+    computed_from: tuple[str, ...] = ()
 
 
 def missing_reason(column: Column) -> str:

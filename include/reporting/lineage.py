@@ -7,13 +7,14 @@ where events go. The datasets keep their names from day to day; the day is their
 from typing import TYPE_CHECKING
 
 from include import keys
-from include.contract import DATASETS, ORDERS, published_columns
+from include.contract import DATASETS, LOOKED_UP, ORDERS, published_columns, published_orders
 from include.keys import Layout
 from include.manifest import Manifest, Quality
 
 if TYPE_CHECKING:
     from openlineage.client.event_v2 import InputDataset, OutputDataset
     from openlineage.client.facet_v2 import (
+        column_lineage_dataset,
         data_quality_assertions_dataset,
         dataset_version_dataset,
         schema_dataset,
@@ -83,6 +84,7 @@ def describe_outputs(layout: Layout, manifest: Manifest) -> "list[OutputDataset]
             facets={
                 "version": describe_version(manifest["day"], output["version_id"]),
                 "schema": describe_schema(dataset),
+                "columnLineage": describe_column_lineage(layout, dataset),
             },
         )
         for dataset, output in outputs.items()
@@ -120,6 +122,45 @@ def describe_schema(dataset: str) -> "schema_dataset.SchemaDatasetFacet":
             for column in published_columns(DATASETS[dataset])
         ]
     )
+
+
+def describe_column_lineage(
+    layout: Layout, dataset: str
+) -> "column_lineage_dataset.ColumnLineageDatasetFacet":
+    """Which columns of the raw files each published column comes from, as the contract declares it."""
+    from openlineage.client.facet_v2 import column_lineage_dataset as column_lineage
+
+    def refer(source: str, column: str, kind: str, subtype: str) -> column_lineage.InputField:
+        transformation = column_lineage.Transformation(type=kind, subtype=subtype)
+        return column_lineage.InputField(
+            *split_url(keys.raw(layout, ANY_DAY, source)), field=column, transformations=[transformation]
+        )
+
+    references = ORDERS.references.values() if dataset == ORDERS.name else ()
+    return column_lineage.ColumnLineageDatasetFacet(
+        fields={
+            name: column_lineage.Fields([refer(*source) for source in sources])
+            for name, sources in find_sources(dataset).items()
+        },
+        dataset=[refer(dataset, column, "INDIRECT", "JOIN") for column in references],
+    )
+
+
+def find_sources(dataset: str) -> dict[str, list[tuple[str, str, str, str]]]:
+    """For each published column: the dataset and column it comes from, and OpenLineage's kind and subtype."""
+    if dataset != ORDERS.name:
+        return {name: [(dataset, name, "DIRECT", "IDENTITY")] for name in DATASETS[dataset].column_names}
+    copied = {
+        published: [(source.name, column, "DIRECT", "IDENTITY")]
+        for source in (ORDERS, *LOOKED_UP.values())
+        for column, published in source.taken_over.items()
+    }
+    computed = {
+        column.name: [(dataset, source, "DIRECT", "TRANSFORMATION") for source in column.computed_from]
+        for column in published_orders()
+        if column.computed_from
+    }
+    return {column.name: (copied | computed)[column.name] for column in published_orders()}
 
 
 def describe_version(

@@ -278,7 +278,7 @@ def start_glue_job(settings: Settings) -> dict[str, Any]:
     """Run the transform task until it defers. Returns what its trigger waits for."""
     transform_task = GlueTransform(task_id="transform", extracted=EXTRACTED, region_name=REGION)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Settings, "from_variables", lambda: settings)
+        patch.setattr(Settings, "from_variables", lambda *_: settings)
         with pytest.raises(TaskDeferred) as deferred:
             transform_task.execute({"ti": MagicMock(try_number=1), "task": transform_task})
     assert deferred.value.method_name == "execute_complete"
@@ -328,7 +328,7 @@ def finish_glue_job(account: Account, settings: Settings, result: dict[str, Any]
     bucket, key = S3Hook.parse_s3_url(name_result(settings, EXTRACTED))
     account.client("s3").put_object(Bucket=bucket, Key=key, Body=json.dumps(result))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Settings, "from_variables", lambda: settings)
+        patch.setattr(Settings, "from_variables", lambda *_: settings)
         return transform_task.execute_complete({}, {"status": "success", "run_id": "jr_1"})
 
 

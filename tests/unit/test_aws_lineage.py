@@ -1,5 +1,6 @@
 """What OpenLineage is told of a published day."""
 
+import re
 import sys
 from types import ModuleType
 from typing import Any
@@ -69,6 +70,39 @@ def test_rows_and_bytes_are_told() -> None:
     assert [field["name"] for field in orders["facets"]["schema"]["fields"]] == [
         column.name for column in published_orders()
     ]
+
+
+def test_each_published_column_names_its_raw_columns() -> None:
+    outputs = {each["name"].partition("/")[0]: each for each in as_event(MANIFEST)["outputs"]}
+    facet = outputs["orders"]["facets"]["columnLineage"]
+    sources = {
+        name: [
+            (source["name"], source["field"], source["transformations"][0]["subtype"])
+            for source in field["inputFields"]
+        ]
+        for name, field in facet["fields"].items()
+    }
+
+    assert [*sources] == [column.name for column in published_orders()]
+    assert sources["total_price"] == [
+        ("{day}/orders.csv", "quantity", "TRANSFORMATION"),
+        ("{day}/orders.csv", "selling_price", "TRANSFORMATION"),
+    ]
+    assert sources["customer_country"] == [("{day}/customers.csv", "country", "IDENTITY")]
+    assert {source["field"] for source in facet["dataset"]} == {"customer_id", "product_id"}
+    customers = outputs["customers"]["facets"]["columnLineage"]
+    assert [*customers["fields"]] == [*DATASETS["customers"].column_names]
+
+
+def test_a_computed_column_comes_from_the_columns_of_its_formula() -> None:
+    from include.quality.expectations import FORMULAS
+
+    names = {column.name for column in published_orders()}
+    computed = {each.name: {*each.computed_from} for each in published_orders() if each.computed_from}
+
+    assert computed == {
+        name: names & {*re.findall(r"[a-z_]+", formula)} for name, formula in FORMULAS.items()
+    }
 
 
 def test_the_checks_are_told_with_what_failed() -> None:
