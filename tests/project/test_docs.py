@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from dags.ecommerce_etl import ORDERS_BY_DAY, PUBLISHED_ORDERS
 from include import keys
 from include.aws.__main__ import make_parser as make_aws_parser
 from include.config import CONNECTION_ID
@@ -103,7 +104,8 @@ def test_every_setting_dag_connection_and_pool_exists(page: Path) -> None:
     declared = yaml.safe_load((PROJECT / "airflow_settings.yaml").read_text())["airflow"]
     known = {
         *list_settings(),
-        *(path.stem for path in (PROJECT / "dags").glob("*.py")),
+        *(path.stem for folder in ("dags", "examples/dags") for path in (PROJECT / folder).glob("*.py")),
+        *(asset.name for asset in (PUBLISHED_ORDERS, ORDERS_BY_DAY)),
         *(pool["pool_name"] for pool in declared["pools"]),
         CONNECTION_ID,
         SMTP_CONNECTION_ID,
