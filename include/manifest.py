@@ -16,20 +16,20 @@ import include
 
 
 class RawFile(TypedDict):
-    """A raw file as a run pinned it. `written_at` is when it was delivered, by the store's clock."""
+    """A raw file as a run copied it. `written_at` is when it was delivered, by the clock of the store."""
 
     key: str
     snapshot_key: str
     etag: str
     version_id: str | None
     bytes: int
-    # Manifests of the first release lack both.
+    # Missing in manifests of the first release.
     written_at: NotRequired[str]
     snapshot_etag: NotRequired[str]
 
 
 class PartlyUsed(RawFile):
-    """An input of which a run uses some rows: repairs, late customers and late products."""
+    """An input of which a run uses some rows: repairs, late customers, late products."""
 
     rows: int
 
@@ -48,9 +48,9 @@ class Drift(TypedDict):
 
 
 class Quality(TypedDict):
-    """The verdict of the checkpoint; each list has a line for an expectation.
+    """The result of the checkpoint; each list has one line per expectation.
 
-    Only `failed` closes the gate. `skipped` are those that had nothing to compare with.
+    Only `failed` closes the gate. `skipped` had nothing to compare with.
     """
 
     success: bool
@@ -73,12 +73,12 @@ class Output(TypedDict):
 
 
 class Extracted(TypedDict):
-    """What `extract` hands on. `pinned_at` is when it began to look at the inputs."""
+    """What `extract` returns. `pinned_at` is when it began to read the inputs."""
 
     day: str
     run_id: str
     inputs: dict[str, RawFile]
-    # Runs that were extracted by an earlier release lack it.
+    # Missing in runs that an earlier release extracted.
     pinned_at: NotRequired[str]
 
 
@@ -143,7 +143,7 @@ class GateVerdict(TypedDict):
 
 
 class Validated(TypedDict):
-    """What `validate` hands on."""
+    """What `validate` returns."""
 
     quality: Quality
     gate: GateVerdict
@@ -166,7 +166,7 @@ class ClosedGate(Counts):
 
 
 class Transformed(TypedDict):
-    """What `transform` hands on; `staged` maps names such as `quarantine/orders.parquet` to their keys."""
+    """What `transform` returns; `staged` maps names such as `quarantine/orders.parquet` to their keys."""
 
     counts: Counts
     staged: dict[str, str]
@@ -174,7 +174,7 @@ class Transformed(TypedDict):
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A day to publish: what the earlier stages of its run handed on.
+    """A day to publish: what the earlier stages of its run returned.
 
     Parameters
     ----------
@@ -215,8 +215,8 @@ class Correction(TypedDict):
     Parameters
     ----------
     run_id, manifest_version, published_at: name the publication that was replaced.
-    inputs: what became of each input that is not the same: `added`, `removed` or `replaced`.
-    orders: null when the orders published before are gone.
+    inputs: how each changed input changed: `added`, `removed` or `replaced`.
+    orders: null if the orders published before no longer exist.
     total_price: `before` and `after`.
     """
 
@@ -231,8 +231,8 @@ class Correction(TypedDict):
 class Manifest(TypedDict):
     """One published day.
 
-    `approval` says who had it published although its gate was red; `correction` what it changed. Both are
-    null for most days.
+    `approval` says who approved the faults of a closed gate; `correction` what the publication changed. Both
+    are null for most days.
     """
 
     day: str
@@ -255,7 +255,7 @@ class Manifest(TypedDict):
 def compare_inputs(
     before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, str]:
-    """What became of each input whose content is not the same. Equal ETags mean equal content."""
+    """How each input changed: `added`, `removed` or `replaced`. Equal ETags mean equal content."""
     changes = {}
     for name in sorted(before.keys() | after.keys()):
         if name not in before:
@@ -295,7 +295,7 @@ def _describe_reasons(reasons: Mapping[str, int]) -> str:
 
 
 def digest_inputs(inputs: Mapping[str, RawFile]) -> str:
-    """Names what a run works on: a run that was cleared and extracted again may work on something else."""
+    """Identifies the inputs of a run; a run that was cleared and extracted again may have others."""
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
 
 
