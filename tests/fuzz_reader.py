@@ -7,8 +7,8 @@ anything but a RawFileError is raised. Arguments are those of libFuzzer.
 import datetime as dt
 import gzip
 import io
+import os
 import sys
-import tempfile
 from pathlib import Path
 
 import atheris
@@ -105,7 +105,7 @@ def is_text(content: bytes) -> bool:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
-        FILE = Path(folder, "raw")
-        atheris.Setup(sys.argv, fuzz)
-        atheris.Fuzz()
+    # In memory, because libFuzzer ends the process without any cleanup.
+    FILE = Path(f"/proc/self/fd/{os.memfd_create('raw')}")
+    atheris.Setup(sys.argv, fuzz)
+    atheris.Fuzz()

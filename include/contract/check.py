@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import takewhile
 
+from include.contract.format_check import check_formats
 from include.contract.model import LATE, REPAIRS, Column, Dataset, Kind, PublishedColumn
 from include.errors import ContractError
 
@@ -30,6 +31,7 @@ def check_contract(
     mistakes = [
         *([] if orders in datasets else [f"DATASETS lacks {orders.name}."]),
         *(mistake for dataset in datasets for mistake in _check_dataset(dataset)),
+        *(mistake for dataset in datasets for mistake in check_formats(dataset)),
         *_check_orders(orders, {dataset.name: dataset for dataset in _list_before(datasets, orders)}),
         *(f"{dataset.name}: only orders refer to others." for dataset in _list_odd(datasets, orders)),
         *_check_published(published),

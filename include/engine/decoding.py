@@ -44,7 +44,7 @@ class DecodedStream(BufferedIOBase):
         self._stream, self._source_key = stream, source_key
         self._decode = _make_decoder(file_format)
         self._convert = make_converter(file_format)
-        self._encoding = file_format.encoding
+        self._encoding, self._escape = file_format.encoding, file_format.escape.encode()
         self._line, self._text, self._rest, self._is_at_end = 1, b"", b"", False
 
     def read(self, size: int | None = -1) -> bytes:
@@ -61,15 +61,22 @@ class DecodedStream(BufferedIOBase):
         self._is_at_end = not chunk
         try:
             decoded = self._rest + self._decode(chunk, self._is_at_end).encode()
-        except UnicodeDecodeError as error:
+        except UnicodeError as error:
+            place, problem = "", str(error)
+            # Some codecs, such as utf-16 without a byte order mark, do not say where they fail.
+            if isinstance(error, UnicodeDecodeError):
+                place = f"line {self._line + count_lines(chunk[: error.start])} or later"
+                problem = error.reason
             raise RawFileError(
                 self._source_key,
-                f"line {self._line + count_lines(chunk[: error.start])} or later",
-                f"not {self._encoding} text ({error.reason})",
-                "Declare the encoding of the file: FileFormat(encoding=…). `make inspect` finds it.",
+                place,
+                f"not {self._encoding} text ({problem})",
+                "Declare the encoding of the file: FileFormat(encoding=…). "
+                "`make inspect RAW=folder` finds it.",
             ) from error
         # An escape at the very end may belong to what follows.
-        cut = len(decoded) if self._is_at_end else len(decoded.rstrip(b"\\"))
+        is_whole = self._is_at_end or not self._escape
+        cut = len(decoded) if is_whole else len(decoded.rstrip(self._escape))
         self._rest = decoded[cut:]
         self._line += count_lines(decoded[:cut])
         return self._convert(decoded[:cut])
@@ -82,6 +89,8 @@ def _make_decoder(file_format: FileFormat) -> Callable[[bytes, bool], str]:
 
 def make_converter(file_format: FileFormat) -> Callable[[bytes], bytes]:
     """From UTF-8 text as delivered to the reader's delimiter and quote."""
+    if is_default(file_format):
+        return lambda text: text
     table = _make_swap(file_format)
     if not file_format.escape:
         return lambda text: text.translate(table)
