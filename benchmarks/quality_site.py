@@ -100,7 +100,7 @@ def make_counts() -> Any:
     rows = {"read": 100, "published": 99, "quarantined": 1, "duplicates": 0}
     return {
         "rows": dict.fromkeys(DATASETS, rows),
-        "reasons": {name: {f"{dataset.key}_missing": 1} for name, dataset in DATASETS.items()},
+        "reasons": {name: {f"{dataset.id_column}_missing": 1} for name, dataset in DATASETS.items()},
         "total_price": "12.30",
         "drift": {},
     }

@@ -1,7 +1,7 @@
 """Raw files as a shop delivers them: seeded, seasonal, and a little dirty. No Airflow.
 
-The same seed, day and sizes give the same bytes everywhere. The shop stands in `shop/`; the files follow the
-contract: a column or a dataset that the shop does not know is filled with something plausible.
+The same seed, day and sizes give the same bytes everywhere. The shop is in `sample_data/`; the files follow
+the contract: a column or a dataset that the shop does not know is filled with something plausible.
 """
 
 import datetime as dt
@@ -17,7 +17,14 @@ import pyarrow as pa
 from include.contract import CUSTOMERS, DATASETS, ORDERS, PRODUCTS, Column, Dataset, Kind
 from include.sample_data.columns import Columns, Numbers, as_bytes, join_texts, look_up, pad_numbers
 from include.sample_data.customers import build_customers, count_accounts
-from include.sample_data.dirty_rows import all_rows, choose_dirty_rows, spoil_table
+from include.sample_data.dirty_rows import (
+    all_rows,
+    choose_dirty_rows,
+    find_intact,
+    list_impossible,
+    list_written,
+    spoil_table,
+)
 from include.sample_data.orders import build_orders, count_orders, open_market
 from include.sample_data.products import build_products
 from include.sample_data.rng import SeededRandom
@@ -40,6 +47,7 @@ class Delivery:
     Parameters
     ----------
     ids: of each dataset that is written, those that will be accepted.
+    rejected_ids: of each dataset that is written, those of rows that are rejected for another column.
     """
 
     day: dt.date
@@ -47,28 +55,33 @@ class Delivery:
     rng: SeededRandom
     leave_out: Collection[str]
     ids: dict[str, Any] = field(default_factory=dict)
+    rejected_ids: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def write(self, dataset: Dataset, parts: Iterable[Columns]) -> Numbers:
         """Write one file; return its spoiled rows."""
         spoiled, rows_before = [np.empty(0, dtype=np.int64)], 0
         with (self.out_dir / f"{dataset.name}.csv").open("wb") as file:
-            file.write(",".join(dataset.column_names).encode() + b"\n")
+            file.write(",".join(column.name for column in list_written(dataset)).encode() + b"\n")
             for part in parts:
                 lines, dirty = self._spoil(dataset, part, rows_before)
                 file.write(as_bytes(lines))
                 spoiled.append(dirty + rows_before)
-                rows_before += len(part[dataset.key])
+                rows_before += len(part[dataset.id_column])
         return np.concatenate(spoiled)
 
     def _spoil(self, dataset: Dataset, part: Columns, rows_before: int) -> tuple[Any, Numbers]:
         """The lines of a part, and which of them are dirty."""
-        rng, size = self.rng.at(dataset.name).at(rows_before), len(part[dataset.key])
-        dirty = choose_dirty_rows(dataset, size, rng.integers, self.leave_out)
+        rng, size = self.rng.at(dataset.name).at(rows_before), len(part[dataset.id_column])
+        leave_out = {*self.leave_out, *list_impossible(dataset, self.rejected_ids)}
+        dirty = choose_dirty_rows(dataset, size, rng.integers, leave_out)
         columns = fill_columns(dataset, part, rng, self.ids)
         is_clean = np.ones(size, bool)
         is_clean[all_rows(dirty)] = False
-        self.ids[dataset.name] = columns[dataset.key].filter(pa.array(is_clean))
-        return spoil_table(dataset, columns, dirty, self.day, rng.integers), all_rows(dirty)
+        ids = columns[dataset.id_column]
+        self.ids[dataset.name] = ids.filter(pa.array(is_clean))
+        self.rejected_ids[dataset.name] = tuple(ids.take(pa.array(find_intact(dataset, dirty))).to_pylist())
+        lines = spoil_table(dataset, columns, dirty, self.day, rng.integers, self.rejected_ids)
+        return lines, all_rows(dirty)
 
 
 def generate(
@@ -83,7 +96,7 @@ def generate(
 ) -> None:
     """Write the raw files of one day, `{dataset}.csv` for each dataset; about 1 % of the rows are dirty.
 
-    The days of one seed share their customers and products. A file of 1,000 rows holds every reject reason
+    The days of one seed share their customers and products. A file of 1,500 rows holds every reject reason
     and exact duplicates; a smaller one has fewer. No file comes near the gate's 5 %.
 
     `orders` is the rows of orders.csv, by default what weekday and month make of 10,000; `customers` the
@@ -105,13 +118,15 @@ def generate(
 
 def number_rows(dataset: Dataset, size: int) -> Columns:
     """The key of a dataset that the shop does not know, such as `R-000001`."""
-    return {dataset.key: join_texts(f"{dataset.name[0].upper()}-", pad_numbers(np.arange(1, size + 1), 6))}
+    return {
+        dataset.id_column: join_texts(f"{dataset.name[0].upper()}-", pad_numbers(np.arange(1, size + 1), 6))
+    }
 
 
 def fill_columns(dataset: Dataset, columns: Columns, rng: SeededRandom, ids: Columns) -> Columns:
     """The columns of the contract, with something plausible in those that the shop does not know."""
-    size = len(columns[dataset.key])
-    unknown = [column for column in dataset.columns if column.name not in columns]
+    size = len(columns[dataset.id_column])
+    unknown = [column for column in list_written(dataset) if column.name not in columns]
     return columns | {column.name: draw_fillers(column, size, rng, ids) for column in unknown}
 
 

@@ -35,12 +35,16 @@ class PartlyUsed(RawFile):
 
 
 class RowCounts(TypedDict):
-    """read = published + quarantined + duplicates."""
+    """read = published + quarantined + duplicates.
+
+    `blank` rows, whose fields are all empty, are not among those read. Manifests of earlier releases lack it.
+    """
 
     read: int
     published: int
     quarantined: int
     duplicates: int
+    blank: NotRequired[int]
 
 
 class Drift(TypedDict):
@@ -85,7 +89,9 @@ class Extracted(TypedDict):
 class Counts(TypedDict):
     """What the transform counted. `total_price` is text with its exact digits.
 
-    `undelivered` counts published orders without a delivery date; manifests of earlier releases lack it.
+    `undelivered` counts published orders without a delivery date. `malformed` counts malformed rows by what
+    is wrong with them, such as `8 fields, the header has 7`, the most frequent first. Manifests of earlier
+    releases lack both.
     """
 
     rows: dict[str, RowCounts]
@@ -93,6 +99,7 @@ class Counts(TypedDict):
     total_price: str
     undelivered: NotRequired[int]
     drift: dict[str, Drift]
+    malformed: NotRequired[dict[str, dict[str, int]]]
 
 
 class Fault(TypedDict):
@@ -249,6 +256,7 @@ class Manifest(TypedDict):
     approval: Approval | None
     outputs: dict[str, Output]
     drift: dict[str, Drift]
+    malformed: NotRequired[dict[str, dict[str, int]]]
     correction: Correction | None
 
 

@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from include import keys
 from include.contract import (
@@ -21,13 +24,17 @@ from include.contract import (
     DELIVERY_BEFORE_ORDER,
     LOOKED_UP,
     ORDERS,
+    Column,
     Dataset,
     Kind,
+    implausible_reason,
     invalid_reason,
     minimum_reason,
     missing_reason,
+    rejected_reason,
     unknown_reason,
 )
+from include.contract.model import EARLIEST, LATEST
 from include.engine.blanks import trim
 from include.engine.dimension import Dimension
 from include.engine.frames import to_array, to_flags
@@ -53,6 +60,8 @@ log = logging.getLogger(__name__)
 SUMMED = ("total_price",)
 #: Those whose empty values are counted.
 MISSING = ("delivery_date",)
+#: A file of free text can have rows of very many lengths.
+_MOST_DETAILS = 5
 _DAY_MICROSECONDS = 24 * 60 * 60 * 1_000_000
 
 
@@ -65,19 +74,17 @@ def transform_table(raw: pd.DataFrame, dataset: Dataset) -> Judged:
 def transform_orders(raw: pd.DataFrame, dimensions: Mapping[str, Dimension]) -> Judged:
     """A batch of orders. Grain: one row a raw row; the columns of the published orders.
 
-    `dimensions` are the datasets that orders refer to. Values of refused rows promise nothing.
+    `dimensions` are the datasets that orders refer to. Values of rejected rows mean nothing.
     """
     parsed = parse_columns(raw, ORDERS)
     found = {name: dimensions[name].find(raw[column]) for name, column in ORDERS.references.items()}
+    ordered_from = find_first_delivery(raw, parsed)
     faults = {
         **find_column_faults(raw, parsed, ORDERS),
-        DELIVERY_BEFORE_ORDER: is_true(parsed["delivery_date"] < parsed["order_date"]),
-        **{
-            unknown_reason(column): is_true(raw[column].notna()) & (found[name] < 0)
-            for name, column in ORDERS.references.items()
-        },
+        DELIVERY_BEFORE_ORDER: is_true(parsed["delivery_date"] < ordered_from),
+        **find_reference_faults(raw, found, dimensions),
     }
-    computed = parsed.pipe(add_total_price).pipe(add_shipping_time)
+    computed = parsed.pipe(add_total_price).pipe(add_shipping_time, ordered_from)
     looked_up = [dimensions[name].look_up(rows) for name, rows in found.items()]
     return Judged(pd.concat([computed, *looked_up], axis="columns"), faults)
 
@@ -87,10 +94,44 @@ def add_total_price(orders: pd.DataFrame) -> pd.DataFrame:
     return orders.assign(total_price=orders["quantity"] * orders["selling_price"])
 
 
-def add_shipping_time(orders: pd.DataFrame) -> pd.DataFrame:
-    """shipping_time_days = whole 24-hour days from order_date to delivery_date; null while undelivered."""
-    elapsed_microseconds = (orders["delivery_date"] - orders["order_date"]).astype("int64[pyarrow]")
+def add_shipping_time(orders: pd.DataFrame, ordered_from: pd.Series) -> pd.DataFrame:
+    """shipping_time_days = whole 24-hour days up to delivery_date; null while undelivered."""
+    elapsed_microseconds = (orders["delivery_date"] - ordered_from).astype("int64[pyarrow]")
     return orders.assign(shipping_time_days=elapsed_microseconds // _DAY_MICROSECONDS)
+
+
+def find_first_delivery(raw: pd.DataFrame, parsed: pd.DataFrame) -> pd.Series:
+    """From when on an order can be delivered: order_date, or its midnight where delivery_date has no time."""
+    is_whole_day = find_bare_dates(raw["delivery_date"], parsed["delivery_date"])
+    if not is_whole_day.any():
+        return parsed["order_date"]
+    midnight = parsed["order_date"].dt.floor("D")
+    return parsed["order_date"].where(~is_whole_day, midnight)
+
+
+def find_bare_dates(text: pd.Series, values: pd.Series) -> Flags:
+    """Which timestamps were delivered as a date without a time."""
+    flags = np.zeros(len(text), bool)
+    moments = to_array(values)
+    microseconds = pc.fill_null(moments.view(pa.int64()), -1).to_numpy()
+    midnights = np.flatnonzero(microseconds % _DAY_MICROSECONDS == 0)
+    if len(midnights):
+        has_time = pc.match_substring(to_array(text).take(pa.array(midnights)), ":")
+        flags[midnights] = ~has_time.to_numpy(zero_copy_only=False)
+    return flags
+
+
+def find_reference_faults(
+    raw: pd.DataFrame, found: Mapping[str, npt.NDArray[np.int64]], dimensions: Mapping[str, Dimension]
+) -> dict[str, Flags]:
+    """The ids that no accepted row has: those of rejected rows, and those of none."""
+    faults: dict[str, Flags] = {}
+    for name, column in ORDERS.references.items():
+        is_lost = is_true(raw[column].notna()) & (found[name] < 0)
+        is_of_rejected = dimensions[name].find_rejected(raw[column], is_lost)
+        faults[unknown_reason(column)] = is_lost & ~is_of_rejected
+        faults[rejected_reason(column)] = is_of_rejected
+    return faults
 
 
 def parse_columns(raw: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
@@ -110,9 +151,18 @@ def find_column_faults(raw: pd.DataFrame, parsed: pd.DataFrame, dataset: Dataset
             faults[invalid_reason(column)] = is_invalid
         if not column.nullable:
             faults[missing_reason(column)] = is_empty
+        if column.kind is Kind.TIMESTAMP:
+            faults[implausible_reason(column)] = find_implausible(values, column)
         if column.minimum is not None:
             faults[minimum_reason(column)] = is_true(values < column.minimum)
     return faults
+
+
+def find_implausible(moments: pd.Series, column: Column) -> Flags:
+    """Which timestamps are outside the plausible days of the column."""
+    first = pd.Timestamp(column.earliest or EARLIEST, tz="UTC")
+    end = pd.Timestamp(column.latest or LATEST, tz="UTC") + pd.Timedelta(days=1)
+    return is_true((moments < first) | (moments >= end))
 
 
 def find_blank(text: pd.Series, suspects: Flags) -> Flags:
@@ -235,6 +285,12 @@ def list_measured(dataset: Dataset) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return (SUMMED, MISSING) if dataset is ORDERS else ((), ())
 
 
+def list_most_frequent(malformed: Mapping[str, int]) -> dict[str, int]:
+    """What is wrong with most of the malformed rows of a file, the most frequent first."""
+    ranked = sorted(malformed.items(), key=lambda each: (-each[1], each[0]))
+    return dict(ranked[:_MOST_DETAILS])
+
+
 def _move_files(source: Path, target: Path) -> None:
     for path in sorted(source.rglob("*.parquet")):
         destination = target / path.relative_to(source)
@@ -250,4 +306,5 @@ def count_rows(reports: Mapping[str, FileReport]) -> Counts:
         "total_price": format_money(reports[ORDERS.name].sums["total_price"]),
         "undelivered": reports[ORDERS.name].missing["delivery_date"],
         "drift": {name: {"unknown_columns": report.unknown_columns} for name, report in reports.items()},
+        "malformed": {name: list_most_frequent(report.malformed) for name, report in reports.items()},
     }

@@ -18,6 +18,7 @@ RAW_COLUMNS = {
     "products": ["product_id", "name", "category", "list_price"],
     "orders": [
         "order_id",
+        "order_line",
         "customer_id",
         "product_id",
         "order_date",
@@ -36,24 +37,28 @@ PUBLISHED_ORDERS = [
 TYPED = {"signup_date", "list_price", "order_date", "delivery_date", "quantity", "selling_price"}
 #: The columns of each published table.
 PUBLISHED = {**RAW_COLUMNS, "orders": PUBLISHED_ORDERS}
-KEYS = {"customers": "customer_id", "products": "product_id", "orders": "order_id"}
+KEYS = {"customers": ["customer_id"], "products": ["product_id"], "orders": ["order_id", "order_line"]}
+#: Ids and references, which nobody may write with blanks around them.
+IDENTIFIERS = {"customer_id", "product_id", "order_id", "order_line"}
 
 
 def transform(folder: Path) -> dict[str, Any]:
-    """Published rows, refused rows (reasons and line), and counts of each dataset."""
+    """Published rows, rejected rows (reasons and line), and counts of each dataset."""
     customers = _process(folder, "customers", {})
     products = _process(folder, "products", {})
     known = {
-        "customer_id": {row["customer_id"]: row for row in customers["published"]},
-        "product_id": {row["product_id"]: row for row in products["published"]},
+        f"{name}_id": {row[f"{name}_id"]: row for row in table["published"]}
+        | {f"rejected {row_id}": {} for row_id in table["rejected_ids"]}
+        for name, table in (("customer", customers), ("product", products))
     }
     return {"customers": customers, "products": products, "orders": _process(folder, "orders", known)}
 
 
 def _process(folder: Path, dataset: str, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    published, refused, duplicates = [], [], 0
+    published, refused, duplicates, blank = [], [], 0, 0
     seen_rows: set[tuple[str | None, ...]] = set()
-    seen_ids: set[str] = set()
+    seen_keys: set[tuple[str | None, ...]] = set()
+    rejected_ids: set[str] = set()
     text = _read_text(folder, dataset)
     header = re.match(r"[^\r\n]*(\r\n|\r|\n|$)", text).group()  # type: ignore[union-attr]  # matches anything
     names = next(csv.reader([header.strip("\r\n")]))
@@ -61,25 +66,48 @@ def _process(folder: Path, dataset: str, known: dict[str, dict[str, Any]]) -> di
         if isinstance(fields, str):
             refused.append((["malformed_row"], number))
             continue
+        if not any(fields):
+            blank += 1
+            continue
         delivered = {name: value or None for name, value in zip(names, fields, strict=True)}
         raw = {name: delivered.get(name) for name in RAW_COLUMNS[dataset]}
         if tuple(raw.values()) in seen_rows:
             duplicates += 1
             continue
         seen_rows.add(tuple(raw.values()))
-        typed = {name: strip_blanks(text) if name in TYPED else text for name, text in raw.items()}
-        row, reasons = _judge(dataset, typed, known)
-        row_id = raw[KEYS[dataset]]
-        if row_id in seen_ids:
-            reasons.append(f"duplicate_{KEYS[dataset]}")
-        if row_id is not None:
-            seen_ids.add(row_id)
+        stripped = {
+            name: strip_blanks(text) if name in TYPED | IDENTIFIERS else text for name, text in raw.items()
+        }
+        row, reasons = _judge(dataset, stripped, known)
+        reasons += [
+            f"{name}_untrimmed"
+            for name, text in raw.items()
+            if name in IDENTIFIERS and stripped[name] not in (None, text)
+        ]
+        key = tuple(raw[name] for name in KEYS[dataset])
+        reasons += [
+            f"{name}_too_long"
+            for name, text in zip(KEYS[dataset], key, strict=True)
+            if len((text or "").encode()) > 256
+        ]
+        if key in seen_keys:
+            reasons.append(f"duplicate_{KEYS[dataset][0]}")
+        if strip_blanks(key[0]):
+            seen_keys.add(key)
         if reasons:
             refused.append((sorted(reasons), number))
+            rejected_ids |= {stripped[KEYS[dataset][0]] or ""}
         else:
             published.append(row)
     read = len(published) + len(refused) + duplicates
-    return {"published": published, "refused": refused, "duplicates": duplicates, "read": read}
+    return {
+        "published": published,
+        "refused": refused,
+        "duplicates": duplicates,
+        "read": read,
+        "blank": blank,
+        "rejected_ids": rejected_ids,
+    }
 
 
 def _read_text(folder: Path, dataset: str) -> str:
@@ -93,7 +121,7 @@ def read_records(text: str, column_count: int) -> Iterator[tuple[int, list[str] 
 
     A field that begins with a quote ends at the next quote that is not doubled. A quoted field may hold
     line ends, but only in a record that is well formed up to its end; otherwise its first line is malformed
-    alone, and the next line starts anew. A blank line is no record.
+    alone, and the next line starts anew. A blank line has no fields.
     """
     position, line = 0, 2
     while position < len(text):
@@ -105,8 +133,8 @@ def read_records(text: str, column_count: int) -> Iterator[tuple[int, list[str] 
         if fields is None or (len(fields) != column_count and one_line):
             yield line, one_line
             record_end = end
-        elif one_line:
-            yield line, fields
+        else:
+            yield line, fields if one_line else []
         line += len(re.findall(r"\r\n|\r|\n", text[position:record_end]))
         position = record_end
 
@@ -166,6 +194,7 @@ def _judge_customer(raw: dict[str, str | None]) -> tuple[dict[str, Any], list[st
     signup_date = read_timestamp(raw["signup_date"])
     if raw["signup_date"] is not None and signup_date is None:
         reasons.append("signup_date_invalid")
+    reasons += _list_implausible({"signup_date": signup_date})
     return {**raw, "signup_date": signup_date}, reasons
 
 
@@ -180,7 +209,11 @@ def _judge_product(raw: dict[str, str | None]) -> tuple[dict[str, Any], list[str
 def _judge_order(
     raw: dict[str, str | None], known: dict[str, dict[str, Any]]
 ) -> tuple[dict[str, Any], list[str]]:
-    reasons = [f"{name}_missing" for name in RAW_COLUMNS["orders"][:4] if raw[name] is None]
+    reasons = [
+        f"{name}_missing"
+        for name in ("order_id", "customer_id", "product_id", "order_date")
+        if raw[name] is None
+    ]
     reasons += [f"{name}_missing" for name in ("quantity", "selling_price") if raw[name] is None]
     order_date, delivery_date = read_timestamp(raw["order_date"]), read_timestamp(raw["delivery_date"])
     quantity, price = read_whole_number(raw["quantity"]), read_decimal(raw["selling_price"])
@@ -197,11 +230,14 @@ def _judge_order(
         reasons.append("quantity_not_positive")
     if price is not None and price < 0:
         reasons.append("selling_price_negative")
-    if order_date and delivery_date and delivery_date < order_date:
+    reasons += _list_implausible({"order_date": order_date, "delivery_date": delivery_date})
+    shipping_days = _count_days(order_date, delivery_date, raw["delivery_date"])
+    if shipping_days is not None and shipping_days < 0:
         reasons.append("delivery_before_order")
     for name in ("customer_id", "product_id"):
         if raw[name] is not None and raw[name] not in known[name]:
-            reasons.append(f"unknown_{name.removesuffix('_id')}")
+            what = "rejected" if f"rejected {raw[name]}" in known[name] else "unknown"
+            reasons.append(f"{what}_{name.removesuffix('_id')}")
     if reasons:
         return {}, reasons
     assert quantity is not None
@@ -209,15 +245,30 @@ def _judge_order(
     assert order_date is not None
     customer, product = (known[name][str(raw[name])] for name in ("customer_id", "product_id"))
     return {
-        **{name: raw[name] for name in ("order_id", "customer_id", "product_id")},
+        **{name: raw[name] for name in ("order_id", "order_line", "customer_id", "product_id")},
         **values,
         "total_price": quantity * price,
-        "shipping_time_days": (delivery_date - order_date).days if delivery_date else None,
+        "shipping_time_days": shipping_days,
         "customer_country": customer["country"],
         "customer_city": customer["city"],
         "product_name": product["name"],
         "product_category": product["category"],
     }, reasons
+
+
+def _list_implausible(moments: dict[str, dt.datetime | None]) -> list[str]:
+    return [
+        f"{name}_implausible" for name, moment in moments.items() if moment and not 1980 <= moment.year < 2100
+    ]
+
+
+def _count_days(ordered: dt.datetime | None, delivered: dt.datetime | None, text: str | None) -> int | None:
+    """Whole days; calendar days where the delivery is a date alone."""
+    if not ordered or not delivered or not text:
+        return None
+    if len(text) == len("2026-11-21"):
+        return (delivered.date() - ordered.date()).days
+    return (delivered - ordered).days
 
 
 def strip_blanks(text: str | None) -> str | None:

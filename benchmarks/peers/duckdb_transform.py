@@ -103,7 +103,7 @@ def quote(path: Path) -> str:
 
 def find_repeated(db: Database, dataset: Dataset) -> None:
     """Rows that equal an earlier one, and other rows with the id of an earlier one."""
-    key = dataset.key
+    key = dataset.id_column
     db.execute(f"""
         CREATE TEMP TABLE repeated_{dataset.name} AS
         WITH

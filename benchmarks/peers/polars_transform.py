@@ -133,7 +133,7 @@ def look_up(out_dir: Path, dataset: Dataset, **columns: str | bool) -> pl.LazyFr
         name: pl.lit(value) if isinstance(value, bool) else col(value).cast(pl.Categorical)
         for name, value in columns.items()
     }
-    return pl.scan_parquet(out_dir / f"{dataset.name}.parquet").select(dataset.key, **values)
+    return pl.scan_parquet(out_dir / f"{dataset.name}.parquet").select(dataset.id_column, **values)
 
 
 def as_time(name: str) -> pl.Expr:
@@ -191,7 +191,7 @@ def write(
     out_dir: Path,
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Write both files of a dataset; count rows and reasons."""
-    repeated = find_repeated(raw, dataset.key)
+    repeated = find_repeated(raw, dataset.id_column)
     certain = {reason: fault.fill_null(value=False) for reason, fault in faults.items()}
     judged = (
         typed.join(repeated.lazy(), on="line_number", how="left")

@@ -23,10 +23,14 @@ from include.contract.model import (
     Kind,
     PublishedColumn,
     duplicate_reason,
+    implausible_reason,
     invalid_reason,
     minimum_reason,
     missing_reason,
+    rejected_reason,
+    too_long_reason,
     unknown_reason,
+    untrimmed_reason,
 )
 
 __all__ = [
@@ -43,11 +47,15 @@ __all__ = [
     "Kind",
     "PublishedColumn",
     "duplicate_reason",
+    "implausible_reason",
     "invalid_reason",
     "minimum_reason",
     "missing_reason",
     "published_columns",
     "published_orders",
     "reasons",
+    "rejected_reason",
+    "too_long_reason",
     "unknown_reason",
+    "untrimmed_reason",
 ]

@@ -31,9 +31,10 @@ def published_schema(dataset: Dataset) -> pa.Schema:
 
 
 def quarantine_schema(dataset: Dataset) -> pa.Schema:
-    """The raw columns as text, then why a row was refused and where it came from.
+    """The raw columns as text, then why a row was rejected and where it came from.
 
-    `raw_line` holds the line of a malformed row, whose raw columns are empty.
+    `raw_line` holds the line of a malformed row, whose raw columns are empty, and `detail` what is wrong with
+    it.
     """
     return pa.schema(
         [
@@ -42,5 +43,6 @@ def quarantine_schema(dataset: Dataset) -> pa.Schema:
             pa.field("source_key", pa.string(), nullable=False),
             pa.field("line_number", pa.int64(), nullable=False),
             pa.field("raw_line", pa.string()),
+            pa.field("detail", pa.string()),
         ]
     )

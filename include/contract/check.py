@@ -1,18 +1,19 @@
-"""Whether the contract can be kept: asked when it is imported, so that mistakes show before anything runs."""
+"""Checks the contract when it is imported, so that mistakes show before anything runs."""
 
+import datetime as dt
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import takewhile
 
 from include.contract.format_check import check_formats
-from include.contract.model import LATE, REPAIRS, Column, Dataset, Kind, PublishedColumn
+from include.contract.model import EARLIEST, LATE, LATEST, REPAIRS, Column, Dataset, Kind, PublishedColumn
 from include.errors import ContractError
 
 #: What S3 keys, Parquet, SQL and Hive all take as it is.
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 #: Quarantined rows and repairs have columns of these names of their own.
-_TAKEN = ("reasons", "source_key", "line_number", "raw_line", "raw_etag")
+_TAKEN = ("reasons", "source_key", "line_number", "raw_line", "detail", "raw_etag")
 #: The partition of the Glue table.
 _PARTITION = "dt"
 _NO_NAME = "is no name of small letters, digits and _"
@@ -21,7 +22,7 @@ _NO_NAME = "is no name of small letters, digits and _"
 def check_contract(
     datasets: Iterable[Dataset], orders: Dataset, published: Iterable[PublishedColumn]
 ) -> None:
-    """Look for what the pipeline could not work with.
+    """Find what the pipeline could not work with.
 
     Raises
     ------
@@ -65,11 +66,21 @@ def _check_dataset(dataset: Dataset) -> Iterator[str]:
         yield f"{dataset.name} begins like an input of its own: not with {LATE} or {REPAIRS}."
     headers = (name for column in dataset.columns for name in (column.name, *column.also_named))
     yield from _find_repeated(dataset.name, headers)
-    keys = [column for column in dataset.columns if column.name == dataset.key]
-    if not keys or keys[0].kind is not Kind.TEXT or keys[0].nullable or not keys[0].required:
-        yield f"{dataset.name}: its key {dataset.key} must be a text column, required and not nullable."
+    yield from _check_key(dataset)
     for column in dataset.columns:
         yield from (f"{dataset.name}.{column.name} {mistake}." for mistake in _check_column(column))
+
+
+def _check_key(dataset: Dataset) -> Iterator[str]:
+    """The first column of a key names every row; the others may be optional or empty."""
+    columns = {column.name: column for column in dataset.columns}
+    yield from _find_repeated(f"the key of {dataset.name}", dataset.key_columns)
+    for name in dataset.key_columns:
+        if name not in columns or columns[name].kind is not Kind.TEXT:
+            yield f"{dataset.name}: its key {name} must be a text column."
+    first = columns.get(dataset.id_column)
+    if first and (first.nullable or not first.required):
+        yield f"{dataset.name}: its key {first.name} must be required and not nullable."
 
 
 def _check_column(column: Column) -> Iterator[str]:
@@ -84,8 +95,29 @@ def _check_column(column: Column) -> Iterator[str]:
         yield f"can be no {Kind.WIDE_DECIMAL.name}, which is for computed columns"
     if column.minimum is not None and column.kind not in (Kind.WHOLE_NUMBER, Kind.DECIMAL):
         yield "has a minimum and is no number"
+    for name in ("longest", "trim"):
+        if getattr(column, name) and column.kind is not Kind.TEXT:
+            yield f"has {name} and is no text"
+    yield from _check_range(column)
     if column.personal and column.in_orders:
         yield "is personal, so it cannot be in_orders"
+
+
+def _check_range(column: Column) -> Iterator[str]:
+    for name, day in (("earliest", column.earliest), ("latest", column.latest)):
+        if day and column.kind is not Kind.TIMESTAMP:
+            yield f"has {name} and is no timestamp"
+        elif day and not _is_date(day):
+            yield f"has {day!r} as {name}: write a day such as 2026-11-21"
+    if (column.earliest or EARLIEST) > (column.latest or LATEST):
+        yield "has a latest day before its earliest"
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return dt.date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _check_orders(orders: Dataset, earlier: dict[str, Dataset]) -> Iterator[str]:
@@ -99,8 +131,10 @@ def _check_orders(orders: Dataset, earlier: dict[str, Dataset]) -> Iterator[str]
             continue
         if column.refers_to not in earlier:
             yield f"{orders.name}.{column.name} refers to {column.refers_to}, which must be declared before."
-        elif column.name != (key := earlier[column.refers_to].key):
-            yield f"{orders.name}.{column.name} refers to {column.refers_to}: name it {key}, as its key is."
+        elif len(key := earlier[column.refers_to].key_columns) > 1:
+            yield f"{orders.name}.{column.name} refers to {column.refers_to}, whose key has several columns."
+        elif column.name not in key:
+            yield f"{orders.name}.{column.name} refers to {column.refers_to}: name it {key[0]}, like its key."
 
 
 def _find_repeated(where: str, names: Iterable[str]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from include.contract.model import (
     PublishedColumn,
     duplicate_reason,
     list_column_reasons,
+    rejected_reason,
     unknown_reason,
 )
 
@@ -58,7 +59,7 @@ PRODUCTS = Dataset(
 
 ORDERS = Dataset(
     name="orders",
-    key="order_id",
+    key=("order_id", "order_line"),
     columns=(
         Column(
             name="order_id",
@@ -66,7 +67,13 @@ ORDERS = Dataset(
             required=True,
             nullable=False,
             in_orders="order_id",
-            meaning="Names one order line. Text, kept exactly as delivered.",
+            meaning="Names an order. Text, kept exactly as delivered.",
+        ),
+        Column(
+            name="order_line",
+            kind=Kind.TEXT,
+            in_orders="order_line",
+            meaning="Names a line within its order; empty in files with one line per order.",
         ),
         Column(
             name="customer_id",
@@ -136,7 +143,7 @@ DATASETS: dict[str, Dataset] = {
 #: The datasets that orders refer to, in the order of the columns that do.
 LOOKED_UP: dict[str, Dataset] = {name: DATASETS[name] for name in ORDERS.references if name in DATASETS}
 
-#: Columns that the transform computes. The formulas stand in `transform.py`.
+#: Columns that the transform computes. The formulas are in `transform.py`.
 COMPUTED = (
     PublishedColumn(
         name="total_price",
@@ -152,7 +159,8 @@ COMPUTED = (
         kind=Kind.WHOLE_NUMBER,
         nullable=True,
         minimum=0,
-        meaning="Whole 24-hour days from order_date to delivery_date; empty while undelivered.",
+        meaning="Whole 24-hour days from order_date to delivery_date, calendar days where delivery_date "
+        "has no time; empty while undelivered.",
     ),
 )
 
@@ -191,10 +199,14 @@ def published_columns(dataset: Dataset) -> tuple[Column | PublishedColumn, ...]:
 
 
 def reasons(dataset: Dataset) -> tuple[str, ...]:
-    """Every reason for which a row of the dataset can be refused, in the order they are reported."""
-    of_columns = [reason for column in dataset.columns for reason in list_column_reasons(column)]
+    """Every reason for which a row of the dataset can be rejected, in the order they are reported."""
+    of_columns = [reason for column in dataset.columns for reason in list_column_reasons(dataset, column)]
     of_orders = ORDER_RULES if dataset is ORDERS else ()
-    of_references = [unknown_reason(column) for column in dataset.references.values()]
+    of_references = [
+        reason(column)
+        for column in dataset.references.values()
+        for reason in (unknown_reason, rejected_reason)
+    ]
     return (*of_columns, *of_orders, *of_references, duplicate_reason(dataset), MALFORMED_ROW)
 
 

@@ -1,6 +1,6 @@
 """The words in which the contract is written: columns, datasets, and the reasons that follow from them.
 
-Standard library only. The declarations themselves stand in `contract.py`.
+Standard library only. The declarations themselves are in `datasets.py`.
 """
 
 from collections.abc import Iterator
@@ -9,6 +9,11 @@ from enum import StrEnum
 
 #: Begins the names that repaired rows and late rows of a dataset have among the inputs of a manifest.
 REPAIRS, LATE = "repairs_", "late_"
+
+#: The plausible days of a timestamp that declares none: the usual placeholders are outside.
+EARLIEST, LATEST = "1980-01-01", "2099-12-31"
+#: The longest text in a key column that declares no other limit, in bytes of UTF-8.
+LONGEST_ID_BYTES = 256
 
 
 class Kind(StrEnum):
@@ -69,13 +74,17 @@ class Column:
     also_named: other names that the header may give it; everything behind the header uses `name`.
     required: the header must name the column.
     nullable: a field of it may be empty.
-    minimum: the smallest number allowed; a row with a smaller one is refused.
+    minimum: the smallest number allowed; a row with a smaller one is rejected.
     null_words, decimal_separator, thousands_separator, time_zone, timestamp_formats: in place of what the
         file's format says.
     empty_if_invalid: a bad value of an optional column is emptied and counted; the row stays.
+    earliest, latest: the first and the last plausible day of a timestamp, in UTC, such as `1980-01-01`.
+    longest: the longest text allowed, in bytes of UTF-8.
+    trim: blanks and invisible characters around a text are removed; in a key or reference they reject the row
+        otherwise, because it would count as another id.
     personal: personal data: never in published orders, logs or quality pages.
     in_orders: the column's name in the published orders, or None where it stays out of them.
-    refers_to: the dataset whose key it holds; an order whose id is not among them is refused, the others get
+    refers_to: the dataset whose key it holds; an order whose id is not among them is rejected, the others get
         that dataset's `in_orders` columns.
     """
 
@@ -92,6 +101,10 @@ class Column:
     time_zone: str | None = None
     timestamp_formats: tuple[str, ...] | None = None
     empty_if_invalid: bool = False
+    earliest: str | None = None
+    latest: str | None = None
+    longest: int | None = None
+    trim: bool = False
     personal: bool = False
     in_orders: str | None = None
     refers_to: str | None = None
@@ -99,10 +112,15 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """One raw file: its columns, and the column that names a row."""
+    """One raw file.
+
+    Parameters
+    ----------
+    key: the column whose value names a row, or several columns whose values do so together.
+    """
 
     name: str
-    key: str
+    key: str | tuple[str, ...]
     columns: tuple[Column, ...]
     format: FileFormat = FileFormat()
     may_be_empty: bool = False
@@ -117,6 +135,31 @@ class Dataset:
                 for name, value in declared.items()
             }
         )
+
+    @property
+    def key_columns(self) -> tuple[str, ...]:
+        return (self.key,) if isinstance(self.key, str) else self.key
+
+    @property
+    def id_column(self) -> str:
+        """The key of a dataset that others refer to; of a key of several columns the first."""
+        return self.key_columns[0]
+
+    @property
+    def identifiers(self) -> tuple[str, ...]:
+        """The text columns that name rows, here or in other datasets."""
+        names = {*self.key_columns, *self.references.values()}
+        return tuple(
+            column.name for column in self.columns if column.name in names and column.kind is Kind.TEXT
+        )
+
+    @property
+    def trimmed_columns(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns if column.trim and column.kind is Kind.TEXT)
+
+    def longest_of(self, column: Column) -> int | None:
+        """The longest text of a column in bytes; None without a limit."""
+        return column.longest or (LONGEST_ID_BYTES if column.name in self.key_columns else None)
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -177,20 +220,43 @@ def minimum_reason(column: Column) -> str:
     return f"{column.name}_not_positive" if is_counted else f"{column.name}_too_small"
 
 
+def untrimmed_reason(column: Column) -> str:
+    return f"{column.name}_untrimmed"
+
+
+def too_long_reason(column: Column) -> str:
+    return f"{column.name}_too_long"
+
+
+def implausible_reason(column: Column) -> str:
+    return f"{column.name}_implausible"
+
+
 def unknown_reason(column: str) -> str:
-    """Such as `unknown_customer` for `customer_id`."""
+    """Such as `unknown_customer` for `customer_id`: no row of the dataset has the id."""
     return f"unknown_{column.removesuffix('_id')}"
 
 
+def rejected_reason(column: str) -> str:
+    """Such as `rejected_customer` for `customer_id`: the row that has the id was rejected itself."""
+    return f"rejected_{column.removesuffix('_id')}"
+
+
 def duplicate_reason(dataset: Dataset) -> str:
-    return f"duplicate_{dataset.key}"
+    return f"duplicate_{dataset.id_column}"
 
 
-def list_column_reasons(column: Column) -> Iterator[str]:
-    """Why a field of it can refuse a row."""
+def list_column_reasons(dataset: Dataset, column: Column) -> Iterator[str]:
+    """Why a field of the column can reject a row."""
     if not column.nullable:
         yield missing_reason(column)
     if column.kind is not Kind.TEXT:
         yield invalid_reason(column)
+    if column.name in dataset.identifiers and not column.trim:
+        yield untrimmed_reason(column)
+    if dataset.longest_of(column) is not None:
+        yield too_long_reason(column)
+    if column.kind is Kind.TIMESTAMP:
+        yield implausible_reason(column)
     if column.minimum is not None:
         yield minimum_reason(column)

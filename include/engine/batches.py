@@ -10,14 +10,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from include.engine.csv_blocks import Cut, has_blank_lines, read_again, read_blocks
-from include.engine.csv_records import Block, Line, split_records
+from include.contract import Dataset
+from include.engine.csv_blocks import Cut, read_again, read_blocks
+from include.engine.csv_records import Block, Line
 from include.engine.decoding import restore_values
+from include.engine.identifiers import hash_keys
 from include.engine.raw_file import Header, RawSource, open_raw
-from include.engine.text_hash import Hashes, hash_text, hash_words
+from include.engine.text_hash import Hashes, hash_words
 from include.engine.text_words import TextWords
 
 Value = TypeVar("Value", bound=np.generic)
+Flags = npt.NDArray[np.bool_]
+
+_BYTE_ORDER_MARK = "\ufeff".encode()
 
 
 @dataclass(frozen=True)
@@ -29,11 +34,13 @@ class Batch:
     rows: one text column for each contract column that was asked for; only an empty field is null.
     line_numbers: the line on which each row starts; 1 is the header.
     malformed: lines that are no row: the wrong number of fields, or a quote that does not close.
+    blank: how many rows of empty fields, and blank lines, were skipped.
     """
 
     rows: pa.RecordBatch
     line_numbers: npt.NDArray[np.int64]
     malformed: list[Line]
+    blank: int = 0
 
 
 def read_file_blocks(source: RawSource, header: Header, block_bytes: int) -> Iterator[Block]:
@@ -64,30 +71,44 @@ def read_file_again(source: RawSource, header: Header, cuts: Iterable[Cut]) -> I
 def parse_block(block: Block, header: Header, columns: tuple[str, ...]) -> Batch:
     """The rows of a block. A column that the header does not name is all null."""
     batch = _parse(block, header, columns)
-    if block.record_lines is None and _has_row_of_nulls(batch.rows) and has_blank_lines(block.data):
-        # Arrow reads a blank line as a row of nulls. It is no row.
-        block = split_records(block.data, block.first_line, len(block.data), is_last=True)
-        return _parse(block, header, columns)
-    return batch
+    is_blank = _find_rows_of_nulls(batch.rows)
+    if is_blank is not None and not set(header.columns) <= set(columns):
+        # Only now, because most blocks have no such rows.
+        is_blank = _find_rows_of_nulls(_parse_all_columns(block, header).rows)
+    if is_blank is None:
+        return replace(batch, blank=block.blank)
+    return Batch(
+        batch.rows.filter(pa.array(~is_blank)),
+        batch.line_numbers[~is_blank],
+        batch.malformed,
+        block.blank + int(np.count_nonzero(is_blank)),
+    )
 
 
-def hash_ids(block: Block, header: Header, key: str) -> Hashes:
-    """The hashes of the ids in a block.
+def hash_block_keys(block: Block, header: Header, dataset: Dataset) -> Hashes:
+    """The hashes of the keys in a block.
 
     One a line where every line is one record, malformed lines and blank lines included, as far as they can be
-    found without parsing; otherwise one a row.
+    found without parsing; otherwise one a row, blank ones included.
     """
-    stands_first = header.columns[0] == key and len(header.columns) > 1
-    if stands_first and block.record_lines is None and header.restorer is None:
+    key = list_delivered_key(header, dataset)
+    is_first_field = (header.columns[0],) == key and len(header.columns) > 1
+    is_plain = block.record_lines is None and header.restorer is None
+    if is_first_field and is_plain and not dataset.trimmed_columns:
         ids = TextWords.of_first_fields(block.data)
         if ids and len(ids.starts) == block.line_count:
             return hash_words(ids)
-    return hash_text(parse_key(block, header, key))
+    return hash_keys(_parse(block, header, key).rows, dataset, key)
 
 
-def parse_key(block: Block, header: Header, key: str) -> pa.Array:
-    """The ids in a block; a malformed line has none, and a blank line a null."""
-    return _parse(block, header, (key,)).rows[key]
+def list_delivered_key(header: Header, dataset: Dataset) -> tuple[str, ...]:
+    """The key columns that a file names: it need not name the optional ones."""
+    return tuple(name for name in dataset.key_columns if name in header.columns)
+
+
+def parse_column(block: Block, header: Header, name: str) -> pa.Array:
+    """One column of a block; a malformed line has no value, and a blank line a null."""
+    return _parse(block, header, (name,)).rows[name]
 
 
 def take_rows(batch: Batch, cut: Cut, values: npt.NDArray[Value]) -> npt.NDArray[Value] | None:
@@ -97,51 +118,68 @@ def take_rows(batch: Batch, cut: Cut, values: npt.NDArray[Value]) -> npt.NDArray
     return None
 
 
-def _has_row_of_nulls(rows: pa.RecordBatch) -> bool:
+def _parse_all_columns(block: Block, header: Header) -> Batch:
+    """Every column of the file; unknown ones may share a name, so each is called by its place."""
+    names = tuple(str(place) for place in range(len(header.columns)))
+    return _parse(block, replace(header, columns=names), names)
+
+
+def _find_rows_of_nulls(rows: pa.RecordBatch) -> Flags | None:
+    """The rows without any value; None where there are none."""
     is_null = None
     for column in rows.columns:
         if not column.null_count:
-            return False
+            return None
         is_null = column.is_null() if is_null is None else pc.and_(is_null, column.is_null())
-    return bool(pc.any(is_null).as_py())
+    if is_null is None or not pc.any(is_null).as_py():
+        return None
+    flags: Flags = is_null.to_numpy(zero_copy_only=False)
+    return flags
 
 
 def _parse(block: Block, header: Header, columns: tuple[str, ...]) -> Batch:
-    refused: list[tuple[int, str]] = []
-    table = _parse_csv(block.data, header, columns, refused)
+    rejected: list[tuple[int, str, str]] = []
+    table = _parse_csv(block.data, header, columns, rejected)
     lines = block.record_lines
     if lines is None:
         lines = np.arange(block.first_line, block.first_line + block.line_count)
-    malformed = [*block.malformed, *(Line(int(lines[index]), text) for index, text in refused)]
+    malformed = [
+        *block.malformed,
+        *(Line(int(lines[index]), text, detail) for index, text, detail in rejected),
+    ]
     arrays = [_column(table, name) for name in columns]
     if header.restorer:
         arrays = [restore_values(array, header.restorer) for array in arrays]
         malformed = [replace(line, text=line.text.translate(header.restorer)) for line in malformed]
     return Batch(
         rows=pa.RecordBatch.from_arrays(arrays, names=list(columns)),
-        line_numbers=np.delete(lines, [index for index, _ in refused]) if refused else lines,
+        line_numbers=np.delete(lines, [index for index, *_ in rejected]) if rejected else lines,
         malformed=sorted(malformed, key=lambda line: line.number),
     )
 
 
 def _parse_csv(
-    data: bytes, header: Header, columns: tuple[str, ...], refused: list[tuple[int, str]]
+    data: bytes, header: Header, columns: tuple[str, ...], rejected: list[tuple[int, str, str]]
 ) -> pa.Table:
-    """Rows with the wrong number of fields go to `refused`, with their place among all rows from 0."""
+    """Rows with the wrong number of fields go to `rejected`, with their place among all rows from 0."""
 
-    def refuse(row: pa_csv.InvalidRow) -> str:
-        refused.append((row.number - 1, row.text))
+    def reject(row: pa_csv.InvalidRow) -> str:
+        detail = f"{row.actual_columns} fields, the header has {row.expected_columns}"
+        rejected.append((row.number - 1, row.text, detail))
         return "skip"
 
     if not data:
         return pa.table({name: pa.array([], pa.string()) for name in columns})
+    if data.startswith(_BYTE_ORDER_MARK):
+        # Arrow drops one at the start of its input, which is the start of a record like any other.
+        data = _BYTE_ORDER_MARK + data
     wanted = [name for name in header.columns if name in columns]
     # Unknown columns may share a name, such as the empty one; Arrow wants them apart.
     names = [name if name in columns else f"unknown column {i}" for i, name in enumerate(header.columns)]
     return pa_csv.read_csv(
         pa.py_buffer(data),
         pa_csv.ReadOptions(column_names=names, use_threads=False, block_size=len(data) + 1),
-        pa_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=refuse),
+        pa_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=reject),
         pa_csv.ConvertOptions(
             check_utf8=False,
             include_columns=wanted,

@@ -139,8 +139,3 @@ def check_text(data: bytes, source_key: str, first_line: int) -> None:
 def find_last_line_end(data: bytes) -> int:
     r"""Where the last whole line ends; a `\r` at the very end may be half of a `\r\n`."""
     return data.rfind(b"\n") + 1 or data.rfind(b"\r", 0, len(data) - 1) + 1
-
-
-def has_blank_lines(data: bytes) -> bool:
-    """Whether a line holds nothing; never asked of most blocks, since it reads them three times."""
-    return data[:1] in (b"\n", b"\r") or any(pair in data for pair in (b"\n\n", b"\n\r", b"\r\r"))

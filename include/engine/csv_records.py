@@ -30,9 +30,9 @@ _SEVERAL_LINES = re.compile(
 )
 #: Fields up to a quote that does not close before the end of the data.
 _OPEN_QUOTE = re.compile(rb'(?:(?:"(?:[^"]++|"")*+"(?=[,\r\n])|%s),)*+"(?:[^"]++|"")*+(?:"?)\Z' % _UNQUOTED)
+_LINE_END_SIGNS = np.frombuffer(b"\r\n", np.uint8)
 _ANY_LINE = re.compile(rb"[^\r\n]*+" + _LINE_END)
 
-_LINE_END_SIGNS = np.frombuffer(b"\r\n", np.uint8)
 _MAY_STAND_BESIDE_QUOTE = np.isin(np.arange(256), np.frombuffer(b',"\r\n', np.uint8))
 
 
@@ -42,14 +42,15 @@ class Line:
 
     number: int
     text: str
-    detail: str = "a quote does not close, or text follows a closing quote"
+    detail: str = field(default="a quote does not close, or text follows a closing quote", compare=False)
 
 
 @dataclass(frozen=True)
 class Block:
     """Whole records. `record_lines` is None where record i stands on line `first_line` + i.
 
-    `used_bytes` is how many bytes of the file they take up, malformed lines and blank lines included.
+    `used_bytes` is how many bytes of the file they take up, malformed lines and blank lines included;
+    `blank` is how many blank lines were left out.
     """
 
     data: bytes
@@ -58,6 +59,7 @@ class Block:
     used_bytes: int
     record_lines: npt.NDArray[np.int64] | None = None
     malformed: list[Line] = field(default_factory=list)
+    blank: int = 0
 
 
 def split_records(data: bytes, first_line: int, longest_record_bytes: int, *, is_last: bool) -> Block:
@@ -101,9 +103,10 @@ class _Records:
     texts: list[bytes] = field(default_factory=list)
     lines: list[npt.NDArray[np.int64]] = field(default_factory=list)
     malformed: list[Line] = field(default_factory=list)
+    blank: int = 0
 
     def add_plain_lines(self, text: bytes) -> None:
-        """Lines without a quote: one record each, but for blank lines, which are none."""
+        """Lines without a quote: one record each, except blank lines."""
         signs = np.frombuffer(text, np.uint8)
         ends = _find_line_ends(signs)
         starts = np.concatenate([[0], ends[:-1]])
@@ -111,13 +114,16 @@ class _Records:
         is_whole = is_record.all()
         self.texts.append(text if is_whole else signs[np.repeat(is_record, ends - starts)].tobytes())
         self.lines.append(self.line + np.flatnonzero(is_record))
+        self.blank += int(np.count_nonzero(~is_record))
         self.line += len(ends)
 
     def add_record(self, text: bytes) -> None:
-        """One record, on one line or several; a blank line is none."""
+        """One record, on one line or several, or a blank line."""
         if text.strip(b"\r\n"):
             self.texts.append(text)
             self.lines.append(np.array([self.line]))
+        else:
+            self.blank += 1
         self.line += count_lines(text)
 
     def add_malformed(self, text: bytes, detail: str = "") -> None:
@@ -128,7 +134,9 @@ class _Records:
     def as_block(self, first_line: int, used_bytes: int) -> Block:
         lines = np.concatenate(self.lines) if self.lines else np.array([], np.int64)
         line_count = self.line - first_line
-        return Block(b"".join(self.texts), first_line, line_count, used_bytes, lines, self.malformed)
+        return Block(
+            b"".join(self.texts), first_line, line_count, used_bytes, lines, self.malformed, self.blank
+        )
 
 
 def _skip_line(data: bytes, position: int, found: _Records) -> int:
@@ -195,13 +203,13 @@ def count_lines(data: bytes) -> int:
     return line_feeds + lone_carriage_returns
 
 
-def _count_sign(data: bytes, sign: str) -> int:
-    # Counting with numpy lets other threads run meanwhile.
-    return int(np.count_nonzero(np.frombuffer(data, np.uint8) == ord(sign)))
-
-
 def _find_line_ends(signs: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
     r"""The position behind each line end, where `\r\n` is one."""
     is_end = np.isin(signs, _LINE_END_SIGNS)
     is_end[:-1] &= (signs[:-1] != ord("\r")) | (signs[1:] != ord("\n"))
     return np.flatnonzero(is_end) + 1
+
+
+def _count_sign(data: bytes, sign: str) -> int:
+    # Counting with numpy lets other threads run meanwhile.
+    return int(np.count_nonzero(np.frombuffer(data, np.uint8) == ord(sign)))

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from include.contract import Dataset
+from include.engine.blanks import trim
 from include.engine.frames import Flags, to_array, to_column, to_flags
 from include.engine.text_hash import has_exact_hash, hash_text
 
@@ -23,9 +24,11 @@ class Dimension:
     ----------
     ids: the id of each row, unique, never null.
     columns: the columns that orders take over, under the names that they get there.
+    rejected: the ids of rejected rows, as delivered.
     """
 
-    def __init__(self, ids: pa.Array, columns: dict[str, pa.Array]) -> None:
+    def __init__(self, ids: pa.Array, columns: dict[str, pa.Array], rejected: pa.Array | None = None) -> None:
+        self._rejected = trim(pa.array([], pa.string()) if rejected is None else rejected)
         self._ids = ids
         self._hashes = pd.Index(hash_text(ids))
         self._has_exact_hashes = bool(pc.all(has_exact_hash(ids)).as_py())
@@ -34,18 +37,21 @@ class Dimension:
     @classmethod
     def read(cls, folder: Path, dataset: Dataset, late: Path | None = None) -> "Dimension":
         """The dimension that the transform wrote into a folder, and behind it rows that arrived late."""
-        columns = [dataset.key, *dataset.taken_over]
-        return cls.of(pq.read_table(folder / f"{dataset.name}.parquet", columns=columns), dataset, late)
+        columns = [dataset.id_column, *dataset.taken_over]
+        rows = pq.read_table(folder / f"{dataset.name}.parquet", columns=columns)
+        return cls.of(rows, dataset, late, folder / "quarantine" / f"{dataset.name}.parquet")
 
     @classmethod
-    def of(cls, rows: pa.Table, dataset: Dataset, late: Path | None = None) -> "Dimension":
+    def of(cls, rows: pa.Table, dataset: Dataset, late: Path | None, quarantine: Path) -> "Dimension":
         """Accepted rows, under the names of the dataset, and behind them rows that arrived late."""
         if late:
-            rows = _add_unknown(rows, pq.read_table(late), dataset.key)
+            rows = _add_unknown(rows, pq.read_table(late), dataset.id_column)
         rows = rows.combine_chunks()
+        rejected = pq.read_table(quarantine, columns=[dataset.id_column])
         return cls(
-            _only_chunk(rows[dataset.key]),
+            _only_chunk(rows[dataset.id_column]),
             {in_orders: _only_chunk(rows[name]) for name, in_orders in dataset.taken_over.items()},
+            _only_chunk(rejected[dataset.id_column]),
         )
 
     def find(self, ids: pd.Series) -> Rows:
@@ -57,6 +63,14 @@ class Dimension:
         rows: Rows = self._hashes.get_indexer(pd.Index(hash_text(wanted)))
         rows[~self._are_same(rows, wanted)] = -1
         return rows
+
+    def find_rejected(self, ids: pd.Series, is_lost: Flags) -> Flags:
+        """Which of the ids that are not among the accepted rows are those of rejected rows."""
+        is_rejected = np.zeros(len(ids), bool)
+        if is_lost.any():
+            lost = to_array(ids).filter(pa.array(is_lost))
+            is_rejected[is_lost] = to_flags(pc.is_in(lost, value_set=self._rejected.drop_null()))
+        return is_rejected
 
     def _are_same(self, rows: Rows, wanted: pa.Array) -> Flags:
         """Whether the text is the same where the hash is; a null equals nothing."""

@@ -1,8 +1,8 @@
 """Rows that repeat, across all batches of a file.
 
-Two passes keep memory flat. The first reads only the ids and remembers a hash of each, 8 bytes a row:
+Two passes keep memory flat. The first reads only the keys and remembers a hash of each, 8 bytes a row:
 sorted, they show which hashes repeat. The second, over whole rows, compares only the rows with such a
-hash, and those by their text. So the answer is exact, whatever the hashes do.
+hash, and those by their text. So the answer is exact even where hashes collide.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from include.engine.blanks import BLANKS
 from include.engine.text_hash import Hashes
 
 Flags = npt.NDArray[np.bool_]
@@ -40,11 +41,11 @@ def _find_repeated_in_part(pieces: Sequence[Hashes], part: int) -> Hashes:
 
 @dataclass
 class RepeatFinder:
-    """Tells, batch after batch in file order, which rows repeat earlier ones.
+    """Finds, batch after batch in file order, the rows that repeat earlier ones.
 
     Parameters
     ----------
-    repeated: hashes of the ids that may repeat, sorted.
+    repeated: hashes of the keys that may repeat, sorted.
     """
 
     repeated: Hashes
@@ -64,38 +65,41 @@ class RepeatFinder:
         flags[flags] = self.repeated.take(places, mode="clip") == hashes[flags]
         return flags
 
-    def find(self, rows: pa.RecordBatch, key: str, may_repeat: Flags) -> tuple[Flags, Flags]:
-        """Which rows equal an earlier row in every column, and which others have the id of an earlier row.
+    def find(self, rows: pa.RecordBatch, key: tuple[str, ...], may_repeat: Flags) -> tuple[Flags, Flags]:
+        """Which rows equal an earlier row in every column, and which others have the key of an earlier row.
 
-        `may_repeat` are the rows whose ids may, and `key` is the column that holds these.
+        `may_repeat` flags the rows whose keys may repeat; `key` names the key columns.
         """
         is_same_row = np.zeros(len(rows), bool)
-        is_same_id = np.zeros(len(rows), bool)
+        is_same_key = np.zeros(len(rows), bool)
         candidates = np.flatnonzero(may_repeat)
-        is_same_row[candidates], is_same_id[candidates] = self._seen.compare(
+        is_same_row[candidates], is_same_key[candidates] = self._seen.compare(
             rows.take(pa.array(candidates)), key
         )
-        return is_same_row, is_same_id
+        return is_same_row, is_same_key
 
 
 @dataclass
 class SeenRows:
     """Remembers rows as they come, in file order, to tell which repeat one of them."""
 
-    _ids: set[str] = field(default_factory=set)
+    _keys: set[tuple[str | None, ...]] = field(default_factory=set)
     _rows: set[bytes] = field(default_factory=set)
 
-    def compare(self, rows: pa.RecordBatch, key: str) -> tuple[Flags, Flags]:
-        """Which rows equal an earlier row in every column, and which others have the id of an earlier row."""
+    def compare(self, rows: pa.RecordBatch, key: tuple[str, ...]) -> tuple[Flags, Flags]:
+        """Which rows equal an earlier row in every column, and which others have the key of an earlier row.
+
+        A row without a value in the first key column has no key.
+        """
         is_same_row = np.zeros(len(rows), bool)
-        is_same_id = np.zeros(len(rows), bool)
+        is_same_key = np.zeros(len(rows), bool)
         texts = [column.to_pylist() for column in rows.columns]
-        ids = texts[rows.schema.get_field_index(key)]
-        for index, (id_, row) in enumerate(zip(ids, zip(*texts, strict=True), strict=True)):
+        keys = zip(*(texts[rows.schema.get_field_index(name)] for name in key), strict=True)
+        for index, (row_key, row) in enumerate(zip(keys, zip(*texts, strict=True), strict=True)):
             digest = hashlib.blake2b(repr(row).encode(), digest_size=16).digest()
             is_same_row[index] = digest in self._rows
-            is_same_id[index] = id_ in self._ids and not is_same_row[index]
+            is_same_key[index] = row_key in self._keys and not is_same_row[index]
             self._rows.add(digest)
-            if id_ is not None:
-                self._ids.add(id_)
-        return is_same_row, is_same_id
+            if (row_key[0] or "").strip(BLANKS):
+                self._keys.add(row_key)
+        return is_same_row, is_same_key

@@ -3,6 +3,7 @@
 Reading, judging and writing overlap on a few threads; a handful of batches is in memory at any time.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ from include.contract import MALFORMED_ROW, Dataset, duplicate_reason, reasons
 from include.contract.arrow import published_schema, quarantine_schema
 from include.engine.batches import (
     Batch,
-    hash_ids,
+    hash_block_keys,
+    list_delivered_key,
     parse_block,
     read_file_again,
     read_file_blocks,
@@ -29,10 +31,11 @@ from include.engine.csv_blocks import Cut
 from include.engine.csv_records import Block
 from include.engine.duplicates import RepeatFinder, find_repeated
 from include.engine.frames import to_array, to_frame
+from include.engine.identifiers import find_identifier_faults, hash_keys, trim_declared, trim_identifiers
 from include.engine.parallel import WORKERS, map_in_order
 from include.engine.parquet import TableWriter
 from include.engine.raw_file import Header, RawSource, read_header
-from include.engine.text_hash import Hashes, hash_text
+from include.engine.text_hash import Hashes
 from include.errors import RawFileError, RowsLostError
 from include.manifest import RowCounts
 
@@ -44,7 +47,7 @@ EXACT = Context(prec=76, traps=[Inexact])
 
 @dataclass(frozen=True)
 class Judged:
-    """Typed rows, one for each raw row in the same order, and for each reason the rows that it refuses."""
+    """Typed rows, one for each raw row in the same order, and for each reason the rows that it rejects."""
 
     rows: pd.DataFrame
     faults: Mapping[str, Flags]
@@ -57,6 +60,7 @@ class FileReport:
     unknown_columns: list[str]
     rows: RowCounts
     reasons: dict[str, int]
+    malformed: dict[str, int]
     sums: dict[str, Decimal]
     missing: dict[str, int]
 
@@ -67,16 +71,20 @@ class FileReport:
         """Nothing counted yet."""
         return cls(
             unknown_columns=header.unknown_columns(dataset),
-            rows=RowCounts(read=0, published=0, quarantined=0, duplicates=0),
+            rows=RowCounts(read=0, published=0, quarantined=0, duplicates=0, blank=0),
             reasons=dict.fromkeys(reasons(dataset), 0),
+            malformed={},
             sums=dict.fromkeys(summed, Decimal(0)),
             missing=dict.fromkeys(missing, 0),
         )
 
     def add(self, split: "SplitBatch") -> None:
-        """Count the rows of a batch, but for those published and refused: whoever writes them does."""
+        """Count the rows of a batch; whoever writes them counts those published and rejected."""
         self.rows["read"] += split.read
         self.rows["duplicates"] += split.duplicates
+        self.rows["blank"] += split.blank
+        for detail, count in split.malformed.items():
+            self.malformed[detail] = self.malformed.get(detail, 0) + count
         for reason, count in split.reasons.items():
             self.reasons[reason] += count
         for name in self.sums:
@@ -87,11 +95,11 @@ class FileReport:
 
 @dataclass(frozen=True)
 class ComparedBatch:
-    """A batch, with the rows that equal an earlier one and the others that share the id of an earlier one."""
+    """A batch, with the rows that equal an earlier one and the others that have the key of an earlier one."""
 
     batch: Batch
     is_same_row: Flags
-    is_same_id: Flags
+    is_same_key: Flags
 
 
 @dataclass(frozen=True)
@@ -101,8 +109,10 @@ class SplitBatch:
     published: pa.Table
     quarantined: pa.Table
     reasons: Mapping[str, int]
+    malformed: Mapping[str, int]
     read: int
     duplicates: int
+    blank: int
 
 
 def process_file(
@@ -131,21 +141,23 @@ def process_file(
         TableWriter(out_dir / f"{dataset.name}.parquet", published_schema(dataset)) as published,
         TableWriter(
             out_dir / "quarantine" / f"{dataset.name}.parquet", quarantine_schema(dataset)
-        ) as refused,
+        ) as rejected,
     ):
         finder, first_reading = _find_repeats(pool, source, header, batch_bytes)
         batches = _read_batches(pool, source, header, finder, first_reading)
         compared = (
-            ComparedBatch(batch, *finder.find(batch.rows, dataset.key, may_repeat))
+            ComparedBatch(
+                batch, *finder.find(trim_declared(batch.rows, dataset), dataset.key_columns, may_repeat)
+            )
             for batch, may_repeat in batches
         )
         for split in map_in_order(
             pool, lambda batch: split_batch(batch, judge, dataset, source.source_key), compared
         ):
             published.write(split.published)
-            refused.write(split.quarantined)
+            rejected.write(split.quarantined)
             report.add(split)
-    report.rows["published"], report.rows["quarantined"] = published.rows_written, refused.rows_written
+    report.rows["published"], report.rows["quarantined"] = published.rows_written, rejected.rows_written
     check_nothing_lost(report.rows, source.source_key)
     return report
 
@@ -166,7 +178,7 @@ def _read_ids(
     """For each block where it lies, and the hashes of its ids."""
 
     def read(block: Block) -> tuple[Cut, Hashes]:
-        return Cut.of(block), hash_ids(block, header, source.dataset.key)
+        return Cut.of(block), hash_block_keys(block, header, source.dataset)
 
     return map_in_order(pool, read, read_file_blocks(source, header, batch_bytes))
 
@@ -178,13 +190,14 @@ def _read_batches(
     finder: RepeatFinder,
     first_reading: list[tuple[Cut, Flags]],
 ) -> Iterator[tuple[Batch, Flags]]:
-    """The batches, each with the rows whose ids may repeat."""
+    """The batches, each with the rows whose keys may repeat."""
+    dataset, key = source.dataset, list_delivered_key(header, source.dataset)
 
     def parse(block: Block, cut: Cut, may_repeat: Flags) -> tuple[Batch, Flags]:
-        batch = parse_block(block, header, source.dataset.column_names)
+        batch = parse_block(block, header, dataset.column_names)
         known = take_rows(batch, cut, may_repeat)
         if known is None:
-            return batch, finder.may_repeat(hash_text(batch.rows[source.dataset.key]))
+            return batch, finder.may_repeat(hash_keys(batch.rows, dataset, key))
         return batch, known
 
     blocks = read_file_again(source, header, [cut for cut, _ in first_reading])
@@ -197,18 +210,24 @@ def split_batch(
 ) -> SplitBatch:
     """Publish the rows without a fault; give the others their reasons, and their text as delivered."""
     batch = compared.batch
-    judged = judge(to_frame(batch.rows))
+    judged = judge(to_frame(trim_identifiers(batch.rows, dataset)))
     is_distinct = ~compared.is_same_row
-    faults = {**judged.faults, duplicate_reason(dataset): compared.is_same_id}
+    faults = {
+        **judged.faults,
+        **find_identifier_faults(batch.rows, dataset),
+        duplicate_reason(dataset): compared.is_same_key,
+    }
     faults = {reason: flags & is_distinct for reason, flags in faults.items()}
-    is_refused = np.logical_or.reduce(list(faults.values()))
+    is_rejected = np.logical_or.reduce(list(faults.values()))
     return SplitBatch(
-        published=_keep(judged.rows, is_distinct & ~is_refused, published_schema(dataset)),
-        quarantined=_quarantine(batch, np.flatnonzero(is_refused), faults, dataset, source_key),
+        published=_keep(judged.rows, is_distinct & ~is_rejected, published_schema(dataset)),
+        quarantined=_quarantine(batch, np.flatnonzero(is_rejected), faults, dataset, source_key),
         reasons={reason: int(np.count_nonzero(flags)) for reason, flags in faults.items()}
         | {MALFORMED_ROW: len(batch.malformed)},
+        malformed=Counter(line.detail for line in batch.malformed),
         read=len(batch.rows) + len(batch.malformed),
         duplicates=int(np.count_nonzero(compared.is_same_row)),
+        blank=batch.blank,
     )
 
 
@@ -224,21 +243,22 @@ def _keep(rows: pd.DataFrame, is_kept: Flags, schema: pa.Schema) -> pa.Table:
 
 def _quarantine(
     batch: Batch,
-    refused: npt.NDArray[np.int64],
+    rejected: npt.NDArray[np.int64],
     faults: Mapping[str, Flags],
     dataset: Dataset,
     source_key: str,
 ) -> pa.Table:
     schema = quarantine_schema(dataset)
-    rows = pa.Table.from_batches([batch.rows.take(pa.array(refused))])
+    rows = pa.Table.from_batches([batch.rows.take(pa.array(rejected))])
     names = np.array([reason for reason in reasons(dataset) if reason in faults])
-    of_rows = [names[row].tolist() for row in np.column_stack([faults[name][refused] for name in names])]
+    of_rows = [names[row].tolist() for row in np.column_stack([faults[name][rejected] for name in names])]
     malformed = batch.malformed
     provenance = {
         "reasons": [*of_rows, *([MALFORMED_ROW] for _ in malformed)],
-        "source_key": [source_key] * (len(refused) + len(malformed)),
-        "line_number": [*batch.line_numbers[refused].tolist(), *(line.number for line in malformed)],
-        "raw_line": [*([None] * len(refused)), *(line.text for line in malformed)],
+        "source_key": [source_key] * (len(rejected) + len(malformed)),
+        "line_number": [*batch.line_numbers[rejected].tolist(), *(line.number for line in malformed)],
+        "raw_line": [*([None] * len(rejected)), *(line.text for line in malformed)],
+        "detail": [*([None] * len(rejected)), *(line.detail for line in malformed)],
     }
     as_delivered = [
         pa.concat_arrays([*rows[name].chunks, pa.nulls(len(malformed), pa.string())])
@@ -255,7 +275,7 @@ def _sum_exactly(amounts: pa.ChunkedArray) -> Decimal:
 
 
 def check_nothing_lost(rows: RowCounts, source_key: str) -> None:
-    """Raises an error unless every row that was read was published, refused or dropped."""
+    """Raises an error unless every row that was read was published, rejected or dropped."""
     if rows["read"] == 0:
         raise RawFileError(source_key, "", "there are no rows below the header", "Deliver it again.")
     if rows["read"] != rows["published"] + rows["quarantined"] + rows["duplicates"]:

@@ -12,6 +12,8 @@ Hashes = Words
 _MIX_1 = np.uint64(0xFF51AFD7ED558CCD)
 _MIX_2 = np.uint64(0xC4CEB9FE1A85EC53)
 _SHIFT = np.uint64(33)
+#: Longer text is hashed by its beginning and its length, so that one long id does not slow down all others.
+_LONGEST_HASHED_BYTES = 256
 
 
 def hash_text(text: pa.Array) -> Hashes:
@@ -25,12 +27,18 @@ def hash_text(text: pa.Array) -> Hashes:
 def hash_words(words: TextWords) -> Hashes:
     """The hashes of text that is words already."""
     hashes = words.lengths.astype(np.uint64)
-    for position in range(0, int(words.lengths.max(initial=0)), WORD_BYTES):
+    longest = min(int(words.lengths.max(initial=0)), _LONGEST_HASHED_BYTES)
+    for position in range(0, longest, WORD_BYTES):
         remaining = words.lengths - position
         active = slice(None) if remaining.min() > 0 else np.flatnonzero(remaining > 0)
         word = words.at(words.starts[active] + position) & _mask(remaining[active])
         hashes[active] = _mix(hashes[active] ^ word)
     return _mix(hashes)
+
+
+def combine_hashes(first: Hashes, second: Hashes) -> Hashes:
+    """One hash of two texts, in this order."""
+    return _mix(first * _MIX_2 ^ second)
 
 
 def has_exact_hash(text: pa.Array) -> pa.Array:

@@ -122,7 +122,7 @@ def find_places(
     for manifest in manifests:
         for dataset in REASONS:
             ids = {id_ for name, id_ in wanted if name == dataset}
-            key = DATASETS[dataset].key
+            key = DATASETS[dataset].id_column
             # A day from before the dataset was declared has none.
             published = manifest["outputs"].get(dataset)
             for rows in _read_rows(hook, published, [key], ids) if published else ():
@@ -135,7 +135,7 @@ def _read_arrived(
     hook: "S3Hook", manifests: Mapping[str, Manifest], dataset: str, arrived: Mapping[MissingKey, str]
 ) -> "Iterator[pa.Table]":
     """The rows of one dataset that arrived; of their columns those that orders take over."""
-    columns = [DATASETS[dataset].key, *DATASETS[dataset].taken_over]
+    columns = [DATASETS[dataset].id_column, *DATASETS[dataset].taken_over]
     for day in sorted(set(arrived.values())):
         ids = {id_ for (name, id_), place in arrived.items() if (name, place) == (dataset, day)}
         yield from _read_rows(hook, manifests[day]["outputs"][dataset], columns, ids)
@@ -170,7 +170,7 @@ def _write(
         if known:
             download_file(hook, known["key"], path, version_id=known["version_id"])
             rows = [pq.read_table(path), *rows]
-        table = pa.concat_tables(rows, promote_options="default").sort_by(dataset.key)
+        table = pa.concat_tables(rows, promote_options="default").sort_by(dataset.id_column)
         pq.write_table(table, path)
         upload_file(hook, path, target)
     log.info("%s %s arrived late; this run uses them", len(table), dataset.name)

@@ -82,7 +82,11 @@ def compare_orders(before: Path, after: Path, scratch: Path) -> ChangedRows:
     import pyarrow.parquet as pq
 
     columns = [name for name in pq.read_schema(after).names if name in pq.read_schema(before).names]
-    key = f'"{ORDERS.key}"'
+    # A day from before a key column was declared has no such column.
+    is_same_key = " AND ".join(
+        f'b."{name}" IS NOT DISTINCT FROM a."{name}"' for name in ORDERS.key_columns if name in columns
+    )
+    key = f'"{ORDERS.id_column}"'
     differs = " OR ".join(f'b."{name}" IS DISTINCT FROM a."{name}"' for name in columns)
     config: dict[str, Any] = {
         "memory_limit": _MEMORY_LIMIT,
@@ -93,7 +97,7 @@ def compare_orders(before: Path, after: Path, scratch: Path) -> ChangedRows:
         SELECT count(*) FILTER (b.{key} IS NULL),
                count(*) FILTER (a.{key} IS NULL),
                count(*) FILTER (b.{key} IS NOT NULL AND a.{key} IS NOT NULL AND ({differs}))
-        FROM before AS b FULL OUTER JOIN after AS a ON b.{key} = a.{key}
+        FROM before AS b FULL OUTER JOIN after AS a ON {is_same_key}
     """  # noqa: S608  # the names are columns of the contract
     with duckdb.connect(config=config) as connection:
         connection.read_parquet(str(before)).create_view("before")

@@ -1,10 +1,10 @@
 """Makes clean tables dirty: every reject reason of the contract, at a small and realistic share.
 
-Works on the columns of a raw file as text and ends in the lines of the file. A row gets at most one fault.
+Works on the columns of a raw file as text and returns the lines of the file. A row gets at most one fault.
 """
 
 import datetime as dt
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from include import contract
 from include.contract import Column, Dataset, Kind
+from include.contract.model import list_column_reasons
 from include.sample_data.columns import Columns, Numbers
 
 #: Random whole numbers: for which use, how many, below what.
@@ -26,6 +27,8 @@ INVALID_TEXTS = {
     Kind.DECIMAL: ("12,50", "free", "NaN", "9.99 EUR", "0.12345"),
     Kind.TIMESTAMP: ("2026-02-30", "31/12/2026", "2026-11-21T25:00:00Z", "yesterday", "0"),
 }
+#: Put behind an id, they make another id that looks the same.
+BLANKS = (" ", "\u00a0", "\u200b")
 #: Ids of datasets that orders refer to, and that these do not have.
 UNKNOWN_IDS = {"customers": ("GUEST", "c-000001"), "products": ("GIFTCARD", "p-00001")}
 BREAKS: tuple[Callable[[str], str], ...] = (
@@ -51,18 +54,40 @@ def all_rows(dirty: DirtyRows) -> Numbers:
     return np.concatenate([np.empty(0, dtype=np.int64), *dirty.values()])
 
 
-def spoil_table(dataset: Dataset, columns: Columns, dirty: DirtyRows, day: dt.date, integers: Roll) -> Any:
-    """The lines of the file, without line ends."""
+def list_written(dataset: Dataset) -> tuple[Column, ...]:
+    """The columns of the file: like most files, it has no column for the optional parts of a key."""
+    optional = set(dataset.key_columns[1:])
+    return tuple(column for column in dataset.columns if column.name not in optional)
+
+
+def find_intact(dataset: Dataset, dirty: DirtyRows) -> Numbers:
+    """The dirty rows whose fault is in a column that names nothing: their ids stand in the file."""
+    columns = [column for column in list_written(dataset) if column.name not in dataset.identifiers]
+    faults = [reason for column in columns for reason in list_column_reasons(dataset, column)]
+    return all_rows({fault: rows for fault, rows in dirty.items() if fault in faults})
+
+
+def spoil_table(
+    dataset: Dataset,
+    columns: Columns,
+    dirty: DirtyRows,
+    day: dt.date,
+    integers: Roll,
+    rejected_ids: Mapping[str, tuple[str, ...]],
+) -> Any:
+    """The lines of the file, without line ends. `rejected_ids` are those of the datasets written before."""
     columns = repeat_rows(dataset, columns, dirty, integers)
-    for fault, (column, texts) in list_field_faults(dataset, day).items():
+    for fault, (column, texts) in list_field_faults(dataset, day, rejected_ids).items():
         columns[column] = overwrite(columns[column], dirty.get(fault), texts)
-    lines = join_fields([columns[name] for name in dataset.column_names])
+    for fault, (column, endings) in list_endings(dataset).items():
+        columns[column] = append(columns[column], dirty.get(fault), endings)
+    lines = join_fields([columns[column.name] for column in list_written(dataset)])
     return break_lines(lines, dirty.get(contract.MALFORMED_ROW))
 
 
 def repeat_rows(dataset: Dataset, columns: Columns, dirty: DirtyRows, integers: Roll) -> Columns:
     """Make the duplicates: rows, or only their ids, become those of earlier clean rows."""
-    size = len(columns[dataset.key])
+    size = len(columns[dataset.id_column])
     clean = np.delete(np.arange(size), all_rows(dirty))
 
     def take_earlier(names: Collection[str], fault: str) -> Columns:
@@ -70,19 +95,48 @@ def repeat_rows(dataset: Dataset, columns: Columns, dirty: DirtyRows, integers: 
         source[rows] = clean[integers(fault, len(rows), np.searchsorted(clean, rows))]
         return {name: columns[name].take(pa.array(source)) for name in names}
 
-    columns = columns | take_earlier([dataset.key], contract.duplicate_reason(dataset))
-    return columns | take_earlier(dataset.column_names, EXACT_DUPLICATE)
+    columns = columns | take_earlier([dataset.id_column], contract.duplicate_reason(dataset))
+    return columns | take_earlier([column.name for column in list_written(dataset)], EXACT_DUPLICATE)
 
 
-def list_field_faults(dataset: Dataset, day: dt.date) -> dict[str, tuple[str, tuple[str, ...]]]:
+def list_field_faults(
+    dataset: Dataset, day: dt.date, rejected_ids: Mapping[str, tuple[str, ...]]
+) -> dict[str, tuple[str, tuple[str, ...]]]:
     """For each reason that lies in a single field: the column, and texts that cause it."""
     faults: dict[str, tuple[str, tuple[str, ...]]] = {}
-    for column in dataset.columns:
-        faults |= {reason: (column.name, texts) for reason, texts in list_column_faults(column).items()}
+    for column in list_written(dataset):
+        found = list_column_faults(column)
+        if ids := rejected_ids.get(column.refers_to or ""):
+            found[contract.rejected_reason(column.name)] = ids
+        faults |= {reason: (column.name, texts) for reason, texts in found.items()}
     if dataset is contract.ORDERS:
         earlier = (f"{day - dt.timedelta(days=1)}T18:30:00Z", f"{day - dt.timedelta(days=30)}")
         faults[contract.DELIVERY_BEFORE_ORDER] = ("delivery_date", earlier)
+        delivery = dataset.column("delivery_date")
+        faults[contract.implausible_reason(delivery)] = (delivery.name, ("9999-12-31T00:00:00Z",))
     return faults
+
+
+def list_endings(dataset: Dataset) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """For each reason that lies in the end of an id: the column, and what is put behind its ids."""
+    faults: dict[str, tuple[str, tuple[str, ...]]] = {}
+    for column in list_written(dataset):
+        if column.name in dataset.identifiers and not column.trim:
+            faults[contract.untrimmed_reason(column)] = (column.name, BLANKS)
+        if longest := dataset.longest_of(column):
+            faults[contract.too_long_reason(column)] = (column.name, ("x" * longest,))
+    return faults
+
+
+def list_impossible(dataset: Dataset, rejected_ids: Mapping[str, tuple[str, ...]]) -> set[str]:
+    """The reasons that the file cannot have: of columns that it lacks, and of ids that nobody rejected."""
+    absent = {*dataset.columns} - {*list_written(dataset)}
+    of_absent = {reason for column in absent for reason in list_column_reasons(dataset, column)}
+    return of_absent | {
+        contract.rejected_reason(column)
+        for name, column in dataset.references.items()
+        if not rejected_ids.get(name)
+    }
 
 
 def list_column_faults(column: Column) -> dict[str, tuple[str, ...]]:
@@ -92,11 +146,21 @@ def list_column_faults(column: Column) -> dict[str, tuple[str, ...]]:
         faults[contract.missing_reason(column)] = ("",)
     if column.kind in INVALID_TEXTS:
         faults[contract.invalid_reason(column)] = INVALID_TEXTS[column.kind]
+    if column.kind is Kind.TIMESTAMP:
+        faults[contract.implausible_reason(column)] = ("0001-01-01", "1900-01-01T00:00:00Z")
     if column.minimum is not None:
         faults[contract.minimum_reason(column)] = (str(column.minimum - 1), str(column.minimum - 25))
     if column.refers_to:
         faults[contract.unknown_reason(column.name)] = UNKNOWN_IDS.get(column.refers_to, ("UNKNOWN",))
     return faults
+
+
+def append(texts: Any, rows: Numbers | None, endings: tuple[str, ...]) -> Any:
+    """Put the endings behind the texts of the rows, in turn."""
+    if rows is None:
+        return texts
+    ended = (text + endings[place % len(endings)] for place, text in enumerate(texts.take(rows).to_pylist()))
+    return overwrite(texts, rows, tuple(ended))
 
 
 def overwrite(texts: Any, rows: Numbers | None, replacements: tuple[str, ...]) -> Any:

@@ -5,7 +5,7 @@ each range names with it, and each task gets the rows of its own range.
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 
 from include.contract import DATASETS, Dataset
 from include.contract.arrow import SQL_TYPES, published_schema
-from include.engine.batches import parse_key
+from include.engine.batches import parse_column
+from include.engine.blanks import trim
 from include.engine.dimension import Dimension
 from include.s3.objects import download_file
 from include.spark.file_ranges import RemoteSource, read_range
@@ -39,6 +40,7 @@ class Lookup:
     ----------
     url: all of it, as one Parquet object.
     pieces: the same, as several.
+    quarantine: the rejected rows, as one Parquet object; every task has their ids.
     late: rows that arrived on a later day, as one Parquet object; few, so that every task has all of them.
     is_joined: too large for the memory of a worker.
     """
@@ -46,6 +48,7 @@ class Lookup:
     name: str
     url: str
     pieces: tuple[str, ...]
+    quarantine: str
     late: str | None
     is_joined: bool
 
@@ -62,7 +65,7 @@ class Lookup:
     def schema(self) -> pa.Schema:
         """The id, and the columns that orders take over."""
         whole = published_schema(self.dataset)
-        return pa.schema([whole.field(name) for name in (self.dataset.key, *self.dataset.taken_over)])
+        return pa.schema([whole.field(name) for name in (self.dataset.id_column, *self.dataset.taken_over)])
 
     @property
     def sql_schema(self) -> str:
@@ -76,27 +79,33 @@ def find_dimension(lookup: Lookup, row: pa.RecordBatch) -> Dimension:
         return _read_dimension(lookup)
     rows = pa.Table.from_struct_array(row[lookup.column].flatten()).cast(lookup.schema)
     # In an order that does not depend on how the rows came, so that a second try writes the same bytes.
-    rows = rows.sort_by(lookup.dataset.key)
-    with _download(lookup.late) as late:
-        return Dimension.of(rows, lookup.dataset, late)
+    rows = rows.sort_by(lookup.dataset.id_column)
+    with _download_late(lookup) as late, _download(lookup.quarantine) as quarantine:
+        return Dimension.of(rows, lookup.dataset, late, quarantine)
 
 
 @cache
 def _read_dimension(lookup: Lookup) -> Dimension:
     """A whole dimension; kept for the next tasks of this process."""
-    with _download(lookup.url) as rows, _download(lookup.late) as late:
-        return Dimension.of(pq.read_table(rows, columns=lookup.schema.names), lookup.dataset, late)
+    with (
+        _download(lookup.url) as rows,
+        _download_late(lookup) as late,
+        _download(lookup.quarantine) as quarantine,
+    ):
+        table = pq.read_table(rows, columns=lookup.schema.names)
+        return Dimension.of(table, lookup.dataset, late, quarantine)
 
 
 @contextmanager
-def _download(url: str | None) -> Iterator[Path | None]:
-    """A local copy of an object, as long as it is needed; None where none is meant."""
-    if url is None:
-        yield None
-        return
+def _download(url: str) -> Iterator[Path]:
+    """A local copy of an object while the context is open."""
     with TemporaryDirectory(prefix="lookup-") as folder:
         download_file(Store(), url, Path(folder, "rows.parquet"))
         yield Path(folder, "rows.parquet")
+
+
+def _download_late(lookup: Lookup) -> AbstractContextManager[Path | None]:
+    return _download(lookup.late) if lookup.late else nullcontext()
 
 
 def join_dimension(
@@ -105,7 +114,7 @@ def join_dimension(
     """For each range, the rows of the dimension that its orders name."""
     from pyspark.sql import functions
 
-    key = lookup.dataset.key
+    key = lookup.dataset.id_column
     named = make_range_frame(session, parts).mapInArrow(
         _find_named_ids(file, key), f"{RANGE} int, {key} string"
     )
@@ -117,7 +126,8 @@ def join_dimension(
 def _find_named_ids(file: RemoteSource, key: str) -> "Batches":
     def find_named_ids(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for part, _ in list_ranges(batches):
-            found = [pc.unique(parse_key(block, file.header, key)) for block in read_range(file, part)]
+            columns = (trim(parse_column(block, file.header, key)) for block in read_range(file, part))
+            found = [pc.unique(ids) for ids in columns]
             ids = pc.unique(pa.chunked_array(found, pa.string())).drop_null()
             yield pa.RecordBatch.from_pydict({RANGE: pa.array([part.index] * len(ids), pa.int32()), key: ids})
 

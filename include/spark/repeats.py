@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from include.engine.batches import hash_ids, parse_block
+from include.engine.batches import hash_block_keys, list_delivered_key, parse_block
 from include.engine.duplicates import SeenRows
-from include.engine.text_hash import hash_text
+from include.engine.identifiers import hash_keys, trim_declared
 from include.spark.file_ranges import FileRange, RemoteSource, read_range
 from include.spark.frames import (
     HASH,
@@ -64,7 +64,7 @@ def _hash_keys(file: RemoteSource) -> Batches:
     def hash_keys(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for part, _ in list_ranges(batches):
             for block in read_range(file, part):
-                hashes = hash_ids(block, file.header, file.dataset.key).view(np.int64)
+                hashes = hash_block_keys(block, file.header, file.dataset).view(np.int64)
                 yield pa.RecordBatch.from_pydict(
                     {RANGE: np.full(len(hashes), part.index, np.int32), HASH: hashes}
                 )
@@ -74,13 +74,14 @@ def _hash_keys(file: RemoteSource) -> Batches:
 
 def _read_candidates(file: RemoteSource) -> Batches:
     """The rows of a range whose hash is among those wanted."""
+    key = list_delivered_key(file.header, file.dataset)
 
     def read_candidates(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for part, row in list_ranges(batches):
             wanted = row[_HASHES].flatten().to_numpy(zero_copy_only=False)
             for block in read_range(file, part) if len(wanted) else ():
                 batch = parse_block(block, file.header, file.dataset.column_names)
-                hashes = hash_text(batch.rows[file.dataset.key]).view(np.int64)
+                hashes = hash_keys(batch.rows, file.dataset, key).view(np.int64)
                 is_wanted = np.isin(hashes, wanted)
                 found = batch.rows.filter(pa.array(is_wanted))
                 own = [
@@ -101,8 +102,9 @@ def _compare(file: RemoteSource) -> Batches:
     def compare(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         seen, dataset = SeenRows(), file.dataset
         for batch in batches:
-            is_same_row, is_same_id = seen.compare(batch.select(list(dataset.column_names)), dataset.key)
+            rows = trim_declared(batch.select(list(dataset.column_names)), dataset)
+            is_same_row, is_same_key = seen.compare(rows, dataset.key_columns)
             lines = batch.select([RANGE, LINE]).append_column(IS_SAME_ROW, pa.array(is_same_row))
-            yield lines.filter(pa.array(is_same_row | is_same_id))
+            yield lines.filter(pa.array(is_same_row | is_same_key))
 
     return compare

@@ -198,7 +198,8 @@ def _split_range(
             report.add(split)
     report.rows["published"], report.rows["quarantined"] = table.rows_written, refused.rows_written
     sums = {name: str(amount) for name, amount in report.sums.items()}
-    return {"rows": report.rows, "reasons": report.reasons, "sums": sums, "missing": report.missing}
+    counts = {"rows": report.rows, "reasons": report.reasons, "malformed": report.malformed}
+    return {**counts, "sums": sums, "missing": report.missing}
 
 
 def _add_reports(file: RemoteSource, parts: Iterable[dict[str, Any]]) -> FileReport:
@@ -208,6 +209,8 @@ def _add_reports(file: RemoteSource, parts: Iterable[dict[str, Any]]) -> FileRep
             report.rows[name] += count  # type: ignore[literal-required]  # of one and the same record
         for reason, count in part["reasons"].items():
             report.reasons[reason] += count
+        for detail, count in part["malformed"].items():
+            report.malformed[detail] = report.malformed.get(detail, 0) + count
         for name, amount in part["sums"].items():
             report.sums[name] = EXACT.add(report.sums[name], Decimal(amount))
         for name, count in part["missing"].items():
@@ -225,7 +228,7 @@ def _open_lookup(
     url = _table_url(staged, dataset)
     is_joined = head_object(Store(), url)["bytes"] > sizes.lookup_bytes
     pieces = tuple(piece.url for piece in processed.table)
-    return Lookup(dataset.name, url, pieces, late, is_joined)
+    return Lookup(dataset.name, url, pieces, _quarantine_url(staged, dataset), late, is_joined)
 
 
 def _name_outputs(staged: str) -> Iterator[tuple[str, str]]:

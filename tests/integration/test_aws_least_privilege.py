@@ -123,7 +123,7 @@ def _repair_a_row_and_deliver_a_late_customer(own_store: OwnStore, manifest: Man
         body = s3.get_object(Bucket=RAW, Key=f"{DAY}/{dataset}.csv")["Body"].read()
         if dataset == CUSTOMERS.name:
             columns = body.partition(b"\n")[0].decode().strip().split(",")
-            row = [unknown if name == CUSTOMERS.key else "" for name in columns]
+            row = [unknown if name == CUSTOMERS.id_column else "" for name in columns]
             body += ",".join(row).encode() + b"\n"
         s3.put_object(Bucket=RAW, Key=f"{NEXT_DAY}/{dataset}.csv", Body=body)
 

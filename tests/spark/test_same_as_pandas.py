@@ -22,9 +22,11 @@ from include.local.storage import upload_raw_files
 from include.manifest import Extracted, Transformed, digest_inputs
 from include.operators.glue import make_arguments, read_result
 from include.s3.objects import download_file, head_object, upload_file
+from include.sample_data.dirty_rows import list_written
 from include.spark import job
 from include.spark.transform_day import Sizes, transform_day
 from include.transform import transform
+from tests import cases
 from tests.integration.conftest import CUSTOMERS, PRODUCTS, make_orders
 from tests.integration.own_store import OwnStore
 
@@ -75,7 +77,7 @@ def raw_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def make_odd_line(n: int | str, line: str) -> str:
     """A contract may have gained columns at its end: these stay empty."""
-    return line.format(n=n, more="," * (len(DATASETS["orders"].columns) - COLUMNS))
+    return line.format(n=n, more="," * (len(list_written(DATASETS["orders"])) - COLUMNS))
 
 
 _days = (f"2026-05-{number:02}" for number in itertools.count(1))
@@ -174,6 +176,21 @@ def write_small_day(folder: Path, orders: str) -> dict[str, Path]:
     for name, text in {"customers": CUSTOMERS, "products": PRODUCTS, "orders": orders}.items():
         paths[name].write_text(text, encoding="latin-1")
     return paths
+
+
+def test_spark_reads_what_real_shops_write(
+    session: "SparkSession", store: OwnStore, day: str, tmp_path: Path
+) -> None:
+    texts = {"customers": cases.CUSTOMERS, "products": cases.PRODUCTS, "orders": cases.write_all()}
+    for name, text in texts.items():
+        (tmp_path / f"{name}.csv").write_text(text, newline="")
+    extracted = deliver(store, day, {name: tmp_path / f"{name}.csv" for name in DATASETS})
+
+    for lookup_bytes in (0, 1 << 20):
+        found = run_spark(session, extracted, range_bytes=500, lookup_bytes=lookup_bytes)
+
+        assert found["counts"]["malformed"]["orders"] == cases.MALFORMED
+        assert_same(store, extracted, found, tmp_path)
 
 
 def test_the_job_leaves_what_the_task_hands_on(

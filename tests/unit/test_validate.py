@@ -123,7 +123,7 @@ VALUES: dict[str, tuple[str, list[Any], list[str]]] = {
     "key repeated": (
         "order_id",
         ["001", "002", "001", "004"],
-        ["expect_key_values_to_be_unique(order_id): 2 of 4 rows"],
+        ["expect_key_values_to_be_unique(order_id, order_line): 2 of 4 rows"],
     ),
     "customer missing": (
         "customer_id",
@@ -134,8 +134,8 @@ VALUES: dict[str, tuple[str, list[Any], list[str]]] = {
         "delivery_date",
         [PLACED - dt.timedelta(microseconds=1), *(row["delivery_date"] for row in make_rows()[1:])],
         [
-            "expect_column_pair_values_a_to_be_greater_than_b(delivery_date, order_date): 1 of 4 rows",
             "expect_column_values_to_equal_formula(shipping_time_days): 1 of 4 rows",
+            "expect_dates_to_be_in_order(delivery_date, order_date): 1 of 4 rows",
         ],
     ),
     "total off by the last digit": (
@@ -314,7 +314,7 @@ FORMULA = "expect_column_values_to_equal_formula(total_price): 1 of 4 rows"
             "expect_column_values_to_be_between(selling_price)", [BETWEEN, FORMULA], [], id="another one"
         ),
         pytest.param(
-            " expect_column_pair_values_a_to_be_greater_than_b(delivery_date,order_date) ,"
+            " expect_dates_to_be_in_order(delivery_date,order_date) ,"
             "expect_column_values_to_be_between,expect_column_values_to_equal_formula(total_price)",
             [],
             [BETWEEN, FORMULA],
@@ -334,7 +334,7 @@ def test_only_failures_are_failures(
 def test_unknown_expectation_is_named_with_those_that_there_are(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="names expect_sunshine, which no expectation is called") as error:
         check(make_table([]), tmp_path, warn_only="expect_sunshine, expect_key_values_to_be_unique")
-    assert "Give one of expect_column_pair_values_a_to_be_greater_than_b, " in str(error.value)
+    assert "Give one of expect_column_sql_type_to_be, " in str(error.value)
 
 
 COMPARISONS = [

@@ -1,0 +1,67 @@
+"""Keys and references of raw rows: how they are trimmed, hashed and checked."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from include.contract import Dataset, too_long_reason, untrimmed_reason
+from include.engine.blanks import has_outer_blank, trim
+from include.engine.text_hash import Hashes, combine_hashes, hash_text
+
+Flags = npt.NDArray[np.bool_]
+
+
+def trim_declared(rows: pa.RecordBatch, dataset: Dataset) -> pa.RecordBatch:
+    """The rows as they are compared with each other: columns that the contract trims are trimmed."""
+    return _trim(rows, dataset.trimmed_columns)
+
+
+def trim_identifiers(rows: pa.RecordBatch, dataset: Dataset) -> pa.RecordBatch:
+    """The rows as they are judged: `find_identifier_faults` has rejected those that must not be trimmed."""
+    return _trim(rows, (*dataset.identifiers, *dataset.trimmed_columns))
+
+
+def hash_keys(rows: pa.RecordBatch, dataset: Dataset, key: tuple[str, ...]) -> Hashes:
+    """One hash a row of those of its key columns that the file names: equal keys have equal hashes."""
+    rows = trim_declared(rows.select(list(key)), dataset)
+    hashes = hash_text(rows.column(0))
+    for column in rows.columns[1:]:
+        hashes = combine_hashes(hashes, hash_text(column))
+    return hashes
+
+
+def find_identifier_faults(rows: pa.RecordBatch, dataset: Dataset) -> dict[str, Flags]:
+    """The rows, as delivered, whose texts have blanks around them or are too long, by reason."""
+    faults: dict[str, Flags] = {}
+    for column in dataset.columns:
+        text = rows[column.name]
+        if column.name in dataset.identifiers and not column.trim:
+            faults[untrimmed_reason(column)] = _has_trimmable_ends(text)
+        if (longest := dataset.longest_of(column)) is not None:
+            faults[too_long_reason(column)] = _is_longer(text, longest)
+    return faults
+
+
+def _trim(rows: pa.RecordBatch, names: Iterable[str]) -> pa.RecordBatch:
+    for name in dict.fromkeys(names):
+        if name in rows.schema.names and has_outer_blank(rows[name]).any():
+            rows = rows.set_column(rows.schema.get_field_index(name), name, trim(rows[name]))
+    return rows
+
+
+def _has_trimmable_ends(text: pa.Array) -> Flags:
+    """A text of nothing but blanks is missing, not untrimmed."""
+    flags = has_outer_blank(text)
+    suspects = np.flatnonzero(flags)
+    if len(suspects):
+        flags[suspects] = trim(text.take(pa.array(suspects))).is_valid().to_numpy(zero_copy_only=False)
+    return flags
+
+
+def _is_longer(text: pa.Array, longest: int) -> Flags:
+    lengths = pc.fill_null(pc.binary_length(text), 0).to_numpy()
+    flags: Flags = lengths > longest
+    return flags
