@@ -7,6 +7,8 @@ PYTHON := .venv/bin/python
 INSTALLED := .venv/.installed
 DEVELOPING := .venv/.installed-dev
 CLUSTERED := .venv/.installed-celery
+# checkov's dependencies conflict with Airflow's: it gets an environment of its own.
+SCANNERS := .venv/scanners/.installed
 
 INSTALL := VIRTUAL_ENV=.venv $(PYTHON) -m uv pip install --quiet --constraint requirements.lock
 
@@ -88,7 +90,7 @@ check: $(DEVELOPING)
 	.venv/bin/lint-imports --no-cache --no-logo
 	$(PYTHON) -m mypy
 
-check-security: $(DEVELOPING)
+check-security: $(DEVELOPING) $(SCANNERS)
 	@$(PYTHON) .ci/check_security.py
 
 bench: $(DEVELOPING)
@@ -122,7 +124,14 @@ $(DEVELOPING): $(INSTALLED) requirements-dev.txt requirements-celery.txt require
 	@$(INSTALL) --requirement requirements-dev.txt
 	@touch $@
 
+$(SCANNERS): $(INSTALLED) requirements-scanners.lock
+	@$(PYTHON) -m uv venv --quiet --allow-existing --python $(PYTHON) .venv/scanners
+	@$(PYTHON) -m uv pip install --quiet --python .venv/scanners/bin/python --requirement requirements-scanners.lock
+	@touch $@
+
 # Pins every package for all supported Pythons and platforms, without index addresses.
 lock: $(INSTALLED)
 	$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
 	    requirements-dev.txt --output-file requirements.lock
+	$(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+	    requirements-scanners.txt --output-file requirements-scanners.lock

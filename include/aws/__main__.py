@@ -1,13 +1,12 @@
-"""`python -m include.aws`: build, validate, deploy and take down what runs the pipeline on AWS."""
+"""`python -m include.aws`: validate, deploy and take down what runs the pipeline on AWS."""
 
 import argparse
 import sys
 from pathlib import Path
 from typing import Any
 
-from include.aws.access import build_access
 from include.aws.errors import AwsError
-from include.aws.stacks import TEMPLATES, Deployment
+from include.aws.stacks import STACKS, Deployment, read_text
 from include.errors import PipelineError
 from include.keys import Layout
 
@@ -33,7 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m include.aws", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("build", help="write the access template from the policies")
+    write = commands.add_parser("write-templates", help="write all templates into a folder")
+    write.add_argument("folder", type=Path)
     for name, text in (
         ("validate", "check templates and policies; needs no account"),
         ("deploy", "show what would change, and after a yes do it"),
@@ -78,14 +78,15 @@ def add_deployment_options(parser: argparse.ArgumentParser) -> None:
 
 def run_command(options: argparse.Namespace) -> int:
     match options.command:
-        case "build":
-            (TEMPLATES / "access.yaml").write_text(build_access())
+        case "write-templates":
+            for stack in STACKS:
+                (options.folder / f"{stack}.yaml").write_text(read_text(stack))
             return 0
         case "validate":
             from include.aws.validate_templates import validate
 
             validate(make_deployment(options, account="123456789012", region=options.region or "us-east-1"))
-            print("The templates are right.")
+            print("The templates are valid.")
             return 0
         case _:
             return run_with_account(options)

@@ -1,4 +1,7 @@
-"""The access template: roles for the identities of `policies.py`, and who may take them on."""
+"""The access template: roles for the identities of `policies.py`, and who may assume them.
+
+CloudFormation gets it as text; it is built when it is deployed or checked, and not kept as a file.
+"""
 
 from typing import Any
 
@@ -10,10 +13,6 @@ from include.keys import Layout
 
 Json = dict[str, Any]
 
-HEADER = """\
-# Written by `python -m include.aws build` from include/aws/policies.py and include/aws/access.py.
-# Change those, not this file: a test compares them.
-"""
 #: The layout of the template: its buckets are parameters.
 LAYOUT = Layout(
     raw_bucket="${RawBucket}", curated_bucket="${CuratedBucket}", quality_bucket="${QualityBucket}"
@@ -32,6 +31,8 @@ TRUST_PARAMETERS = {
     "WorkerPrincipal": "ARN of a role that may act as the workers, such as the one of an Astro deployment.",
     "MwaaEnvironment": "Name of the MWAA environment whose execution role the workers' role is.",
 }
+#: People and systems of the account that carry this tag may deliver (`producer`) or read (`docs-reader`).
+ROLE_TAG = "aws:PrincipalTag/ecommerce-etl-role"
 
 
 def build_access(layout: Layout = LAYOUT, place: Place | None = None) -> str:
@@ -48,7 +49,7 @@ def build_access(layout: Layout = LAYOUT, place: Place | None = None) -> str:
         "Outputs": make_outputs(),
     }
     text: str = yaml.dump(substitute(template), Dumper=_Dumper, sort_keys=False, width=110)
-    return HEADER + text
+    return text
 
 
 def make_parameters() -> Json:
@@ -62,8 +63,8 @@ def make_parameters() -> Json:
 
 
 def make_resources(layout: Layout, place: Place) -> Json:
-    own_account = {"AWS": place_root(place)}
     return {
+        "AgentPolicy": make_policy("Systems Manager's agent, for sessions only", agent_policy()),
         "WorkerDataPolicy": make_policy(
             "S3, as the pipeline's tasks need it", policies.worker_data(layout, place)
         ),
@@ -79,9 +80,11 @@ def make_resources(layout: Layout, place: Place) -> Json:
             "Condition": "HasMwaaEnvironment",
         },
         "WorkerRole": make_worker_role(place),
-        "GlueJobRole": make_role(place, "glue", trust({"Service": "glue.amazonaws.com"}), "GlueJobPolicy"),
-        "ProducerRole": make_role(place, "producer", trust(own_account), "ProducerPolicy"),
-        "DocsReaderRole": make_role(place, "docs-reader", trust(own_account), "DocsReaderPolicy"),
+        "GlueJobRole": make_role(place, "glue", trust_service(place, "glue.amazonaws.com"), "GlueJobPolicy"),
+        "ProducerRole": make_role(place, "producer", trust_tagged(place, "producer"), "ProducerPolicy"),
+        "DocsReaderRole": make_role(
+            place, "docs-reader", trust_tagged(place, "docs-reader"), "DocsReaderPolicy"
+        ),
         "WatchdogRole": make_role(
             place, "watchdog", trust({"Service": "lambda.amazonaws.com"}), "WatchdogPolicy"
         ),
@@ -122,13 +125,11 @@ def make_worker_role(place: Place) -> Json:
     """The workers' role: taken on by an instance, by a named role, or by an MWAA environment."""
     role = make_role(place, "worker", trust({"Service": "ec2.amazonaws.com"}), "WorkerDataPolicy")
     statements = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
-    mwaa = {"Service": ["airflow.amazonaws.com", "airflow-env.amazonaws.com"]}
     statements.append(when("HasWorkerPrincipal", trust({"AWS": {"Ref": "WorkerPrincipal"}})["Statement"][0]))
-    statements.append(when("HasMwaaEnvironment", trust(mwaa)["Statement"][0]))
+    statements.append(when("HasMwaaEnvironment", trust_mwaa(place)["Statement"][0]))
     role["Properties"]["ManagedPolicyArns"] += [
         {"Ref": "WorkerServicesPolicy"},
-        # The Systems Manager agent replaces SSH and its open port.
-        f"arn:{place.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore",
+        {"Ref": "AgentPolicy"},
         when("HasMwaaEnvironment", {"Ref": "MwaaPolicy"}),
     ]
     return role
@@ -163,7 +164,10 @@ def mwaa_policy(place: Place) -> Policy:
             ],
             place.arn("logs", f"log-group:airflow-{environment}-*"),
         ),
-        policies.allow("SendHealthMetrics", ["cloudwatch:PutMetricData"], "*"),
+        {
+            **policies.allow("SendHealthMetrics", ["cloudwatch:PutMetricData"], "*"),
+            "Condition": {"StringEquals": {"cloudwatch:namespace": ["AmazonMWAA", "AWS/MWAA"]}},
+        },
         policies.allow(
             "UseQueues",
             [
@@ -185,8 +189,46 @@ def mwaa_policy(place: Place) -> Policy:
     )
 
 
-def trust(principal: Json) -> Policy:
-    return policies.policy({"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"})
+def agent_policy() -> Policy:
+    """Sessions through Systems Manager, which replace SSH and its open port.
+
+    Amazon's own policy for the agent also reads every parameter of the account.
+    """
+    channels = ["Create{}Channel", "Open{}Channel"]
+    return policies.policy(
+        policies.allow("Register", ["ssm:UpdateInstanceInformation"], "*"),
+        policies.allow(
+            "OpenSessions",
+            [f"ssmmessages:{each.format(kind)}" for kind in ("Control", "Data") for each in channels],
+            "*",
+        ),
+    )
+
+
+def trust(principal: Json, condition: Json | None = None) -> Policy:
+    statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+    return policies.policy(statement | ({"Condition": condition} if condition else {}))
+
+
+def trust_service(place: Place, *services: str) -> Policy:
+    """Services, as long as they act for this account."""
+    return trust({"Service": list(services)}, {"StringEquals": {"aws:SourceAccount": place.account}})
+
+
+def trust_mwaa(place: Place) -> Policy:
+    environment = place.arn("airflow", "environment/${MwaaEnvironment}")
+    return trust(
+        {"Service": ["airflow.amazonaws.com", "airflow-env.amazonaws.com"]},
+        {
+            "StringEquals": {"aws:SourceAccount": place.account},
+            "ArnLike": {"aws:SourceArn": environment},
+        },
+    )
+
+
+def trust_tagged(place: Place, role: str) -> Policy:
+    """Identities of the account that carry the tag; the account alone is not enough."""
+    return trust({"AWS": place_root(place)}, {"StringEquals": {ROLE_TAG: role}})
 
 
 def place_root(place: Place) -> str:

@@ -97,7 +97,7 @@ class Deployment:
     def template(self, stack: str) -> str:
         """The text of a template; the one of the access stack follows the deployment's key templates."""
         if stack != "access":
-            return (TEMPLATES / f"{stack}.yaml").read_text()
+            return read_text(stack)
         return build_access(
             Layout(
                 raw_bucket="${RawBucket}",
@@ -134,11 +134,14 @@ class Deployment:
 def refuse_unknown(names: Iterable[str]) -> None:
     """A name that is misspelt would change nothing, and nobody would notice."""
     known = {
-        parameter
-        for stack in STACKS
-        for parameter in read_template((TEMPLATES / f"{stack}.yaml").read_text()).get("Parameters", {})
+        parameter for stack in STACKS for parameter in read_template(read_text(stack)).get("Parameters", {})
     }
     if unknown := sorted(set(names) - known):
         raise AwsError(
             f"No template has a parameter {', '.join(unknown)}. Known are {', '.join(sorted(known))}."
         )
+
+
+def read_text(stack: str) -> str:
+    """The template of a stack, with the default key templates."""
+    return build_access() if stack == "access" else (TEMPLATES / f"{stack}.yaml").read_text()

@@ -1,4 +1,4 @@
-"""Whether the templates and the policies in them are right: needs no AWS account.
+"""Whether the templates and the policies in them are valid and safe: needs no AWS account.
 
 The linters come from requirements-dev.txt.
 """
@@ -7,31 +7,38 @@ import json
 from collections.abc import Iterator
 
 from include.aws import policies
-from include.aws.access import LAYOUT, build_access
+from include.aws.access import LAYOUT
+from include.aws.cloudformation import read_template
 from include.aws.errors import TemplateError
+from include.aws.invariants import find_violations
 from include.aws.policies import Place, Policy
-from include.aws.stacks import STACKS, TEMPLATES, Deployment
+from include.aws.stacks import STACKS, Deployment
 from include.keys import Layout
 
 
 def validate(deployment: Deployment) -> None:
-    """Hold every template to cfn-lint, and every policy to parliament.
+    """Check every template with cfn-lint and the invariants, and every policy with parliament.
 
     Raises
     ------
     TemplateError: lists every fault.
     """
     try:
-        faults = [*find_stale_files(), *find_policy_faults(), *find_template_faults(deployment)]
+        faults = [
+            *find_broken_invariants(deployment),
+            *find_policy_faults(),
+            *find_template_faults(deployment),
+        ]
     except ModuleNotFoundError as error:
         raise TemplateError(f"{error.name} is not installed. Install requirements-dev.txt.") from error
     if faults:
-        raise TemplateError("\n".join(["The templates are not right:", *faults]))
+        raise TemplateError("\n".join(["The templates are not valid:", *faults]))
 
 
-def find_stale_files() -> Iterator[str]:
-    if (TEMPLATES / "access.yaml").read_text() != build_access():
-        yield "access.yaml is not what the policies say. Write it anew: python -m include.aws build"
+def find_broken_invariants(deployment: Deployment) -> Iterator[str]:
+    for stack in STACKS:
+        for violation in find_violations(read_template(deployment.template(stack))):
+            yield f"{stack}: {violation}"
 
 
 def find_template_faults(deployment: Deployment) -> Iterator[str]:
