@@ -1,7 +1,9 @@
 """The settings: one frozen object, read from Airflow Variables that share one prefix."""
 
 import dataclasses
+import datetime as dt
 import os
+import re
 from collections.abc import Iterable, Mapping
 from string import Formatter
 from typing import Annotated, Any, get_type_hints
@@ -26,14 +28,27 @@ PATIENT_TIMEOUTS: dict[str, Any] = SHORT_TIMEOUTS | {"retries": {"mode": "standa
 VARIABLE_PREFIX = "ecommerce_"
 
 
+#: Four years have every day of a year, leap days included, and enough weeks to tell their numbers apart.
+_TRIED_DAYS = [dt.date(2024, 1, 1) + dt.timedelta(days=count) for count in range(4 * 365 + 1)]
+
+
 def require_key_template(text: str) -> str:
-    """Every day and every dataset must get a key of its own."""
+    """Every day and every dataset must get a key of its own, which S3 takes literally."""
     fields = [field for field in Formatter().parse(text) if field[1] is not None]
     if {name for _, name, _, _ in fields} != {"day", "dataset"}:
         raise ValueError
-    if any(form or conversion for _, _, form, conversion in fields):
+    if any(conversion or (form and name != "day") for _, name, form, conversion in fields):
+        raise ValueError
+    keys = [text.format(day=day, dataset=dataset) for day in _TRIED_DAYS for dataset in ("a", "b")]
+    if len(set(keys)) < len(keys) or not _is_raw_key(keys[0]):
         raise ValueError
     return text
+
+
+def _is_raw_key(key: str) -> bool:
+    """The sensor would take `s3://` for another bucket; in a policy `*` and `?` match other keys, too."""
+    has_special = re.search(r"://|[?*%\x00-\x1f]", key)
+    return not has_special and key == key.strip() and not key.startswith("/") and not key.endswith("/")
 
 
 # What each setting may be; the description completes "give …". A century of days and a year of hours are
@@ -43,8 +58,8 @@ KeyTemplate = Annotated[
     str,
     AfterValidator(require_key_template),
     Field(
-        description="a key that holds {day} and {dataset}, and nothing else in braces, "
-        "such as {day}/{dataset}.csv"
+        description="a key (no bucket, no wildcard, no slash or blank at either end) that differs for every "
+        "{day} and {dataset}, such as {day}/{dataset}.csv or {day:%Y/%m/%d}/{dataset}.csv"
     ),
 ]
 Prefix = Annotated[

@@ -1,10 +1,19 @@
-"""Where everything lies in S3. Pure functions of a layout, a day and a run; no IO.
+"""The S3 URL of everything that the pipeline reads or writes. Pure functions of a layout, a day and a run.
 
-A location is a full URL, `s3://bucket/key`: it travels through XCom and manifests unambiguously.
+A location is a full URL, `s3://bucket/key`, so that it is unambiguous in XCom and manifests.
 """
 
+import datetime as dt
+import hashlib
 import re
 from dataclasses import dataclass
+
+#: The instant in the id of a run that Airflow named itself, and its form in a key.
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?\+\d\d:\d\d")
+_INSTANT_IN_KEY = re.compile(r"(?=\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?-\d\d-\d\d)")
+_DIGEST_LENGTH = 16
+#: How many characters the numeric directives of `strftime` write.
+_DIRECTIVE_WIDTHS = {"Y": 4, "G": 4, "j": 3, "y": 2, "m": 2, "d": 2, "V": 2, "U": 2, "W": 2, "u": 1, "w": 1}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,22 +29,49 @@ class Layout:
 
 def raw(layout: Layout, day: str, dataset: str) -> str:
     """The object that a producer delivers. Never written by the pipeline."""
-    return f"s3://{layout.raw_bucket}/{layout.raw_key_template.format(day=day, dataset=dataset)}"
+    return f"s3://{layout.raw_bucket}/{layout.raw_key_template.format(day=_Day(day), dataset=dataset)}"
+
+
+def raw_pattern(layout: Layout, dataset: str) -> str:
+    """The raw files of all days: `?` for each character of a date, `*` where its length varies."""
+    return f"s3://{layout.raw_bucket}/{layout.raw_key_template.format(day=_AnyDay(), dataset=dataset)}"
+
+
+class _Day(str):
+    def __format__(self, form: str) -> str:
+        return dt.date.fromisoformat(self).strftime(form) if form else str(self)
+
+
+class _AnyDay:
+    """Takes the place of a date in a template."""
+
+    def __format__(self, form: str) -> str:
+        return re.sub("%(-?.)", _mask_directive, form or "%Y-%m-%d")
+
+
+def _mask_directive(directive: re.Match[str]) -> str:
+    width = _DIRECTIVE_WIDTHS.get(directive[1])
+    return "?" * width if width else "*"
+
+
+def is_compressed(key: str) -> bool:
+    """Whether the name of a file says that it is gzip, in capitals or not."""
+    return key.lower().endswith(".gz")
 
 
 def snapshot(layout: Layout, day: str, run: str, dataset: str) -> str:
-    """The pinned copy of a raw file that one run works on; keeps the suffix `.gz` of its raw file."""
-    compressed = ".gz" if layout.raw_key_template.endswith(".gz") else ""
-    return f"s3://{layout.curated_bucket}/snapshots/{day}/{safe(run)}/{dataset}.csv{compressed}"
+    """The pinned copy of a raw file that one run works on; ends in `.gz` if its raw file does."""
+    suffix = ".gz" if is_compressed(layout.raw_key_template) else ""
+    return f"s3://{layout.curated_bucket}/snapshots/{day}/{safe(run)}/{dataset}.csv{suffix}"
 
 
 def staged(layout: Layout, day: str, run: str, name: str) -> str:
-    """An output of one run that nobody vouches for yet, such as `orders.parquet`."""
+    """An output of one run that has not passed the gate, such as `orders.parquet`."""
     return f"s3://{layout.curated_bucket}/staged/{day}/{safe(run)}/{name}"
 
 
 def working(layout: Layout) -> tuple[str, str]:
-    """The two prefixes that hold what runs work on: snapshots and staged. Below them: day, then run."""
+    """The prefixes of snapshots and staged objects, which continue with the day and the run."""
     return f"s3://{layout.curated_bucket}/snapshots/", f"s3://{layout.curated_bucket}/staged/"
 
 
@@ -45,12 +81,12 @@ def published(layout: Layout, day: str, dataset: str) -> str:
 
 
 def quarantine(layout: Layout, day: str, dataset: str) -> str:
-    """The rows of one published day that were refused."""
+    """The rejected rows of one published day."""
     return f"s3://{layout.curated_bucket}/quarantine/{dataset}/dt={day}/{dataset}.parquet"
 
 
 def repair(layout: Layout, day: str, dataset: str) -> str:
-    """Rows that a person corrected, in place of refused ones of a raw file. Never written by the pipeline."""
+    """Rejected rows that a person corrected. Never written by the pipeline."""
     return f"s3://{layout.curated_bucket}/repairs/dt={day}/{dataset}.csv"
 
 
@@ -60,17 +96,17 @@ def late(layout: Layout, day: str, run: str, dataset: str) -> str:
 
 
 def manifest(layout: Layout, day: str) -> str:
-    """What vouches for a published day. Written last."""
+    """The record of a published day. Written last."""
     return f"s3://{layout.curated_bucket}/manifests/dt={day}.json"
 
 
 def manifests(layout: Layout) -> str:
-    """What all manifests' keys begin with: behind it come the day and `.json`."""
+    """The common prefix of all manifests; the day and `.json` follow."""
     return manifest(layout, "").removesuffix(".json")
 
 
 def alerts(layout: Layout, day: str) -> str:
-    """What people were told about a day that is in trouble."""
+    """The alerts that were sent about a day."""
     return f"s3://{layout.curated_bucket}/alerts/dt={day}.json"
 
 
@@ -80,5 +116,19 @@ def docs(layout: Layout, page: str) -> str:
 
 
 def safe(run: str) -> str:
-    """A run id as part of a key: without signs that URLs escape, and never a name such as `..`."""
-    return re.sub(r"^\.|[^A-Za-z0-9_.-]", "-", run)
+    """A run id as part of a key: no characters that URLs escape, and never a name such as `..`.
+
+    Two run ids never have the same key. Ids that Airflow gives, and ids of safe characters alone, stay
+    readable; a digest tells the others apart. It follows a `~`, which no other id keeps.
+    """
+    replaced = re.sub(r"^\.|[^A-Za-z0-9_.-]", "-", run)
+    instants = len(_INSTANT_IN_KEY.findall(replaced))
+    is_unchanged = replaced == run and instants == 0
+    is_named_by_airflow = instants == 1 and replaced != run and replaced == _replace_instant(run)
+    if is_unchanged or is_named_by_airflow:
+        return replaced
+    return f"{replaced}~{hashlib.sha256(run.encode()).hexdigest()[:_DIGEST_LENGTH]}"
+
+
+def _replace_instant(run: str) -> str:
+    return _INSTANT.sub(lambda instant: re.sub("[:+]", "-", instant[0]), run)

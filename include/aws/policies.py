@@ -202,7 +202,7 @@ def buckets(layout: Layout) -> list[str]:
 
 
 def raw_arns(layout: Layout, place: Place) -> list[str]:
-    return [place.object_arn(keys.raw(layout, DAY, dataset)) for dataset in DATASETS]
+    return [place.object_arn(keys.raw_pattern(layout, dataset)) for dataset in DATASETS]
 
 
 def published_at(layout: Layout, dataset: str) -> str:

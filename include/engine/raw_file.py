@@ -20,6 +20,7 @@ from include.engine.csv_blocks import check_text
 from include.engine.decoding import DecodedStream, is_default, is_utf_8, make_restorer
 from include.engine.header_check import check_columns, check_delimiter
 from include.errors import RawFileEmptyError, RawFileError
+from include.keys import is_compressed
 
 _GZIP = b"\x1f\x8b"
 #: How files begin that are no CSV text, and what they are.
@@ -98,15 +99,11 @@ def decode(stream: BufferedIOBase, dataset: Dataset, source_key: str) -> Buffere
 @contextmanager
 def _open_bytes(source: RawSource) -> Iterator[BufferedIOBase]:
     """The file's bytes, decompressed where its name ends in `.gz`."""
-    if is_gzip(source.source_key):
+    if is_compressed(source.source_key):
         _check_gzip(source)
     size = source.path.stat().st_size
     with source.path.open("rb") as file, decompress(file, source.source_key, size) as stream:
         yield stream
-
-
-def is_gzip(source_key: str) -> bool:
-    return source_key.lower().endswith(".gz")
 
 
 @contextmanager
@@ -117,7 +114,7 @@ def decompress(file: Any, source_key: str, size: int) -> Iterator[BufferedIOBase
     ------
     RawFileError: on reading, the compression is broken, or it inflates to absurdly much.
     """
-    if not is_gzip(source_key):
+    if not is_compressed(source_key):
         yield file
         return
     try:

@@ -25,6 +25,7 @@ from include.engine.csv_blocks import find_last_line_end
 from include.engine.csv_records import Block, count_lines
 from include.engine.raw_file import Header, RawSource, open_raw, read_header
 from include.errors import RepairError
+from include.keys import is_compressed
 
 LINE_NUMBER, RAW_ETAG = "line_number", "raw_etag"
 #: Columns of an exported quarantine that tell a person what was wrong, and are not read back.
@@ -224,7 +225,7 @@ def _read_whole_lines(stream: BufferedIOBase) -> Iterator[bytes]:
 def _open_target(raw: RawSource, target: Path) -> Iterator[IO[bytes]]:
     """Compressed where the raw file is; without the time, so that the same rows give the same bytes."""
     with target.open("wb") as file:
-        if not raw.source_key.endswith(".gz"):
+        if not is_compressed(raw.source_key):
             yield file
             return
         with gzip.GzipFile(fileobj=file, mode="wb", filename="", mtime=0) as packed:

@@ -103,7 +103,7 @@ def has_raw_files(hook: "S3Hook", layout: Layout, day: str) -> bool:
 
 
 def _is_compressed(layout: Layout) -> bool:
-    return layout.raw_key_template.endswith(".gz")
+    return keys.is_compressed(layout.raw_key_template)
 
 
 def _find_file(folder: Path, dataset: str, suffixes: tuple[str, ...]) -> Path | None:

@@ -50,7 +50,7 @@ def describe_inputs(layout: Layout, manifest: Manifest) -> "list[InputDataset]":
 
     raw = [
         InputDataset(
-            *split_url(keys.raw(layout, ANY_DAY, dataset)),
+            *split_url(describe_raw_key(layout, dataset)),
             inputFacets={"dataQualityMetrics": measure(manifest["rows"][dataset]["read"], file["bytes"])},
             facets={"version": describe_version(manifest["day"], file["version_id"])},
         )
@@ -65,6 +65,11 @@ def describe_inputs(layout: Layout, manifest: Manifest) -> "list[InputDataset]":
         },
     )
     return [*raw, orders]
+
+
+def describe_raw_key(layout: Layout, dataset: str) -> str:
+    """The template of the raw files of a dataset, which names the day in the form that its keys have."""
+    return f"s3://{layout.raw_bucket}/{layout.raw_key_template.replace('{dataset}', dataset)}"
 
 
 def describe_outputs(layout: Layout, manifest: Manifest) -> "list[OutputDataset]":

@@ -15,8 +15,9 @@ from include.contract import DATASETS, Dataset
 from include.engine.csv_blocks import BlockCutter, find_last_line_end
 from include.engine.csv_records import Block
 from include.engine.decoding import keeps_offsets, make_converter
-from include.engine.raw_file import Header, RawSource, decode, decompress, is_gzip, read_header
+from include.engine.raw_file import Header, RawSource, decode, decompress, read_header
 from include.errors import RawFileError, SnapshotGoneError
+from include.keys import is_compressed
 from include.s3.objects import find_object
 from include.s3.streams import open_object
 from include.spark.store import Store
@@ -54,7 +55,7 @@ class RemoteSource:
 
     @property
     def is_compressed(self) -> bool:
-        return is_gzip(self.source_key)
+        return is_compressed(self.source_key)
 
     @property
     def is_sequential(self) -> bool:

@@ -64,10 +64,10 @@ def test_the_policies_of_a_deployment_follow_its_key_templates() -> None:
         name="shop",
         account="123456789012",
         region="eu-west-1",
-        raw_key_template="drop/{dataset}_{day}.csv.gz",
+        raw_key_template="drop/{day:%Y/%m}/{dataset}_{day}.csv.gz",
     )
 
-    assert "${RawBucket}/drop/orders_????-??-??.csv.gz" in deployment.template("access")
+    assert "${RawBucket}/drop/????/??/orders_????-??-??.csv.gz" in deployment.template("access")
     assert "${RawBucket}/????-??-??/orders.csv" not in deployment.template("access")
 
 
