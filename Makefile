@@ -19,7 +19,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.local/bytecode
 # Recipes read these from the environment, so that a folder may have any name.
 export DAY RAW SQL OUT EXECUTOR WORKERS FULL SEED
 
-.PHONY: help install run up down status query verify test test-unit test-browser test-celery test-spark test-faults check check-security bench lock clean
+.PHONY: help install run up down status query verify deliver test test-unit test-browser test-celery test-spark test-faults check check-security bench lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -31,6 +31,7 @@ help:
 	@echo 'make down                 stop Airflow and the store'
 	@echo 'make status               show whether they run, and where'
 	@echo 'make query SQL="SELECT …" query all published days: orders, customers, products, quarantine_*; OUT=file'
+	@echo 'make deliver RAW=folder   put your files into the running stack; DAY=YYYY-MM-DD chooses the day'
 	@echo 'make verify DAY=2026-11-21  prove a published day: compute it again and compare everything'
 	@echo 'make install              install everything that tests, checks and benchmarks need'
 	@echo 'make test                 run unit, project and integration tests'
@@ -49,6 +50,9 @@ run up: $(if $(filter celery,$(EXECUTOR)),$(CLUSTERED))
 
 run: $(INSTALLED)
 	@$(PYTHON) -m include.local run --day "$$DAY" --raw "$$RAW"
+
+deliver: $(INSTALLED)
+	@$(PYTHON) -m include.local deliver --day "$$DAY" --raw "$$RAW"
 
 install: $(DEVELOPING)
 

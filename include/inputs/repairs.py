@@ -1,10 +1,11 @@
-"""Refused rows that a person has corrected, in place of the raw lines that they were refused from.
+"""Rejected rows that a person has corrected. They replace the raw lines that they were rejected from.
 
-Raw files are never touched: the run's snapshot is patched, line for line, so everything behind it works as
-always, and a row that is refused keeps the line number of the raw file. A repair belongs to one version of
-a raw file; when that is replaced, the line numbers mean nothing any more.
+Raw files are never changed: the run's snapshot is patched line by line, so that later stages need not know
+of repairs and rejected rows keep their line numbers. A repair belongs to one version of a raw file: when that
+is replaced, the line numbers no longer apply.
 """
 
+import codecs
 import csv
 import gzip
 import io
@@ -28,8 +29,10 @@ from include.errors import RepairError
 from include.keys import is_compressed
 
 LINE_NUMBER, RAW_ETAG = "line_number", "raw_etag"
-#: Columns of an exported quarantine that tell a person what was wrong, and are not read back.
-TOLD = ("reasons", "raw_line", "source_key")
+#: Columns of an exported quarantine that inform a person and are not read back.
+INFORMATION = ("reasons", "raw_line", "source_key")
+
+_DELIMITERS = (",", ";", "\t")
 
 _BLOCK_BYTES = 6 * 1024 * 1024
 _LINE = re.compile(rb"[^\r\n]*+(?:\r\n|\n|\r)|[^\r\n]+")
@@ -40,11 +43,11 @@ Row = dict[str, str]
 
 @dataclass(frozen=True)
 class Repair:
-    """The corrected rows by the line of the raw file that each takes the place of.
+    """The corrected rows, by the line of the raw file that each one replaces.
 
     Parameters
     ----------
-    source: where the repair lies, as people know it.
+    source: the path or URL of the repair file.
     raw_etag: the version of the raw file that the line numbers belong to.
     """
 
@@ -56,57 +59,101 @@ class Repair:
 def read_repair(body: bytes, source: str, dataset: Dataset) -> Repair:
     """Read a repair file: columns of the raw file, `line_number` and `raw_etag`.
 
-    Rows without any value are left as they were delivered.
+    Accepts what spreadsheets save: semicolons or tabs, a byte order mark, blank rows, and rows without their
+    last empty fields. A row without values leaves its raw line as it was delivered.
 
     Raises
     ------
     RepairError: the file cannot be used; names the line.
     """
+    text = _decode(body, source)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_find_delimiter(text), strict=True)
     try:
-        reader = csv.DictReader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
-        reader.fieldnames = [dataset.name_of(name) for name in reader.fieldnames or []]
-        _check_header(reader.fieldnames, source, dataset)
-        rows, etags = _read_rows(reader, source, dataset)
-    except UnicodeDecodeError as error:
-        raise RepairError(source, "", "not UTF-8 text", "Save it as CSV in UTF-8.") from error
+        records = [(reader.line_num, _drop_empty_end(record)) for record in reader]
     except csv.Error as error:
-        raise RepairError(source, "", f"no CSV ({error})", "Export the quarantine again.") from error
-    if len(etags) != 1 or "" in etags:
-        problem = f"{RAW_ETAG} must be the same, and not empty, in every row"
-        raise RepairError(source, "", problem, "Export the quarantine again.")
-    return Repair(source, etags.pop(), rows)
+        place = f"line {reader.line_num}"
+        raise RepairError(source, place, f"not CSV ({error})", "Export the quarantine again.") from error
+    if records and records[0][1][:1] == ["sep="]:
+        del records[0]
+    filled = [(line, record) for line, record in records if record]
+    names = [dataset.name_of(name) for name in filled[0][1]] if filled else []
+    _check_header(names, source, dataset)
+    return _make_repair(names, filled[1:], source, dataset)
+
+
+def _decode(body: bytes, source: str) -> str:
+    is_utf16 = body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return body.decode("utf-16" if is_utf16 else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = body.count(b"\n", 0, error.start) + 1
+        remedy = "Save it as CSV in UTF-8; Excel calls that CSV UTF-8."
+        raise RepairError(source, f"line {line}", "not UTF-8 text", remedy) from error
+
+
+def _find_delimiter(text: str) -> str:
+    """What separates the names of the header; a line `sep=;` may come before it."""
+    first, _, rest = text.partition("\n")
+    header = rest.partition("\n")[0] if first.startswith("sep=") else first
+    return max(_DELIMITERS, key=header.count)
+
+
+def _drop_empty_end(record: list[str]) -> list[str]:
+    while record and not record[-1]:
+        record.pop()
+    return record
 
 
 def _check_header(names: Sequence[str], source: str, dataset: Dataset) -> None:
+    known = (*dataset.column_names, LINE_NUMBER, RAW_ETAG, *INFORMATION)
     missing = [name for name in (LINE_NUMBER, RAW_ETAG) if name not in names]
-    unknown = [name for name in names if name not in (*dataset.column_names, LINE_NUMBER, RAW_ETAG, *TOLD)]
+    unknown = [name for name in names if name not in known]
+    repeated = [name for name in names if names.count(name) > 1]
     if missing:
         problem = f"the column {missing[0]} is missing"
-        raise RepairError(source, "line 1", problem, "Keep the columns of the export.")
-    if unknown:
+    elif unknown:
         problem = f"{dataset.name} have no column {unknown[0]!r}"
-        raise RepairError(source, "line 1", problem, "Keep the columns of the export.")
+    elif repeated:
+        problem = f"the column {repeated[0]} is there twice"
+    else:
+        return
+    raise RepairError(source, "line 1", problem, "Keep the columns of the export.")
 
 
-def _read_rows(
-    reader: "csv.DictReader[str]", source: str, dataset: Dataset
-) -> tuple[dict[int, Row], set[str]]:
+def _make_repair(
+    names: Sequence[str], records: Sequence[tuple[int, list[str]]], source: str, dataset: Dataset
+) -> Repair:
     rows: dict[int, Row] = {}
-    etags = set()
-    for fields in reader:
-        place = f"line {reader.line_num}"
-        if None in fields or None in fields.values():
-            raise RepairError(source, place, "the wrong number of fields", "Quote values that hold commas.")
-        line = fields[LINE_NUMBER]
-        if not re.fullmatch(r"[1-9]\d{0,17}", line) or line == "1":
-            # The value is not shown: in a shifted row it may be anything.
-            problem = f"{LINE_NUMBER} is no line of a row"
-            raise RepairError(source, place, problem, "Keep it as exported.")
-        if int(line) in rows:
-            raise RepairError(source, place, f"line {line} is repaired twice", "Keep one of the two.")
-        rows[int(line)] = {name: fields[name] for name in dataset.column_names if fields.get(name)}
-        etags.add(fields[RAW_ETAG])
-    return {line: row for line, row in rows.items() if row}, etags
+    raw_etag = ""
+    for line, record in records:
+        fields = _name_fields(names, record, source, f"line {line}")
+        number = _read_line_number(fields[LINE_NUMBER], source, f"line {line}")
+        if number in rows:
+            problem = f"line {number} of the raw file is repaired twice"
+            raise RepairError(source, f"line {line}", problem, "Keep one of the two rows.")
+        if not fields[RAW_ETAG] or fields[RAW_ETAG] != (raw_etag or fields[RAW_ETAG]):
+            problem = f"{RAW_ETAG} is empty, or not that of the rows above"
+            raise RepairError(source, f"line {line}", problem, "Keep it as exported, in every row.")
+        raw_etag = fields[RAW_ETAG]
+        rows[number] = {name: fields[name] for name in dataset.column_names if fields.get(name)}
+    if not raw_etag:
+        raise RepairError(source, "", "there are no rows in it", "Export the quarantine again.")
+    return Repair(source, raw_etag, {number: row for number, row in rows.items() if row})
+
+
+def _name_fields(names: Sequence[str], record: Sequence[str], source: str, place: str) -> Row:
+    if len(record) > len(names):
+        problem = f"{len(record)} fields, and the header has {len(names)}"
+        raise RepairError(source, place, problem, "Quote values that contain the delimiter.")
+    return dict(zip(names, [*record, *[""] * (len(names) - len(record))], strict=True))
+
+
+def _read_line_number(text: str, source: str, place: str) -> int:
+    if not re.fullmatch(r"[1-9]\d{0,17}", text) or text == "1":
+        # The value is not shown: in a shifted row it may be anything.
+        problem = f"{LINE_NUMBER} is not the line of a row"
+        raise RepairError(source, place, problem, "Keep it as exported.")
+    return int(text)
 
 
 def patch_file(raw: RawSource, repair: Repair, target: Path) -> None:
@@ -114,7 +161,7 @@ def patch_file(raw: RawSource, repair: Repair, target: Path) -> None:
 
     Raises
     ------
-    RepairError: a row cannot take the place of its line.
+    RepairError: a row cannot replace its line.
     RawFileError: the raw file as a whole cannot be used.
     """
     header = read_header(raw)
@@ -130,16 +177,16 @@ def patch_file(raw: RawSource, repair: Repair, target: Path) -> None:
 
 
 def _check_rows_stand_alone(patched: RawSource, header: Header, repair: Repair) -> None:
-    """An open quote on a malformed line may find its end in a repaired row, and make one row of both."""
+    """An open quote on a malformed line may close inside a repaired row and merge the two."""
     try:
         _find_ends(patched, header, repair)
     except RepairError as error:
-        problem = "an open quote on an earlier line of the raw file takes in a repaired row"
+        problem = "an open quote on an earlier line of the raw file includes a repaired row"
         raise RepairError(repair.source, "", problem, "Repair that line as well.") from error
 
 
 def _find_ends(raw: RawSource, header: Header, repair: Repair) -> dict[int, int]:
-    """For each row to be replaced, by its line, the line that follows it: a row may take up several lines."""
+    """The line after each row to be replaced, by the line of that row: a row may span several lines."""
     wanted, ends = np.array(sorted(repair.rows)), {}
     for block in read_file_blocks(raw, header, _BLOCK_BYTES):
         following = block.first_line + block.line_count
@@ -163,9 +210,9 @@ def _list_starts(block: Block) -> npt.NDArray[np.int64]:
 
 
 def _plan_lines(ends: Mapping[int, int], header: Header, repair: Repair) -> dict[int, bytes | None]:
-    """What takes the place of each line; None where a line is left out.
+    """The replacement of each line; None where a line is left out.
 
-    Blank lines fill up what the raw row took up and the repaired one does not. They are no rows.
+    Where a repaired row has fewer lines than the raw one, blank lines, which are not rows, follow it.
     """
     lines: dict[int, bytes | None] = {}
     for start, end in ends.items():
@@ -173,7 +220,7 @@ def _plan_lines(ends: Mapping[int, int], header: Header, repair: Repair) -> dict
         left_out = count_lines(text)
         if start + left_out >= end:
             problem = f"the row for line {start} has more line breaks than the raw one"
-            raise RepairError(repair.source, "", problem, "Take them out of its values.")
+            raise RepairError(repair.source, "", problem, "Remove them from its values.")
         lines |= dict.fromkeys(range(start, end), b"")
         lines |= dict.fromkeys(range(start + 1, start + 1 + left_out))
         lines[start] = text
@@ -183,7 +230,7 @@ def _plan_lines(ends: Mapping[int, int], header: Header, repair: Repair) -> dict
 def _write_row(repair: Repair, line: int, header: Header) -> bytes:
     row = repair.rows[line]
     if unknown := row.keys() - set(header.columns):
-        problem = f"the row for line {line} has a value for {min(unknown)}, which the raw file does not name"
+        problem = f"the row for line {line} has a value for {min(unknown)}, which the raw file does not have"
         raise RepairError(repair.source, "", problem, "Leave that column empty.")
     text = io.StringIO()
     csv.writer(text, lineterminator="\r\n").writerow([row.get(name, "") for name in header.columns])
@@ -223,7 +270,7 @@ def _read_whole_lines(stream: BufferedIOBase) -> Iterator[bytes]:
 
 @contextmanager
 def _open_target(raw: RawSource, target: Path) -> Iterator[IO[bytes]]:
-    """Compressed where the raw file is; without the time, so that the same rows give the same bytes."""
+    """Compressed if the raw file is; without a timestamp, so that the same rows give the same bytes."""
     with target.open("wb") as file:
         if not is_compressed(raw.source_key):
             yield file

@@ -35,6 +35,9 @@ def make_parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="publish one day through the real DAG")
     run.add_argument("--day", help="the delivery day, YYYY-MM-DD; default: today in UTC")
     run.add_argument("--raw", type=_read_path, help="folder with the day's raw files; default: generated")
+    deliver = commands.add_parser("deliver", help="put raw files into the running stack's raw bucket")
+    deliver.add_argument("--day", help="the delivery day, YYYY-MM-DD; default: today in UTC")
+    deliver.add_argument("--raw", type=_read_path, help="folder with the day's raw files")
     commands.add_parser("up", help="start the stack with the schedule on and a week of raw files")
     commands.add_parser("down", help="stop the stack")
     commands.add_parser("status", help="show whether the stack is running, and where")
@@ -95,6 +98,17 @@ def _run_command(options: argparse.Namespace) -> None:
             from include.local import transform_files
 
             transform_files.main(options.raw_dir, options.out_dir)
+        case _:
+            _run_file_command(options)
+
+
+def _run_file_command(options: argparse.Namespace) -> None:
+    """The commands that move files between this machine and the store."""
+    match options.command:
+        case "deliver":
+            from include.local import deliver
+
+            deliver.main(options.day, options.raw)
         case "quarantine":
             from include.local import repairs
 

@@ -1,68 +1,95 @@
-"""`python -m include.local quarantine` and `repair`: refused rows as a file to correct, and back again."""
+"""`python -m include.local quarantine` and `repair`: rejected rows as a file to correct, and back again."""
 
 import csv
 import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from include import keys
 from include.contract import DATASETS, Dataset
-from include.inputs.repairs import LINE_NUMBER, RAW_ETAG, read_repair
+from include.inputs.repairs import LINE_NUMBER, RAW_ETAG, Repair, read_repair
 from include.keys import Layout
+from include.local.direct_store import open_store
 from include.local.errors import LocalError
+from include.local.run import parse_day
 from include.local.session import make_stack
-from include.local.stack import Stack
 from include.local.storage import translate_s3_errors
-from include.s3.objects import download_file, find_object, read_object, upload_file
+from include.manifest import rank_reasons
+from include.s3.objects import Hook, download_file, find_object, read_object, upload_file
 
-if TYPE_CHECKING:
-    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-
-#: The columns of an export, besides those of the raw file.
+#: The columns of an export, before and after those of the raw file.
 _FIRST, _LAST = (LINE_NUMBER, RAW_ETAG, "reasons"), ("raw_line",)
 
 
-def export(day: str, target: Path, dataset: str, run_id: str | None) -> None:
-    """Write the refused rows of a day, or of a run that was not published, to a CSV file."""
-    stack = _join_stack()
-    with translate_s3_errors():
-        rows = export_quarantine(stack.hook, stack.layout, day, DATASETS[dataset], run_id)
+def export(day_text: str, target: Path, dataset: str, run_id: str | None) -> None:
+    """Write the rejected rows of a day, or of a run that was not published, to a CSV file."""
+    day = parse_day(day_text).isoformat()
+    with open_store(make_stack(is_owned=False)) as store, translate_s3_errors():
+        rows = export_quarantine(store.client, store.layout, day, DATASETS[dataset], run_id)
+    write_export(rows, target, DATASETS[dataset])
+    print(describe_export(rows, day, target, dataset))
+
+
+def write_export(rows: Sequence[Mapping[str, Any]], target: Path, dataset: Dataset) -> None:
     with target.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [*_FIRST, *DATASETS[dataset].column_names, *_LAST])
+        writer = csv.DictWriter(file, [*_FIRST, *dataset.column_names, *_LAST])
         writer.writeheader()
         writer.writerows(rows)
-    print(f"Wrote {len(rows):,} rows to {target}. Correct what can be corrected.")
 
 
-def upload(day: str, path: Path, dataset: str) -> None:
-    """Store corrected rows where the pipeline looks for them; a file that cannot be used is refused here."""
-    stack = _join_stack()
+def describe_export(rows: Sequence[Mapping[str, Any]], day: str, target: Path, dataset: str) -> str:
+    if not rows:
+        return f"{day} has no rejected rows of {dataset}; {target} holds the header alone."
+    reasons = Counter(reason for row in rows for reason in (row["reasons"] or "repaired").split())
+    listed = ", ".join(f"{reason} {count:,}" for reason, count in rank_reasons(reasons).items())
+    return (
+        f"Wrote {len(rows):,} rows of {dataset} to {target}: {listed}. Correct the values, keep "
+        f"{LINE_NUMBER} and {RAW_ETAG}, then: python -m include.local repair {day} {target}"
+        + ("" if dataset == "orders" else f" --dataset {dataset}")
+    )
+
+
+def upload(day_text: str, path: Path, dataset: str) -> None:
+    """Store corrected rows where the pipeline reads them.
+
+    Raises
+    ------
+    RepairError: the file cannot be used; says where and why.
+    LocalError: the rows belong to another version of the raw file.
+    """
+    day = parse_day(day_text).isoformat()
     repair = read_repair(path.read_bytes(), str(path), DATASETS[dataset])
-    url = keys.repair(stack.layout, day, dataset)
-    with translate_s3_errors():
-        state = find_object(stack.hook, keys.raw(stack.layout, day, dataset))
-        if state is None or state["etag"] != repair.raw_etag:
-            raise LocalError(
-                f"{path} was made for another version of {keys.raw(stack.layout, day, dataset)} than the one "
-                "that is there now. Export the quarantine again."
-            )
-        upload_file(stack.hook, path, url, "text/csv")
-    print(f"Wrote {len(repair.rows):,} rows to {url}. A published day is run again within the hour.")
+    with open_store(make_stack(is_owned=False)) as store, translate_s3_errors():
+        url = upload_repair(store.client, store.layout, day, path, repair, dataset)
+    print(
+        f"Wrote {len(repair.rows):,} corrected rows of {dataset} to {url}. The next hourly check reruns a "
+        "published day; for a day with a closed gate, clear its run from extract on."
+    )
 
 
-def _join_stack() -> Stack:
-    stack = make_stack(is_owned=False)
-    if not (record := stack.find_running()):
-        raise LocalError("Nothing is running. `make up` starts the stack.")
-    stack.join(record)
-    return stack
+def upload_repair(hook: Hook, layout: Layout, day: str, path: Path, repair: Repair, dataset: str) -> str:
+    """Store a repair of the raw file that is there now. Returns its URL."""
+    raw_key = keys.raw(layout, day, dataset)
+    state = find_object(hook, raw_key)
+    if state is None:
+        raise LocalError(f"There is no raw file {raw_key}. Is {day} the right day?")
+    if state["etag"] != repair.raw_etag:
+        raise LocalError(
+            f"{path} belongs to another version of {raw_key} than the one that is there now. "
+            "Export the quarantine again."
+        )
+    url = keys.repair(layout, day, dataset)
+    upload_file(hook, path, url, "text/csv")
+    return url
 
 
 def export_quarantine(
-    hook: "S3Hook", layout: Layout, day: str, dataset: Dataset, run_id: str | None = None
+    hook: Hook, layout: Layout, day: str, dataset: Dataset, run_id: str | None = None
 ) -> list[dict[str, Any]]:
-    """The refused rows, by line, and those that were repaired before: a new repair replaces the old one.
+    """The rejected rows by line, and those repaired before, since a new repair replaces the old one.
 
     Raises
     ------
@@ -70,15 +97,15 @@ def export_quarantine(
     """
     etag, quarantine = _find_quarantine(hook, layout, day, dataset.name, run_id)
     rows = _read_repaired(hook, keys.repair(layout, day, dataset.name), etag, dataset)
-    rows |= {row[LINE_NUMBER]: row for row in _read_refused(hook, quarantine, dataset)}
+    rows |= {row[LINE_NUMBER]: row for row in _read_rejected(hook, quarantine, dataset)}
     names = [*_FIRST, *dataset.column_names, *_LAST]
     return [{name: ({RAW_ETAG: etag} | rows[line]).get(name) for name in names} for line in sorted(rows)]
 
 
 def _find_quarantine(
-    hook: "S3Hook", layout: Layout, day: str, dataset: str, run_id: str | None
+    hook: Hook, layout: Layout, day: str, dataset: str, run_id: str | None
 ) -> tuple[str, str]:
-    """The version of the raw file, and where its refused rows lie."""
+    """The ETag of the raw file, and the URL of its rejected rows."""
     if run_id:
         url = keys.staged(layout, day, run_id, "gate.json")
         quarantine = keys.staged(layout, day, run_id, f"quarantine/{dataset}.parquet")
@@ -94,8 +121,8 @@ def _find_quarantine(
     return json.loads(found[1])["inputs"][dataset]["etag"], quarantine
 
 
-def _read_refused(hook: "S3Hook", url: str, dataset: Dataset) -> list[dict[str, Any]]:
-    """The rows; those of a day before a column was renamed have its name of today."""
+def _read_rejected(hook: Hook, url: str, dataset: Dataset) -> list[dict[str, Any]]:
+    """The rows; a column that was renamed since has its present name."""
     import pyarrow.parquet as pq
 
     with TemporaryDirectory(prefix="quarantine-") as folder:
@@ -106,8 +133,8 @@ def _read_refused(hook: "S3Hook", url: str, dataset: Dataset) -> list[dict[str, 
     return [row | {"reasons": " ".join(row["reasons"])} for row in renamed]
 
 
-def _read_repaired(hook: "S3Hook", url: str, raw_etag: str, dataset: Dataset) -> dict[int, dict[str, Any]]:
-    """The rows of the repair that is there, unless it was made for another version of the raw file."""
+def _read_repaired(hook: Hook, url: str, raw_etag: str, dataset: Dataset) -> dict[int, dict[str, Any]]:
+    """The rows of the present repair, unless it belongs to another version of the raw file."""
     found = read_object(hook, url)
     if found is None:
         return {}

@@ -17,7 +17,7 @@ from include.local.environment import clean_environment
 from include.local.errors import LocalError, StackError
 from include.local.settings_file import Connection
 from include.local.state import State
-from include.s3.objects import upload_file
+from include.s3.objects import Hook, upload_file
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -90,7 +90,7 @@ def find_raw_files(folder: Path, layout: Layout) -> dict[str, Path]:
     return {dataset: path for dataset, path in found.items() if path is not None}
 
 
-def upload_raw_files(hook: "S3Hook", layout: Layout, day: str, files: dict[str, Path]) -> None:
+def upload_raw_files(hook: Hook, layout: Layout, day: str, files: dict[str, Path]) -> None:
     """Deliver the files as a producer would, replacing an earlier delivery of the day."""
     for dataset, path in files.items():
         with _compressed_as(path, is_wanted=_is_compressed(layout)) as file:

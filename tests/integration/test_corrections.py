@@ -255,7 +255,7 @@ def put_repair(pipeline: Pipeline, day: str, rows: list[dict[str, Any]]) -> None
 def test_repaired_rows_are_published_and_the_raw_file_stays(
     pipeline: Pipeline, days: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("include.local.repairs._join_stack", lambda: pipeline.stack)
+    monkeypatch.setattr("include.local.repairs.make_stack", lambda **_: pipeline.stack)
     file = tmp_path / "orders.csv"
     day = days[0]
     delivered = (

@@ -127,12 +127,12 @@ REFUSED: dict[str, tuple[str, dict[int, dict[str, str]], str]] = {
     "an open quote before it": (
         '"\na\n',
         {3: {"customer_id": "C1", "city": ",,a"}},
-        "an open quote on an earlier line of the raw file takes in a repaired row",
+        "an open quote on an earlier line of the raw file includes a repaired row",
     ),
     "a column that the raw file lacks": (
         "x,,\n",
         {2: {"customer_id": "C1", "country": "FR"}},
-        "the row for line 2 has a value for country, which the raw file does not name",
+        "the row for line 2 has a value for country, which the raw file does not have",
     ),
 }
 
@@ -145,15 +145,44 @@ def test_a_row_that_cannot_take_its_place_is_refused(
         patch(tmp_path, (HEADER + raw).encode(), rows)
 
 
-def test_a_repair_is_read_as_exported() -> None:
-    body = (
-        "\ufeffline_number,raw_etag,reasons,order_id,quantity,raw_line\r\n"
-        '7,e1,quantity_invalid,O7,2,\r\n9,e1,malformed_row,,,"O9,C1"\r\n'
-    ).encode()
+EXPORTED = (
+    "line_number,raw_etag,reasons,order_id,quantity,status,raw_line\r\n"
+    '7,e1,quantity_invalid,O7,2,"a;b, ""c""\n\td",\r\n9,e1,malformed_row,,,,"O9,C1"\r\n'
+)
+BY_SPREADSHEETS = {
+    "as exported": EXPORTED.encode(),
+    "semicolons and a byte order mark": (
+        b"\xef\xbb\xbfline_number;raw_etag;reasons;order_id;quantity;status;raw_line\r\n"
+        b'7;e1;quantity_invalid;O7;2;"a;b, ""c""\n\td";\r\n9;e1;malformed_row;;;;O9,C1\r\n'
+    ),
+    "tabs in UTF-16": (
+        "line_number\traw_etag\treasons\torder_id\tquantity\tstatus\traw_line\n"
+        '7\te1\tquantity_invalid\tO7\t2\t"a;b, ""c""\n\td"\n9\te1\tmalformed_row\t\t\t\tO9,C1\n'
+    ).encode("utf-16"),
+    "a line that names the delimiter": (
+        b"sep=;\nline_number;raw_etag;order_id;quantity;status\n"
+        b'7;e1;O7;2;"a;b, ""c""\n\td"\n9;e1;;;\n'
+    ),
+    "everything in quotes": (
+        b'"line_number";"raw_etag";"order_id";"quantity";"status"\n'
+        b'"7";"e1";"O7";"2";"a;b, ""c""\n\td"\n"9";"e1";"";"";""\n'
+    ),
+    "empty fields at the end are dropped": (
+        b"line_number,raw_etag,order_id,quantity,status,raw_line\n"
+        b'7,e1,O7,2,"a;b, ""c""\n\td"\n9,e1\n'
+    ),
+    "blank rows and columns": (
+        b"line_number,raw_etag,order_id,quantity,status,,\n,,,,,,\n"
+        b'7,e1,O7,2,"a;b, ""c""\n\td",,\n\n,,,,,,\n9,e1,,,,,\n,,,,,,\n'
+    ),
+}  # fmt: skip
 
-    assert read_repair(body, "s3://fix.csv", ORDERS) == Repair(
-        "s3://fix.csv", "e1", {7: {"order_id": "O7", "quantity": "2"}}
-    )
+
+@pytest.mark.parametrize("body", BY_SPREADSHEETS.values(), ids=BY_SPREADSHEETS.keys())
+def test_repair_is_read_as_a_spreadsheet_saves_it(body: bytes) -> None:
+    rows = {7: {"order_id": "O7", "quantity": "2", "status": 'a;b, "c"\n\td'}}
+
+    assert read_repair(body, "s3://fix.csv", ORDERS) == Repair("s3://fix.csv", "e1", rows)
 
 
 def test_a_repair_from_before_a_column_was_renamed_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,22 +200,35 @@ UNREADABLE = {
     "an unknown column": (
         "line_number,raw_etag,orderid\n2,e,O1\n", "line 1", "orders have no column 'orderid'"
     ),
-    "too few fields": ("line_number,raw_etag,order_id\n2,e\n", "line 2", "the wrong number of fields"),
-    "too many fields": ("line_number,raw_etag,order_id\n2,e,O1,x\n", "line 2", "the wrong number of fields"),
-    "no number": ("line_number,raw_etag\n2.0,e\n", "line 2", "line_number is no line of a row"),
-    "the header's line": ("line_number,raw_etag\n1,e\n", "line 2", "line_number is no line of a row"),
-    "the same line twice": ("line_number,raw_etag\n2,e\n2,e\n", "line 3", "line 2 is repaired twice"),
-    "two versions": ("line_number,raw_etag\n2,e\n3,f\n", "", "raw_etag must be the same"),
-    "an empty version": ("line_number,raw_etag,order_id\n2,,O1\n3,,O2\n", "", "raw_etag must be the same"),
-    "no rows": ("line_number,raw_etag\n", "", "raw_etag must be the same"),
+    "a column twice": (
+        "line_number,raw_etag,raw_etag\n2,e,e\n", "line 1", "the column raw_etag is there twice"
+    ),
+    "a blank name": ("line_number,,raw_etag\n2,,e\n", "line 1", "orders have no column ''"),
+    "too many fields": (
+        "line_number,raw_etag,order_id\n2,e,O1\n3,e,O1,x\n", "line 3", "4 fields, and the header has 3"
+    ),
+    "too many fields, with semicolons": (
+        "line_number;raw_etag;order_id\n2;e;O1;x\n", "line 2", "4 fields, and the header has 3"
+    ),
+    "no number": ("line_number,raw_etag\n2.0,e\n", "line 2", "line_number is not the line of a row"),
+    "a number as text": ("line_number,raw_etag\n'2,e\n", "line 2", "line_number is not the line of a row"),
+    "the header's line": ("line_number,raw_etag\n1,e\n", "line 2", "line_number is not the line of a row"),
+    "the same line twice": (
+        "line_number,raw_etag\n2,e\n2,e\n", "line 3", "line 2 of the raw file is repaired twice"
+    ),
+    "two versions": (
+        "line_number,raw_etag\n2,e\n3,f\n", "line 3", "raw_etag is empty, or not that of the rows above"
+    ),
+    "an empty version": ("line_number,raw_etag,order_id\n2,,O1\n", "line 2", "raw_etag is empty"),
+    "no version at the end": ("line_number,raw_etag\n2,e\n3\n", "line 3", "raw_etag is empty"),
+    "no rows": ("line_number,raw_etag\n", "", "there are no rows in it"),
     "nothing": ("", "line 1", "the column line_number is missing"),
-    "an open quote": ('line_number,raw_etag\n2,"e\n', "", "no CSV"),
-    "semicolons": ("line_number;raw_etag\n2;e\n", "line 1", "the column line_number is missing"),
+    "an open quote": ('line_number,raw_etag\n2,"e\n', "line 2", "not CSV"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("text", "place", "problem"), UNREADABLE.values(), ids=UNREADABLE.keys())
-def test_a_repair_that_cannot_be_read_says_where_and_why(text: str, place: str, problem: str) -> None:
+def test_unreadable_repair_says_where_and_why(text: str, place: str, problem: str) -> None:
     with pytest.raises(RepairError) as raised:
         read_repair(text.encode(), "s3://fix.csv", ORDERS)
 
@@ -194,6 +236,6 @@ def test_a_repair_that_cannot_be_read_says_where_and_why(text: str, place: str, 
     assert str(raised.value).startswith(where + problem)
 
 
-def test_a_repair_that_is_no_utf_8_says_so() -> None:
-    with pytest.raises(RepairError, match="not UTF-8 text"):
+def test_repair_in_another_encoding_names_the_line() -> None:
+    with pytest.raises(RepairError, match=r"\(line 2\): not UTF-8 text. Save it as CSV in UTF-8"):
         read_repair("line_number,raw_etag\n2,é\n".encode("latin-1"), "s3://fix.csv", ORDERS)
