@@ -1,8 +1,9 @@
-"""Which published days are to be run again, because something that went into them has changed since.
+"""Finds the days to rerun: published days whose inputs have changed, and closed gates that would open now.
 
-Only the days of the look-back are looked at, so a look costs the same however long the history is.
+Only the last `correction_days` are scanned, so the cost does not grow with the history.
 """
 
+import dataclasses
 import hashlib
 import json
 import logging
@@ -12,13 +13,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from include import keys
-from include.contract import DATASETS
+from include.contract import DATASETS, ORDERS
 from include.contract.model import LATE, REPAIRS
 from include.day import days_until
 from include.errors import RetryableError, UnreadableDaysError
-from include.inputs.late_arrivals import MissingKey, find_arrivals
+from include.inputs.late_arrivals import MissingKey, count_resolved, find_arrivals
 from include.library_errors import translate_error
-from include.manifest import Manifest, compare_inputs
+from include.manifest import DayInputs, Manifest, compare_inputs
+from include.publishing.closed_days import ClosedDay, read_closed_days
+from include.publishing.gate import exceeds_reject_ratio
 from include.publishing.manifests import read_manifests
 from include.s3.objects import ObjectState, find_object
 
@@ -36,29 +39,32 @@ RUN_PREFIX = "correction__"
 
 @dataclass(frozen=True)
 class Change:
-    """A published day whose inputs are no longer those of its manifest.
+    """A day to rerun, since its inputs are not those of its last run any more.
 
     Parameters
     ----------
-    inputs: what became of each input that changed: `added`, `removed` or `replaced`.
-    run_id: names the change: the same change of the same publication has the same one.
+    inputs: each input that changed: `added`, `removed` or `replaced`.
+    run_id: names the change; the same change has the same id.
+    reason: why a day that is not published is rerun.
     """
 
     day: str
     inputs: dict[str, str]
     run_id: str
+    reason: str = ""
 
     def __str__(self) -> str:
-        return f"{self.day}: " + ", ".join(f"{name} was {what}" for name, what in self.inputs.items())
+        changed = ", ".join(f"{name} was {what}" for name, what in self.inputs.items())
+        return f"{self.day}: {changed}{self.reason}"
 
 
 @dataclass(frozen=True)
 class ScanResult:
-    """What a look has found.
+    """What a scan has found.
 
     Parameters
     ----------
-    unread: the days that could not be looked at, each with the reason; no other try would help.
+    unread: the days that could not be read, each with the reason; a retry would not help.
     """
 
     changes: list[Change] = field(default_factory=list)
@@ -66,14 +72,14 @@ class ScanResult:
 
     @contextmanager
     def set_aside(self, day: str) -> Iterator[None]:
-        """Keep what is wrong with one day from the others; what may pass is left to the next try."""
+        """Note a day that cannot be read, and continue with the others; a temporary problem is raised."""
         try:
             yield
         except Exception as error:
             known = translate_error(error)
             if isinstance(known, RetryableError):
                 raise
-            log.exception("%s could not be looked at", day)
+            log.exception("%s could not be read", day)
             # What other libraries say may quote data.
             unknown = f"its manifest or a table cannot be read ({type(error).__name__}, see the log)."
             self.unread[day] = str(known) if known else unknown
@@ -81,7 +87,7 @@ class ScanResult:
     def read_days(
         self, days: Sequence[str], read: Callable[[Sequence[str]], dict[str, _Found]]
     ) -> dict[str, _Found]:
-        """What is there of the days: all at once, and one by one only where one of them cannot be read."""
+        """Read the days all at once, or one by one if one of them cannot be read."""
         try:
             return read(days)
         except Exception:
@@ -94,29 +100,64 @@ class ScanResult:
 
 
 def scan_published_days(hook: "S3Hook", settings: "Settings", last_day: str) -> ScanResult:
-    """What has changed in the published days of the look-back that ends with `last_day`.
+    """What has changed in the `correction_days` that end with `last_day`.
 
-    A day that lacks a raw file is left out: its run would wait for the file.
+    A published day that lacks a raw file now is left out: its run would wait for the file.
 
     Raises
     ------
-    RetryableError: the store is busy or away.
+    RetryableError: the store is busy or unreachable.
     """
     found = ScanResult()
     days = days_until(last_day, settings.correction_days)
     manifests = found.read_days(days, lambda some: read_manifests(hook, settings.layout, some))
 
+    unpublished = [day for day in days if day not in manifests and day not in found.unread]
+    closed = found.read_days(unpublished, lambda some: read_closed_days(hook, settings.layout, some))
+    known: dict[str, DayInputs] = {**manifests, **closed}
+
     def read_arrivals(some: Sequence[str]) -> dict[str, dict[MissingKey, str]]:
-        readable = {day: each for day, each in manifests.items() if day not in found.unread}
+        readable = {day: each for day, each in known.items() if day not in found.unread}
         return find_arrivals(hook, readable, some)
 
-    # The newest first: a day that cannot be read is out of the way of the earlier ones, which take from it.
-    arrivals = found.read_days([*reversed(manifests)], read_arrivals)
+    # The newest first: earlier days look their ids up in later ones, so an unreadable one is noted before.
+    arrivals = found.read_days(sorted(known, reverse=True), read_arrivals)
     for day in [day for day in manifests if day not in found.unread]:
         with found.set_aside(day):
             look_at_day(hook, settings.layout, manifests[day], arrivals.get(day, {}), found)
-    log.info("Looked at %s published days up to %s", len(manifests), last_day)
+    for day in [day for day in closed if day in arrivals and day not in found.unread]:
+        with found.set_aside(day):
+            look_at_closed_day(hook, settings, closed[day], arrivals[day], found)
+    log.info("Scanned %s published and %s closed days up to %s", len(manifests), len(closed), last_day)
     return found
+
+
+def look_at_closed_day(
+    hook: "S3Hook",
+    settings: "Settings",
+    closed: ClosedDay,
+    arrived: Mapping[MissingKey, str],
+    found: ScanResult,
+) -> None:
+    """Add a day whose gate would open now: what its rejected orders refer to has arrived since."""
+    if not would_open(closed, count_resolved(hook, closed, arrived), settings):
+        return
+    change = find_change(closed, find_inputs(hook, settings.layout, closed["day"]), arrived)
+    # After a new delivery nobody knows what its rows lack: the run of the day has to be cleared.
+    if change and all(name.startswith(LATE) for name in change.inputs):
+        reason = "; the gate was closed, and the references that were unknown have arrived"
+        found.changes.append(dataclasses.replace(change, reason=reason))
+        log.info("To be rerun: %s", found.changes[-1])
+
+
+def would_open(closed: ClosedDay, resolved: int, settings: "Settings") -> bool:
+    """Whether only rejected orders closed the gate, and too few of them are left."""
+    is_about_orders = all(
+        fault["subject"] == ORDERS.name and fault["ratio"] is not None for fault in closed["gate"]["faults"]
+    )
+    rows = closed["rows"][ORDERS.name]
+    left = rows["quarantined"] - resolved
+    return is_about_orders and not exceeds_reject_ratio({**rows, "quarantined": left}, settings)
 
 
 def look_at_day(
@@ -132,11 +173,11 @@ def look_at_day(
         report_missing(manifest, missing)
     elif change := find_change(manifest, inputs, arrived):
         found.changes.append(change)
-        log.info("To be run again: %s", change)
+        log.info("To be rerun: %s", change)
 
 
 def reject_unread_days(unread: Mapping[str, str]) -> None:
-    """End a look that left days out, after what it found in the others.
+    """Fail after a scan that could not read some of the days.
 
     Raises
     ------
@@ -144,10 +185,10 @@ def reject_unread_days(unread: Mapping[str, str]) -> None:
     """
     if unread:
         raise UnreadableDaysError(
-            "These days could not be looked at, the others were: "
+            "These days could not be read, the others were: "
             + " ".join(f"{day}: {reason}" for day, reason in unread.items())
             + " Restore what cannot be read, or run the day again (DAG ecommerce_etl, param day). The next "
-            "look sees it."
+            "scan sees it."
         )
 
 
@@ -160,7 +201,7 @@ def report_missing(manifest: Manifest, missing: list[str]) -> None:
 
 
 def find_inputs(hook: "S3Hook", layout: keys.Layout, day: str) -> dict[str, ObjectState]:
-    """What a run of the day would find now, by the names that manifests use."""
+    """The inputs that a run of the day would use now, by their names in manifests."""
     urls = {dataset: keys.raw(layout, day, dataset) for dataset in DATASETS}
     urls |= {REPAIRS + dataset: keys.repair(layout, day, dataset) for dataset in DATASETS}
     found = {name: find_object(hook, url) for name, url in urls.items()}
@@ -168,11 +209,11 @@ def find_inputs(hook: "S3Hook", layout: keys.Layout, day: str) -> dict[str, Obje
 
 
 def find_change(
-    manifest: Manifest, inputs: Mapping[str, ObjectState], arrived: Mapping[MissingKey, str]
+    manifest: DayInputs, inputs: Mapping[str, ObjectState], arrived: Mapping[MissingKey, str]
 ) -> Change | None:
     """How the inputs differ from those that the manifest names; None when they do not.
 
-    `arrived` are the looked-up rows that heal refused orders of the day, with the day they are from.
+    `arrived` are the late rows that resolve rejected orders of the day, with the day they are from.
     """
     before = manifest["inputs"]
     # Late rows are compared below. A dataset that the contract has dropped changes nothing any more.
@@ -186,10 +227,7 @@ def find_change(
     return Change(manifest["day"], changed, name_run(manifest, etags, sorted(arrived.items())))
 
 
-def name_run(manifest: Manifest, *inputs: object) -> str:
-    """The id of the run that makes a new publication of this one, from other inputs.
-
-    The publication is part of it: a file that changes to and fro is a new change each time.
-    """
+def name_run(manifest: DayInputs, *inputs: object) -> str:
+    """The id of the run for a change: the same change of the same publication has the same id."""
     digest = hashlib.sha256(json.dumps([manifest, *inputs], sort_keys=True).encode()).hexdigest()
     return f"{RUN_PREFIX}{manifest['day']}__{digest[:16]}"

@@ -70,6 +70,11 @@ def staged(layout: Layout, day: str, run: str, name: str) -> str:
     return f"s3://{layout.curated_bucket}/staged/{day}/{safe(run)}/{name}"
 
 
+def staged_day(layout: Layout, day: str) -> str:
+    """The prefix of all staged objects of a day, which continues with the run."""
+    return f"s3://{layout.curated_bucket}/staged/{day}/"
+
+
 def working(layout: Layout) -> tuple[str, str]:
     """The prefixes of snapshots and staged objects, which continue with the day and the run."""
     return f"s3://{layout.curated_bucket}/snapshots/", f"s3://{layout.curated_bucket}/staged/"

@@ -51,6 +51,15 @@ class Drift(TypedDict):
     unknown_columns: list[str]
 
 
+class DayInputs(TypedDict):
+    """The part that a manifest and the record of a closed gate share: what late rows are looked up for."""
+
+    day: str
+    inputs: dict[str, RawFile]
+    reasons: dict[str, dict[str, int]]
+    outputs: "dict[str, Output]"
+
+
 class Quality(TypedDict):
     """The result of the checkpoint; each list has one line per expectation.
 

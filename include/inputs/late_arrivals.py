@@ -1,11 +1,12 @@
-"""Rows that orders look up, customers and products for instance, that arrive on a later day than the orders.
+"""Customers, products and other rows that orders refer to, which arrive on a later day than the orders.
 
-An order that was refused for nothing but an unknown customer or product is published by a later run of its
-day, which looks the id up in what later days have published. What it found is pinned: every later run of the
-day uses it too. The customers and products published for the day stay what its own files say.
+An order that was rejected only for unknown references is published by a later run of its day, which looks the
+ids up in the tables of later days. The rows found are pinned, and every later run of the day uses them, too.
+The published customers and products of the day do not change.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ from include import keys
 from include.contract import DATASETS, ORDERS, Dataset, unknown_reason
 from include.contract.model import LATE
 from include.day import days_after
-from include.manifest import Manifest, Output, PartlyUsed, RawFile
+from include.manifest import DayInputs, Output, PartlyUsed, RawFile
+from include.publishing.closed_days import read_closed_days
 from include.publishing.manifests import read_manifests
 from include.s3.objects import download_file, find_object, head_object, upload_file
 from include.s3.streams import RemoteFile
@@ -32,18 +34,20 @@ REASONS = {dataset: unknown_reason(column) for dataset, column in ORDERS.referen
 
 #: A dataset, and an id that is not in the day's own file of it.
 MissingKey = tuple[str, str]
-#: What refused orders lack; one set for all orders that lack the same.
-MissingKeySets = set[frozenset[MissingKey]]
+#: What rejected orders lack, and how many of them lack the same.
+MissingKeySets = Counter[frozenset[MissingKey]]
 
 
 def pin_late_rows(hook: "S3Hook", settings: "Settings", day: str, run_id: str) -> dict[str, RawFile]:
     """The late customers and products that a run of the day works with, as inputs; none on a first run."""
-    manifests = read_manifests(hook, settings.layout, [day])
+    manifests: dict[str, DayInputs] = {**read_manifests(hook, settings.layout, [day])}
+    # Of a day whose gate stayed closed, what its latest run rejected.
+    manifests = manifests or {**read_closed_days(hook, settings.layout, [day])}
     if not manifests:
         return {}
     pinned = {name: file for name, file in manifests[day]["inputs"].items() if name.startswith(LATE)}
     if has_resolvable_rejects(manifests[day]):
-        manifests |= read_manifests(hook, settings.layout, days_after(day, settings.correction_days))
+        manifests |= {**read_manifests(hook, settings.layout, days_after(day, settings.correction_days))}
         arrived = find_arrivals(hook, manifests, [day]).get(day, {})
         for dataset in {dataset for dataset, _ in arrived}:
             rows = list(_read_arrived(hook, manifests, dataset, arrived))
@@ -52,18 +56,18 @@ def pin_late_rows(hook: "S3Hook", settings: "Settings", day: str, run_id: str) -
     return pinned
 
 
-def has_resolvable_rejects(manifest: Manifest) -> bool:
-    """Whether the day refused any order for an unknown customer or product."""
+def has_resolvable_rejects(manifest: DayInputs) -> bool:
+    """Whether any order of the day was rejected for an unknown reference."""
     return any(manifest["reasons"][ORDERS.name].get(reason) for reason in REASONS.values())
 
 
 def find_arrivals(
-    hook: "S3Hook", manifests: Mapping[str, Manifest], days: Iterable[str]
+    hook: "S3Hook", manifests: Mapping[str, DayInputs], days: Iterable[str]
 ) -> dict[str, dict[MissingKey, str]]:
-    """For each day that can be healed: the ids that its refused orders lack, with the day to take them from.
+    """For each day with resolvable orders: the ids that they lack, with the later day that has them.
 
-    `manifests` are those of the days themselves and of all days that may be taken from. Each table is read
-    once, and of it only the ids.
+    `manifests` are those of the days themselves and of all days to look the ids up in. Each table is read
+    once, and only its ids.
     """
     lacking = {
         day: _read_missing_key_sets(hook, manifests[day])
@@ -76,14 +80,14 @@ def find_arrivals(
     first = min(day for day, orders in lacking.items() if orders)
     later = [manifest for day, manifest in manifests.items() if day > first]
     places = find_places(hook, later, wanted)
-    healed = {day: choose_arrivals(day, orders, places) for day, orders in lacking.items()}
-    return {day: arrived for day, arrived in healed.items() if arrived}
+    resolvable = {day: choose_arrivals(day, orders, places) for day, orders in lacking.items()}
+    return {day: arrived for day, arrived in resolvable.items() if arrived}
 
 
 def choose_arrivals(
     day: str, lacking: MissingKeySets, places: Mapping[MissingKey, list[str]]
 ) -> dict[MissingKey, str]:
-    """The ids of those orders that get all that they lack, each with the first later day that has it."""
+    """The ids of the orders that have everything now, each with the first later day that has it."""
     chosen: dict[MissingKey, str] = {}
     for order in lacking:
         found = {
@@ -96,26 +100,32 @@ def choose_arrivals(
     return chosen
 
 
-def _read_missing_key_sets(hook: "S3Hook", manifest: Manifest) -> MissingKeySets:
-    """What the orders lack that were refused for nothing else; nothing once the quarantine has expired."""
+def count_resolved(hook: "S3Hook", day: DayInputs, arrived: Mapping[MissingKey, str]) -> int:
+    """How many rejected orders of a day have everything now that they lacked."""
+    missing = _read_missing_key_sets(hook, day)
+    return sum(rows for keys_of_order, rows in missing.items() if keys_of_order <= arrived.keys())
+
+
+def _read_missing_key_sets(hook: "S3Hook", manifest: DayInputs) -> MissingKeySets:
+    """What the orders lack that were rejected for nothing else; empty once the quarantine has expired."""
     import pyarrow.parquet as pq
 
     quarantine = manifest["outputs"][f"quarantine/{ORDERS.name}"]
     if find_object(hook, quarantine["key"]) is None:
-        return set()
+        return Counter()
     ids = {reason: ORDERS.references[dataset] for dataset, reason in REASONS.items()}
-    # Asked of the file, not of a dataset: a day from before a column was declared does not have it.
+    # Read as a file, not as a dataset: a day from before a column was declared does not have it.
     rows = pq.ParquetFile(RemoteFile(hook, quarantine)).read([*ids.values(), "reasons"]).to_pylist()
     names = {reason: dataset for dataset, reason in REASONS.items()}
-    return {
+    return Counter(
         frozenset((names[reason], row[ids[reason]]) for reason in row["reasons"])
         for row in rows
         if ids.keys() >= set(row["reasons"])
-    }
+    )
 
 
 def find_places(
-    hook: "S3Hook", manifests: Iterable[Manifest], wanted: set[MissingKey]
+    hook: "S3Hook", manifests: Iterable[DayInputs], wanted: set[MissingKey]
 ) -> dict[MissingKey, list[str]]:
     """The days whose published tables have the wanted ids."""
     places: dict[MissingKey, list[str]] = {}
@@ -132,9 +142,9 @@ def find_places(
 
 
 def _read_arrived(
-    hook: "S3Hook", manifests: Mapping[str, Manifest], dataset: str, arrived: Mapping[MissingKey, str]
+    hook: "S3Hook", manifests: Mapping[str, DayInputs], dataset: str, arrived: Mapping[MissingKey, str]
 ) -> "Iterator[pa.Table]":
-    """The rows of one dataset that arrived; of their columns those that orders take over."""
+    """The rows of one dataset that arrived, with the columns that orders take over."""
     columns = [DATASETS[dataset].id_column, *DATASETS[dataset].taken_over]
     for day in sorted(set(arrived.values())):
         ids = {id_ for (name, id_), place in arrived.items() if (name, place) == (dataset, day)}
@@ -161,7 +171,7 @@ def _read_rows(hook: "S3Hook", published: Output, columns: list[str], ids: set[s
 def _write(
     hook: "S3Hook", known: Mapping[str, Any] | None, rows: "list[pa.Table]", dataset: Dataset, target: str
 ) -> PartlyUsed:
-    """Store the rows, together with those that an earlier run of the day has used."""
+    """Store the rows together with those that earlier runs of the day used."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,5 +1,6 @@
 """Which objects lie below a prefix, in the order of their keys."""
 
+import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,12 +11,13 @@ from include.s3.objects import Hook, locate
 class Listed:
     """An object as a listing shows it; the same URL and ETag mean the same content.
 
-    `name` is what its key has behind the prefix.
+    `name` is the rest of its key after the prefix.
     """
 
     url: str
     name: str
     etag: str
+    written_at: dt.datetime
 
 
 def list_objects(hook: Hook, prefix: str, *, after: str = "") -> Iterator[Listed]:
@@ -25,7 +27,12 @@ def list_objects(hook: Hook, prefix: str, *, after: str = "") -> Iterator[Listed
     pages = hook.get_conn().get_paginator("list_objects_v2")
     for page in pages.paginate(Bucket=bucket, Prefix=start, StartAfter=f"{start}{after}"):
         for item in page.get("Contents", []):
-            yield Listed(f"s3://{bucket}/{item['Key']}", item["Key"].removeprefix(start), item["ETag"])
+            yield Listed(
+                f"s3://{bucket}/{item['Key']}",
+                item["Key"].removeprefix(start),
+                item["ETag"],
+                item["LastModified"],
+            )
 
 
 def find_first_name(hook: Hook, prefix: str) -> str | None:

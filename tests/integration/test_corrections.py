@@ -240,6 +240,23 @@ def test_late_customers_and_products_heal_the_day(pipeline: Pipeline, days: list
     assert third["correction"]["orders"] == {"added": 0, "removed": 0, "altered": 0}
 
 
+def test_closed_gate_opens_once_unknown_customers_arrive(pipeline: Pipeline, days: list[str]) -> None:
+    day, next_day = days
+    unknown = "".join(f"L{n},C9,P1,1,5.00,2026-11-21,,open\n" for n in range(12))
+    pipeline.deliver(day, make_orders(100) + unknown)
+    assert pipeline.run(day)[0] == "failed"
+    assert look(pipeline, next_day) == {}
+
+    pipeline.deliver(next_day, make_orders(5), customers=CUSTOMERS + LATE_CUSTOMER)
+    assert pipeline.run(next_day) == ("success", "")
+    assert look_and_wait(pipeline, next_day) == [(day, "success")]
+
+    manifest = pipeline.read_manifest(day)
+    assert manifest["rows"]["orders"] == {"read": 112, "published": 112, "quarantined": 0, "duplicates": 0}
+    assert manifest["inputs"]["late_customers"]["rows"] == 1
+    assert look(pipeline, next_day) == {}
+
+
 def export(pipeline: Pipeline, day: str, run_id: str | None = None) -> list[dict[str, Any]]:
     return export_quarantine(pipeline.stack.hook, LAYOUT, day, ORDERS, run_id)
 

@@ -146,3 +146,41 @@ def test_what_may_pass_is_left_to_the_next_try(monkeypatch: pytest.MonkeyPatch) 
 
     with pytest.raises(RetryableError, match="busy"):
         scan_published_days(None, Settings(correction_days=3), "2026-11-21")  # type: ignore[arg-type]
+
+
+UNKNOWN_ORDERS: Any = {"subject": "orders", "ratio": 0.09, "text": "", "reasons": {}}
+FAILED_CHECK: Any = {"subject": "expect_x", "ratio": None, "text": "", "reasons": {}}
+
+
+@pytest.mark.parametrize(
+    ("faults", "resolved", "inputs", "is_rerun"),
+    [
+        pytest.param([UNKNOWN_ORDERS], 9, SAME, True, id="everything has arrived"),
+        pytest.param([UNKNOWN_ORDERS], 4, SAME, True, id="enough has arrived"),
+        pytest.param([UNKNOWN_ORDERS], 3, SAME, False, id="too little has arrived"),
+        pytest.param([UNKNOWN_ORDERS, FAILED_CHECK], 9, SAME, False, id="another fault"),
+        pytest.param([UNKNOWN_ORDERS], 9, replaced("f"), False, id="a new delivery"),
+    ],
+)
+def test_closed_day_is_rerun_once_its_gate_would_open(
+    monkeypatch: pytest.MonkeyPatch,
+    faults: list[Any],
+    resolved: int,
+    inputs: dict[str, ObjectState],
+    is_rerun: bool,
+) -> None:
+    day = "2026-11-20"
+    rows = {"orders": {"read": 100, "published": 91, "quarantined": 9, "duplicates": 0}}
+    closed = {"day": day, "inputs": MANIFEST["inputs"], "rows": rows, "gate": {"faults": faults}}
+    monkeypatch.setattr(corrections, "read_manifests", lambda *_: {})
+    monkeypatch.setattr(corrections, "read_closed_days", lambda *_: {day: closed})
+    monkeypatch.setattr(corrections, "find_arrivals", lambda *_: {day: {("customers", "C9"): "2026-11-21"}})
+    monkeypatch.setattr(corrections, "find_inputs", lambda *_: inputs)
+    monkeypatch.setattr(corrections, "count_resolved", lambda *_: resolved)
+    settings = Settings(correction_days=3, min_rejected_rows=1)
+
+    found = scan_published_days(None, settings, "2026-11-21")  # type: ignore[arg-type]  # no store
+
+    notes = [str(change) for change in found.changes]
+    arrived = "the gate was closed, and the references that were unknown have arrived"
+    assert notes == ([f"{day}: late_customers was added; {arrived}"] if is_rerun else [])

@@ -59,7 +59,7 @@ def test_deliver_uploads_each_file_and_names_its_key(
 @pytest.mark.parametrize(
     ("delivered", "options", "message"),
     [
-        (["orders"], ["--day", "2026-11-21"], "lacks customers.csv, products.csv"),
+        (["orders"], ["--day", "2026-11-21"], "has no customers.csv, products.csv"),
         (list(DATASETS), ["--day", "21.11.2026"], "21.11.2026"),
     ],
     ids=["missing files", "not a day"],
