@@ -44,8 +44,13 @@ _LAST_MOMENT = pa.scalar(dt.datetime.max.replace(tzinfo=dt.UTC), ARROW_TYPES[Kin
 
 def parse(text: pd.Series, kind: Kind) -> pd.Series:
     """The values of a text column, as Arrow-backed pandas; null where the text is null or not of the kind."""
-    typed = _PARSERS[kind](to_array(text))
+    typed = parse_array(to_array(text), kind)
     return pd.Series(typed, index=text.index, dtype=pd.ArrowDtype(ARROW_TYPES[kind]))
+
+
+def parse_array(text: pa.Array, kind: Kind) -> pa.Array:
+    """The same for an Arrow array."""
+    return _PARSERS[kind](text)
 
 
 def _parse_whole_numbers(text: pa.Array) -> pa.Array:
