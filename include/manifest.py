@@ -99,8 +99,9 @@ class Counts(TypedDict):
     """What the transform counted. `total_price` is text with its exact digits.
 
     `undelivered` counts published orders without a delivery date. `malformed` counts malformed rows by what
-    is wrong with them, such as `8 fields, the header has 7`, the most frequent first. Manifests of earlier
-    releases lack both.
+    is wrong with them, such as `8 fields, the header has 7`, the most frequent first. `emptied` counts the
+    bad values that were left out of published rows, by column that declares it. Manifests of earlier
+    releases lack all three.
     """
 
     rows: dict[str, RowCounts]
@@ -109,6 +110,7 @@ class Counts(TypedDict):
     undelivered: NotRequired[int]
     drift: dict[str, Drift]
     malformed: NotRequired[dict[str, dict[str, int]]]
+    emptied: NotRequired[dict[str, dict[str, int]]]
 
 
 class Fault(TypedDict):
@@ -266,6 +268,7 @@ class Manifest(TypedDict):
     outputs: dict[str, Output]
     drift: dict[str, Drift]
     malformed: NotRequired[dict[str, dict[str, int]]]
+    emptied: NotRequired[dict[str, dict[str, int]]]
     correction: Correction | None
 
 

@@ -7,7 +7,7 @@ itself, `transform`, and the files around it follow below.
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,7 +34,7 @@ from include.contract import (
     rejected_reason,
     unknown_reason,
 )
-from include.contract.model import EARLIEST, LATEST
+from include.contract.model import EARLIEST, LATEST, ValueFormat
 from include.engine.blanks import trim
 from include.engine.dimension import Dimension
 from include.engine.frames import to_array, to_flags
@@ -42,6 +42,7 @@ from include.engine.memory import keep_freed_memory
 from include.engine.parse import parse
 from include.engine.process import FileReport, Flags, Judged, process_file
 from include.engine.raw_file import RawSource, read_header
+from include.errors import RawFileError, RawFilesError
 from include.inputs.snapshot import download_late_rows, fetch_snapshot
 from include.manifest import Counts, describe_counts, digest_inputs, format_money
 from include.s3.objects import upload_file
@@ -105,8 +106,15 @@ def find_first_delivery(raw: pd.DataFrame, parsed: pd.DataFrame) -> pd.Series:
     is_whole_day = find_bare_dates(raw["delivery_date"], parsed["delivery_date"])
     if not is_whole_day.any():
         return parsed["order_date"]
-    midnight = parsed["order_date"].dt.floor("D")
+    midnight = find_local_midnight(parsed["order_date"], ORDERS.format_of(ORDERS.column("order_date")))
     return parsed["order_date"].where(~is_whole_day, midnight)
+
+
+def find_local_midnight(moments: pd.Series, value_format: ValueFormat) -> pd.Series:
+    """The start of the day that a clock in the declared time zone shows, as a bare date is read: in UTC."""
+    local = moments.dt.tz_convert(value_format.time_zone)
+    midnight: pd.Series = local.dt.floor("D").dt.tz_localize(None).dt.tz_localize("UTC")
+    return midnight
 
 
 def find_bare_dates(text: pd.Series, values: pd.Series) -> Flags:
@@ -136,7 +144,23 @@ def find_reference_faults(
 
 def parse_columns(raw: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
     """Every column as its kind says; null where the text is missing or invalid."""
-    return raw.assign(**{column.name: parse(raw[column.name], column.kind) for column in dataset.columns})
+    parsed = raw.assign(**{column.name: parse(raw[column.name], column.kind) for column in dataset.columns})
+    emptied = {
+        column.name: parsed[column.name].mask(find_out_of_range(parsed[column.name], column))
+        for column in dataset.columns
+        if column.empty_if_invalid
+    }
+    return parsed.assign(**emptied) if emptied else parsed
+
+
+def find_out_of_range(values: pd.Series, column: Column) -> Flags:
+    """Which values are implausible or too small."""
+    flags = np.zeros(len(values), bool)
+    if column.kind is Kind.TIMESTAMP:
+        flags |= find_implausible(values, column)
+    if column.minimum is not None:
+        flags |= is_true(values < column.minimum)
+    return flags
 
 
 def find_column_faults(raw: pd.DataFrame, parsed: pd.DataFrame, dataset: Dataset) -> dict[str, Flags]:
@@ -148,7 +172,7 @@ def find_column_faults(raw: pd.DataFrame, parsed: pd.DataFrame, dataset: Dataset
         if column.kind is not Kind.TEXT:
             is_blank = find_blank(text, is_invalid)
             is_empty, is_invalid = is_empty | is_blank, is_invalid & ~is_blank
-            faults[invalid_reason(column)] = is_invalid
+            faults[invalid_reason(column)] = is_invalid & (not column.empty_if_invalid)
         if not column.nullable:
             faults[missing_reason(column)] = is_empty
         if column.kind is Kind.TIMESTAMP:
@@ -245,13 +269,31 @@ def transform_files(
     RawFileError: a file as a whole cannot be used.
     """
     keep_freed_memory()
-    for source in sources.values():
-        read_header(source)
+    check_headers(sources.values())
     out_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out_dir, prefix=".unfinished-") as folder:
         reports = _process_day(sources, Path(folder), batch_bytes, late or {})
         _move_files(Path(folder), out_dir)
     return count_rows(reports)
+
+
+def check_headers(sources: Iterable[RawSource]) -> None:
+    """Check every file before any is worked on, so that all faults are reported at once.
+
+    Raises
+    ------
+    RawFileError: names each file that cannot be used.
+    """
+    errors = []
+    for source in sources:
+        try:
+            read_header(source)
+        except RawFileError as error:
+            errors.append(error)
+    if len(errors) > 1:
+        raise RawFilesError(errors)
+    if errors:
+        raise errors[0]
 
 
 def _process_day(
@@ -307,4 +349,5 @@ def count_rows(reports: Mapping[str, FileReport]) -> Counts:
         "undelivered": reports[ORDERS.name].missing["delivery_date"],
         "drift": {name: {"unknown_columns": report.unknown_columns} for name, report in reports.items()},
         "malformed": {name: list_most_frequent(report.malformed) for name, report in reports.items()},
+        "emptied": {name: report.emptied for name, report in reports.items() if report.emptied},
     }

@@ -27,6 +27,7 @@ class Kind(StrEnum):
 
 
 #: Formats of timestamps that are numbers, beside those of `datetime.strptime`.
+UTC = "UTC"
 EPOCH_FORMATS = ("epoch_seconds", "epoch_milliseconds")
 
 
@@ -37,7 +38,7 @@ class ValueFormat:
     null_words: tuple[str, ...] = ()
     decimal_separator: str = "."
     thousands_separator: str = ""
-    time_zone: str = "UTC"
+    time_zone: str = UTC
     timestamp_formats: tuple[str, ...] = ()
 
 
@@ -232,6 +233,16 @@ def implausible_reason(column: Column) -> str:
     return f"{column.name}_implausible"
 
 
+def ambiguous_reason(column: Column) -> str:
+    """A local time that the clocks show twice, when they go back."""
+    return f"{column.name}_ambiguous"
+
+
+def nonexistent_reason(column: Column) -> str:
+    """A local time that the clocks never show, because they go forward over it."""
+    return f"{column.name}_nonexistent"
+
+
 def unknown_reason(column: str) -> str:
     """Such as `unknown_customer` for `customer_id`: no row of the dataset has the id."""
     return f"unknown_{column.removesuffix('_id')}"
@@ -258,5 +269,7 @@ def list_column_reasons(dataset: Dataset, column: Column) -> Iterator[str]:
         yield too_long_reason(column)
     if column.kind is Kind.TIMESTAMP:
         yield implausible_reason(column)
+        if dataset.format_of(column).time_zone != UTC:
+            yield from (ambiguous_reason(column), nonexistent_reason(column))
     if column.minimum is not None:
         yield minimum_reason(column)

@@ -128,26 +128,25 @@ def restore_values(text: pa.Array, restorer: dict[int, str]) -> pa.Array:
     return pa.Array.from_buffers(text.type, len(text), buffers, text.null_count, text.offset)
 
 
-def encode_text(text: bytes, file_format: FileFormat) -> bytes:
-    """The reader's text, as a file of that format holds it; without a byte order mark."""
+def make_encoder(file_format: FileFormat) -> Callable[[bytes], bytes]:
+    """From the reader's text, piece by piece, to a file of that format."""
     if is_default(file_format):
-        return text
-    escape = file_format.escape.encode()
-    delivered = text.translate(_make_swap(file_format))
-    for placeholder, character in (
-        (_ESCAPED_DELIMITER, file_format.delimiter),
-        (_ESCAPED_QUOTE, file_format.quote),
-        (_ESCAPED_ESCAPE, file_format.escape),
-    ):
-        if escape:
+        return lambda text: text
+    table, escape = _make_swap(file_format), file_format.escape.encode()
+    escaped = {
+        _ESCAPED_DELIMITER: file_format.delimiter,
+        _ESCAPED_QUOTE: file_format.quote,
+        _ESCAPED_ESCAPE: file_format.escape,
+    }
+    encode = codecs.getincrementalencoder(file_format.encoding)().encode
+
+    def encode_text(text: bytes) -> bytes:
+        delivered = text.translate(table)
+        for placeholder, character in escaped.items() if escape else ():
             delivered = delivered.replace(placeholder, escape + character.encode())
-    return delivered.decode().encode(_without_mark(file_format.encoding))
+        return encode(delivered.decode())
 
-
-def _without_mark(encoding: str) -> str:
-    """Codecs such as UTF-16 begin each text with a mark, unless the order of bytes is part of their name."""
-    name = codecs.lookup(encoding).name
-    return {"utf-16": "utf-16-le", "utf-32": "utf-32-le", "utf-8-sig": "utf-8"}.get(name, name)
+    return encode_text
 
 
 def _make_swap(file_format: FileFormat) -> bytes:

@@ -10,13 +10,20 @@ import pyarrow.compute as pc
 from include.contract import Dataset, too_long_reason, untrimmed_reason
 from include.engine.blanks import has_outer_blank, trim
 from include.engine.text_hash import Hashes, combine_hashes, hash_text
+from include.engine.value_formats import empty_null_words
 
 Flags = npt.NDArray[np.bool_]
 
 
 def trim_declared(rows: pa.RecordBatch, dataset: Dataset) -> pa.RecordBatch:
-    """The rows as they are compared with each other: columns that the contract trims are trimmed."""
-    return _trim(rows, dataset.trimmed_columns)
+    """The rows as they are compared with each other: trimmed if declared, and keys without null words."""
+    rows = _trim(rows, dataset.trimmed_columns)
+    for name in dataset.key_columns:
+        value_format = dataset.format_of(dataset.column(name))
+        if value_format.null_words and name in rows.schema.names:
+            key = empty_null_words(rows[name], value_format)
+            rows = rows.set_column(rows.schema.get_field_index(name), name, key)
+    return rows
 
 
 def trim_identifiers(rows: pa.RecordBatch, dataset: Dataset) -> pa.RecordBatch:

@@ -27,6 +27,7 @@ from include.engine.batches import (
     read_file_blocks,
     take_rows,
 )
+from include.engine.blanks import trim
 from include.engine.csv_blocks import Cut
 from include.engine.csv_records import Block
 from include.engine.duplicates import RepeatFinder, find_repeated
@@ -36,6 +37,7 @@ from include.engine.parallel import WORKERS, map_in_order
 from include.engine.parquet import TableWriter
 from include.engine.raw_file import Header, RawSource, read_header
 from include.engine.text_hash import Hashes
+from include.engine.value_formats import rewrite_values
 from include.errors import RawFileError, RowsLostError
 from include.manifest import RowCounts
 
@@ -61,6 +63,7 @@ class FileReport:
     rows: RowCounts
     reasons: dict[str, int]
     malformed: dict[str, int]
+    emptied: dict[str, int]
     sums: dict[str, Decimal]
     missing: dict[str, int]
 
@@ -74,6 +77,7 @@ class FileReport:
             rows=RowCounts(read=0, published=0, quarantined=0, duplicates=0, blank=0),
             reasons=dict.fromkeys(reasons(dataset), 0),
             malformed={},
+            emptied={column.name: 0 for column in dataset.columns if column.empty_if_invalid},
             sums=dict.fromkeys(summed, Decimal(0)),
             missing=dict.fromkeys(missing, 0),
         )
@@ -85,6 +89,8 @@ class FileReport:
         self.rows["blank"] += split.blank
         for detail, count in split.malformed.items():
             self.malformed[detail] = self.malformed.get(detail, 0) + count
+        for name, count in split.emptied.items():
+            self.emptied[name] += count
         for reason, count in split.reasons.items():
             self.reasons[reason] += count
         for name in self.sums:
@@ -110,6 +116,7 @@ class SplitBatch:
     quarantined: pa.Table
     reasons: Mapping[str, int]
     malformed: Mapping[str, int]
+    emptied: Mapping[str, int]
     read: int
     duplicates: int
     blank: int
@@ -158,7 +165,7 @@ def process_file(
             rejected.write(split.quarantined)
             report.add(split)
     report.rows["published"], report.rows["quarantined"] = published.rows_written, rejected.rows_written
-    check_nothing_lost(report.rows, source.source_key)
+    check_nothing_lost(report.rows, dataset, source.source_key)
     return report
 
 
@@ -210,10 +217,12 @@ def split_batch(
 ) -> SplitBatch:
     """Publish the rows without a fault; give the others their reasons, and their text as delivered."""
     batch = compared.batch
-    judged = judge(to_frame(trim_identifiers(batch.rows, dataset)))
+    rewritten = rewrite_values(trim_identifiers(batch.rows, dataset), dataset)
+    judged = judge(to_frame(rewritten.rows))
     is_distinct = ~compared.is_same_row
     faults = {
         **judged.faults,
+        **rewritten.find_faults(judged.faults),
         **find_identifier_faults(batch.rows, dataset),
         duplicate_reason(dataset): compared.is_same_key,
     }
@@ -225,10 +234,28 @@ def split_batch(
         reasons={reason: int(np.count_nonzero(flags)) for reason, flags in faults.items()}
         | {MALFORMED_ROW: len(batch.malformed)},
         malformed=Counter(line.detail for line in batch.malformed),
+        emptied=_count_emptied(rewritten.rows, judged.rows, is_distinct & ~is_rejected, dataset),
         read=len(batch.rows) + len(batch.malformed),
         duplicates=int(np.count_nonzero(compared.is_same_row)),
         blank=batch.blank,
     )
+
+
+def _count_emptied(
+    text: pa.RecordBatch, values: pd.DataFrame, is_published: Flags, dataset: Dataset
+) -> dict[str, int]:
+    """How many values of published rows could not be read and were left out, by column that allows it."""
+    return {
+        column.name: int(
+            np.count_nonzero(
+                is_published
+                & trim(text[column.name]).is_valid().to_numpy(zero_copy_only=False)
+                & values[column.name].isna().to_numpy()
+            )
+        )
+        for column in dataset.columns
+        if column.empty_if_invalid
+    }
 
 
 def _keep(rows: pd.DataFrame, is_kept: Flags, schema: pa.Schema) -> pa.Table:
@@ -274,9 +301,15 @@ def _sum_exactly(amounts: pa.ChunkedArray) -> Decimal:
     return total or Decimal(0)
 
 
-def check_nothing_lost(rows: RowCounts, source_key: str) -> None:
+def check_nothing_lost(rows: RowCounts, dataset: Dataset, source_key: str) -> None:
     """Raises an error unless every row that was read was published, rejected or dropped."""
-    if rows["read"] == 0:
-        raise RawFileError(source_key, "", "there are no rows below the header", "Deliver it again.")
+    if rows["read"] == 0 and not dataset.may_be_empty:
+        raise RawFileError(
+            source_key,
+            "",
+            "there are no rows below the header",
+            f"Deliver it again; if a day without {dataset.name} is possible, declare may_be_empty=True for "
+            "them in the contract.",
+        )
     if rows["read"] != rows["published"] + rows["quarantined"] + rows["duplicates"]:
         raise RowsLostError(f"{source_key}: the rows do not add up: {rows}. Nothing was published.")

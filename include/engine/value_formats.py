@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.contract import Dataset, Kind
-from include.contract.model import DEFAULT_VALUES, EPOCH_FORMATS, Column, ValueFormat
+from include.contract.model import DEFAULT_VALUES, EPOCH_FORMATS, UTC, Column, ValueFormat
 from include.engine.blanks import trim
 from include.engine.frames import to_flags
 from include.engine.parse import parse_array
@@ -40,6 +40,19 @@ class Rewritten:
     ambiguous: Mapping[str, Flags]
     nonexistent: Mapping[str, Flags]
 
+    def find_faults(self, found: Mapping[str, Flags]) -> dict[str, Flags]:
+        """A reason of its own for each such time, in place of the one that an unreadable value gets."""
+        faults: dict[str, Flags] = {}
+        for name in self.ambiguous:
+            faults[f"{name}_ambiguous"], faults[f"{name}_nonexistent"] = (
+                self.ambiguous[name],
+                self.nonexistent[name],
+            )
+            invalid = f"{name}_invalid"
+            if invalid in found:
+                faults[invalid] = found[invalid] & ~self.ambiguous[name] & ~self.nonexistent[name]
+        return faults
+
 
 @cache
 def list_declared(dataset: Dataset) -> tuple[Column, ...]:
@@ -59,7 +72,9 @@ def rewrite_values(rows: pa.RecordBatch, dataset: Dataset) -> Rewritten:
         elif column.kind is Kind.TIMESTAMP:
             moments = read_timestamps(text, value_format)
             text = moments.text
-            ambiguous[column.name], nonexistent[column.name] = moments.is_ambiguous, moments.is_nonexistent
+            if value_format.time_zone != UTC:
+                ambiguous[column.name] = moments.is_ambiguous
+                nonexistent[column.name] = moments.is_nonexistent
         rows = rows.set_column(place, column.name, text)
     return Rewritten(rows, ambiguous, nonexistent)
 
@@ -193,7 +208,7 @@ def _to_utc(reading: _Reading, time_zone: str) -> tuple[npt.NDArray[np.int64], F
     """Local clocks as UTC; which of them show a time twice, and which never."""
     is_local = reading.is_read & reading.is_local
     is_ambiguous, is_nonexistent = np.zeros_like(is_local), np.zeros_like(is_local)
-    if time_zone == "UTC" or not is_local.any():
+    if time_zone == UTC or not is_local.any():
         return reading.moments, is_ambiguous, is_nonexistent
     clocks = pd.DatetimeIndex(reading.moments[is_local].astype("datetime64[us]"))
     zone = ZoneInfo(time_zone)

@@ -24,6 +24,7 @@ from include.contract import Dataset
 from include.engine.batches import read_file_blocks
 from include.engine.csv_blocks import find_last_line_end
 from include.engine.csv_records import Block, count_lines
+from include.engine.decoding import make_encoder
 from include.engine.raw_file import Header, RawSource, open_raw, read_header
 from include.errors import RepairError
 from include.keys import is_compressed
@@ -166,12 +167,13 @@ def patch_file(raw: RawSource, repair: Repair, target: Path) -> None:
     """
     header = read_header(raw)
     lines = _plan_lines(_find_ends(raw, header, repair), header, repair)
-    number = 1
+    number, encode = 1, make_encoder(raw.dataset.format)
     with open_raw(raw) as stream, _open_target(raw, target) as patched:
         for piece in _read_whole_lines(stream):
             following = number + count_lines(piece)
             is_patched = any(number <= line <= following for line in lines)
-            patched.write(_patch(piece, number, lines, repair) if is_patched else piece)
+            text = _patch(piece, number, lines, repair) if is_patched else piece
+            patched.write(encode(text))
             number = following
     _check_rows_stand_alone(RawSource(raw.dataset, target, raw.source_key), header, repair)
 
@@ -233,7 +235,9 @@ def _write_row(repair: Repair, line: int, header: Header) -> bytes:
         problem = f"the row for line {line} has a value for {min(unknown)}, which the raw file does not have"
         raise RepairError(repair.source, "", problem, "Leave that column empty.")
     text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerow([row.get(name, "") for name in header.columns])
+    # What gives the reader's text back as delivered also does the reverse.
+    values = [row.get(name, "").translate(header.restorer or {}) for name in header.columns]
+    csv.writer(text, lineterminator="\r\n").writerow(values)
     return text.getvalue().removesuffix("\r\n").encode()
 
 

@@ -71,7 +71,7 @@ def measure_day(counts: Mapping[str, Any]) -> Figures:
     figures = {
         "orders_read": orders["read"],
         "revenue": float(counts["total_price"]),
-        "reject_ratio": orders["quarantined"] / orders["read"],
+        "reject_ratio": orders["quarantined"] / orders["read"] if orders["read"] else 0.0,
     }
     if "undelivered" in counts and orders["published"]:
         figures["undelivered_ratio"] = counts["undelivered"] / orders["published"]

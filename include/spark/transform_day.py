@@ -140,7 +140,7 @@ def _process(
     results = ranges.mapInArrow(_write_pieces(file, pieces, lookups), RESULT_SCHEMA).collect()
     results.sort(key=lambda result: result[RANGE])
     report = _add_reports(file, (json.loads(result["report"]) for result in results))
-    check_nothing_lost(report.rows, file.source_key)
+    check_nothing_lost(report.rows, file.dataset, file.source_key)
     table, refused = ([_make_piece(result, name) for result in results] for name in ("table", "refused"))
     return Processed(report, table, refused)
 
@@ -198,7 +198,12 @@ def _split_range(
             report.add(split)
     report.rows["published"], report.rows["quarantined"] = table.rows_written, refused.rows_written
     sums = {name: str(amount) for name, amount in report.sums.items()}
-    counts = {"rows": report.rows, "reasons": report.reasons, "malformed": report.malformed}
+    counts = {
+        "rows": report.rows,
+        "reasons": report.reasons,
+        "malformed": report.malformed,
+        "emptied": report.emptied,
+    }
     return {**counts, "sums": sums, "missing": report.missing}
 
 
@@ -209,6 +214,8 @@ def _add_reports(file: RemoteSource, parts: Iterable[dict[str, Any]]) -> FileRep
             report.rows[name] += count  # type: ignore[literal-required]  # of one and the same record
         for reason, count in part["reasons"].items():
             report.reasons[reason] += count
+        for name, count in part["emptied"].items():
+            report.emptied[name] += count
         for detail, count in part["malformed"].items():
             report.malformed[detail] = report.malformed.get(detail, 0) + count
         for name, amount in part["sums"].items():

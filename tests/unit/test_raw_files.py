@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from include.errors import RawFileError
+from include.errors import RawFileError, RawFilesError
 from tests.unit.conftest import ORDERS_HEADER, Transform
 
 ROW = "O1,C1,P1,1,1,2026-11-21,,\n"
@@ -63,6 +63,38 @@ def test_an_unusable_file_is_named_and_nothing_is_written(
 
     assert str(error.value).startswith("s3://raw/orders.csv")
     assert not list((tmp_path / "out").rglob("*"))  # type: ignore[operator]  # pytest gives a Path
+
+
+def test_faults_of_all_files_are_reported_at_once(transform_day: Transform) -> None:
+    with pytest.raises(RawFilesError) as error:
+        transform_day("order_id,quantity\n1,2\n", customers="", products=b"product_id;name\nP1;x\n")
+
+    lines = str(error.value).splitlines()
+    assert [line.partition(" ")[0].rstrip(":") for line in lines] == [
+        "s3://raw/customers.csv",
+        "s3://raw/products.csv",
+        "s3://raw/orders.csv",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    {
+        "hidden character": (
+            ORDERS_HEADER.replace("quantity", "quan\u200btity"),
+            "'quan\\u200btity' looks like",
+        ),
+        "trailing blank": (ORDERS_HEADER.replace("quantity", "quantity "), "'quantity ' looks like quantity"),
+        "misspelt": (ORDERS_HEADER.replace("quantity", "quantitiy"), "also_named=('quantitiy',)"),
+        "another shop": ("Bestellnummer,Kunde,Artikel,Menge\n", "The header names: Bestellnummer, Kunde"),
+        "blanks": (ORDERS_HEADER.replace(",", " "), "separated by blanks. Declare FileFormat(delimiter=' ')"),
+    }.values(),
+)
+def test_header_error_says_what_to_declare(transform_day: Transform, header: str, message: str) -> None:
+    with pytest.raises(RawFileError, match=re.escape(message)) as error:
+        transform_day(header + ROW)
+
+    assert "make inspect" in str(error.value)
 
 
 def test_a_gzip_file_is_read(transform_day: Transform) -> None:
