@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.measure import PROJECT, run_module
-from include.contract import DATASETS, MALFORMED_ROW
+from include.contract import DATASETS, MALFORMED_ROW, reasons
 
 FOLDER = PROJECT / ".local" / "bench"
 #: The day on which the shop has exactly the requested number of accounts.
@@ -73,6 +73,13 @@ def prepare_compressed_files(folder: Path) -> Path:
     return compressed
 
 
+def _list_uncommon_reasons() -> set[str]:
+    """Rules that the peers do not have."""
+    kinds = ("_untrimmed", "_too_long", "_implausible")
+    found = {reason for dataset in DATASETS.values() for reason in reasons(dataset)}
+    return {reason for reason in found if reason.endswith(kinds) or reason.startswith("rejected_")}
+
+
 def generate_raw_files(folder: Path, size: Size) -> None:
     from include.generate import generate
 
@@ -82,7 +89,7 @@ def generate_raw_files(folder: Path, size: Size) -> None:
         orders=size.orders,
         customers=size.customers,
         products=size.products,
-        leave_out={MALFORMED_ROW},
+        leave_out={MALFORMED_ROW, *_list_uncommon_reasons()},
     )
 
 
