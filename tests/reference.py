@@ -120,21 +120,21 @@ def read_records(text: str, column_count: int) -> Iterator[tuple[int, list[str] 
     """The records below the header, each with its line: its fields, or its text where it is malformed.
 
     A field that begins with a quote ends at the next quote that is not doubled. A quoted field may hold
-    line ends, but only in a record that is well formed up to its end; otherwise its first line is malformed
-    alone, and the next line starts anew. A blank line has no fields.
+    line ends. A record with another number of fields is malformed as a whole. Where a record is not well
+    formed up to its end, its first line is malformed alone, and reading continues after that line. A blank
+    line has no fields.
     """
     position, line = 0, 2
     while position < len(text):
         end = _find_line_end(text, position)
         fields, record_end = _read_record(text, position)
-        one_line = text[position:end].rstrip("\r\n")
-        if record_end > end and len(fields or []) != column_count:
-            fields, record_end = None, end
-        if fields is None or (len(fields) != column_count and one_line):
-            yield line, one_line
+        if fields is None:
             record_end = end
+        record = text[position:record_end].rstrip("\r\n")
+        if fields is None or (len(fields) != column_count and record):
+            yield line, record
         else:
-            yield line, fields if one_line else []
+            yield line, fields if record else []
         line += len(re.findall(r"\r\n|\r|\n", text[position:record_end]))
         position = record_end
 
