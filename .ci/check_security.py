@@ -75,12 +75,16 @@ ACCEPTED = {
         "include/aws/cloudformation.py",
         "template: dict[str, Any] = yaml.load(text, Loader=_Loader)",
     ): "a SafeLoader that knows CloudFormation's tags",
-    Finding(
-        "bandit",
-        "B608",
-        "include/quality/expectations.py",
-        'unexpected_rows_query=f"SELECT * FROM {{batch}} WHERE {column} IS DISTINCT FROM {formula}",',
-    ): "columns and formulas are constants of the module",
+    **{
+        Finding("bandit", "B608", "include/quality/expectations.py", place): (
+            "columns and formulas are constants of the module and the contract"
+        )
+        for place in (
+            'EARLY_DELIVERIES = f"""',
+            'REPEATED_KEYS = f"""',
+            'unexpected_rows_query=f"SELECT * FROM {{batch}} WHERE {is_broken}",',
+        )
+    },
     Finding(
         "bandit", "B608", "include/publishing/diff.py", 'query = f"""'
     ): "the names are columns of the contract",
