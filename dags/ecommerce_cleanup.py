@@ -1,7 +1,4 @@
-"""Once a day: remove what dead runs left in S3.
-
-Wiring only: the rule stands in `include/cleanup.py`.
-"""
+"""Every night: remove from S3 what old runs left. The rules are in `include/cleanup.py`."""
 
 import datetime as dt
 from pathlib import Path

@@ -1,7 +1,4 @@
-"""Looks every hour whether the inputs of a published day have changed, and has such days run again.
-
-Wiring only: what is looked for stands in `include/corrections.py`.
-"""
+"""Every hour: rerun published days whose inputs have changed. The rules are in `include/corrections.py`."""
 
 import datetime as dt
 from pathlib import Path

@@ -1,7 +1,4 @@
-"""The watchdog: looks every hour whether the days that are due have come and are published.
-
-Wiring only: what it does stands in `include/watchdog.py`.
-"""
+"""Every hour: alert about missing raw files and unpublished days. The rules are in `include/watchdog.py`."""
 
 import datetime as dt
 from pathlib import Path
