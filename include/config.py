@@ -63,7 +63,11 @@ KeyTemplate = Annotated[
     ),
 ]
 Prefix = Annotated[
-    str, Field(pattern=r"^[^/]+(/[^/]+)*$", description="a prefix without a slash at either end")
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9_=-][A-Za-z0-9_.=-]*(/[A-Za-z0-9_=-][A-Za-z0-9_.=-]*)*$",
+        description="names of letters, digits and _ = . -, none beginning with a dot, with slashes between them",
+    ),
 ]
 Share = Annotated[float, Field(ge=0, le=1, description="a share from 0 to 1")]
 Tolerance = Annotated[float, AllowInfNan(False), Field(ge=0, description="a share, 0 or more")]

@@ -293,6 +293,14 @@ def format_money(amount: Decimal) -> str:
     return f"{whole}.{places.rstrip('0').ljust(2, '0')}"
 
 
+def describe_expectations(quality: Mapping[str, Any]) -> str:
+    """`33 of 37 expectations met, 4 had nothing to compare with`, from a Quality or a summary."""
+    unmet = {kind: len(quality.get(kind, ())) for kind in ("failed", "warnings", "skipped")}
+    skipped = f", {unmet['skipped']} had nothing to compare with" if unmet["skipped"] else ""
+    total = quality["expectations"]
+    return f"{total - sum(unmet.values())} of {total} expectations met{skipped}"
+
+
 def rank_reasons(reasons: Mapping[str, int]) -> dict[str, int]:
     """The reject reasons that occurred, the most frequent first."""
     ranked = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))

@@ -21,6 +21,7 @@ from include.manifest import (
 from include.publishing.diff import find_correction
 from include.publishing.gate import require_open_gate
 from include.publishing.published_day import open_day, reject_stale_run
+from include.site.publish import write_report
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -64,9 +65,18 @@ def publish(
         outputs = published.replace_tables(candidate)
         manifest = make_manifest(candidate, outputs, correction)
         published.replace_manifest(manifest)
+    report_day(hook, settings, candidate.day)
     orders = f"{outputs['orders']['rows']:,}"
     log.info("Published %s: %s orders, total price %s", candidate.day, orders, manifest["total_price"])
     return manifest
+
+
+def report_day(hook: "S3Hook", settings: "Settings", day: str) -> None:
+    """Bring the report of the day up to date. The day is published, whatever becomes of its report."""
+    try:
+        write_report(hook, settings.layout, day)
+    except Exception:
+        log.exception("%s is published, but its report still shows the earlier state", day)
 
 
 def check_nothing_lost(rows: dict[str, RowCounts]) -> None:

@@ -8,20 +8,24 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from include import keys
-from include.publishing.gate import decide_gate
+from include.publishing.gate import decide_gate, exceeds_reject_ratio
 from include.publishing.manifests import read_manifests
 from include.quality.baseline import MEASURES, Comparison, compare_day, find_earlier_days, measure_day
 from include.s3.objects import download_file
 from include.scratch import scratch_folder
+from include.site.business import Business, summarise_orders
 from include.site.publish import publish_docs
 from include.site.summary import run_folder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
     from include.config import Settings
     from include.manifest import Counts, Extracted, GateVerdict, Manifest, Quality, Transformed, Validated
     from include.quality.checkpoint import Checked
+    from include.quality.expectations import RejectRatio
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +44,7 @@ def validate(
     day, counts = extracted["day"], transformed["counts"]
     published = read_published_days(hook, settings, day)
     comparisons = compare_with_history(settings, day, counts, published)
-    checked = check_orders(hook, settings, extracted, transformed, comparisons)
+    checked, business = check_orders(hook, settings, extracted, transformed, comparisons)
     report_findings(checked)
     validated_at = dt.datetime.now(dt.UTC)
     folder = run_folder(day, extracted["run_id"], validated_at)
@@ -48,7 +52,7 @@ def validate(
     gate = decide_gate(counts, quality, settings, published.get(day))
     report_gate(gate)
     validated: Validated = {"quality": quality, "gate": gate}
-    publish_docs(hook, settings, extracted, transformed, validated, checked, validated_at)
+    publish_docs(hook, settings, extracted, transformed, validated, checked, validated_at, business)
     return validated
 
 
@@ -73,22 +77,50 @@ def check_orders(
     extracted: "Extracted",
     transformed: "Transformed",
     comparisons: list[Comparison],
-) -> "Checked":
+) -> "tuple[Checked, Business | None]":
+    """Run the checkpoint, and summarise the sales unless the table is broken."""
     prepare_libraries()
     from include.quality.checkpoint import run_checkpoint
 
     rows = transformed["counts"]["rows"]["orders"]["published"]
+    ratios = list_reject_ratios(transformed["counts"], settings)
     with scratch_folder("validate") as folder:
         orders = folder / "orders.parquet"
         download_file(hook, transformed["staged"]["orders.parquet"], orders)
         started = time.monotonic()
         run_name = f"{extracted['day']} {extracted['run_id']}"
-        checked = run_checkpoint(orders, rows, run_name, comparisons, settings.warn_only)
+        checked = run_checkpoint(orders, rows, run_name, comparisons, settings.warn_only, ratios)
+        business = summarise_sales(orders, folder)
     seconds = time.monotonic() - started
     log.info(
         "Checked %s rows against %s expectations, %.1f s", f"{rows:,}", len(checked.result.results), seconds
     )
-    return checked
+    return checked, business
+
+
+def summarise_sales(orders: "Path", scratch: "Path") -> "Business | None":
+    """None if the columns are not those of the contract: the checkpoint then says so."""
+    import duckdb
+
+    try:
+        return summarise_orders(orders, scratch)
+    except (duckdb.BinderException, duckdb.ConversionException):
+        return None
+
+
+def list_reject_ratios(counts: "Counts", settings: "Settings") -> "list[RejectRatio]":
+    from include.quality.expectations import RejectRatio
+
+    return [
+        RejectRatio(
+            dataset=dataset,
+            read=rows["read"],
+            rejected=rows["quarantined"],
+            allowed=settings.max_reject_ratio,
+            is_allowed=not exceeds_reject_ratio(rows, settings),
+        )
+        for dataset, rows in counts["rows"].items()
+    ]
 
 
 def describe_quality(checked: "Checked", docs_key: str) -> "Quality":

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from include import keys
 from include.keys import Layout
+from include.manifest import describe_expectations
 
 #: The manifest has them all.
 _MOST_REASONS = 5
@@ -20,7 +21,7 @@ def print_published(console: Console, layout: Layout, manifest: Mapping[str, Any
     console.print(_render_rows(manifest))
     _print_line(console, "total price", manifest["total_price"])
     opened = "opened by approval" if manifest["approval"] else "open"
-    _print_line(console, "gate", f"{opened}: {_describe_quality(manifest['quality'])}")
+    _print_line(console, "gate", f"{opened}: {describe_expectations(manifest['quality'])}")
     _print_findings(console, manifest)
     for name, output in manifest["outputs"].items():
         _print_line(console, name, output["key"])
@@ -33,7 +34,7 @@ def print_rejected(console: Console, gate: Mapping[str, Any], folder: Path) -> N
     """The summary of a day with a closed gate."""
     console.print(_render_rows(gate))
     _print_line(console, "total price", gate["total_price"])
-    _print_line(console, "gate", f"closed: {_describe_quality(gate['quality'])}")
+    _print_line(console, "gate", f"closed: {describe_expectations(gate['quality'])}")
     for fault in gate["faults"]:
         _print_line(console, "", fault)
     _print_findings(console, gate)
@@ -73,12 +74,6 @@ def describe_reasons(reasons: Mapping[str, int]) -> str:
     shown = [f"{reason}\N{NO-BREAK SPACE}{count:,}" for count, reason in found[:_MOST_REASONS]]
     others = len(found) - len(shown)
     return ", ".join(shown) + (f" and {others} more" if others else "")
-
-
-def _describe_quality(quality: Mapping[str, Any]) -> str:
-    unmet = sum(len(quality[kind]) for kind in ("failed", "warnings", "skipped"))
-    skipped = f", {len(quality['skipped'])} had nothing to compare with" if quality["skipped"] else ""
-    return f"{quality['expectations'] - unmet} of {quality['expectations']} expectations are met{skipped}"
 
 
 def _print_line(console: Console, name: str, text: str) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from include import keys
 from include.config import CONNECTION_ID, LAYOUT_NAMES, Settings
 from include.contract import DATASETS
-from include.day import Run, day_of
-from include.errors import GateClosedError, RetryableError, SettingError
+from include.day import Run, day_of, format_instant
+from include.errors import GateClosedError, RawFileError, RetryableError, SettingError
 from include.library_errors import translate_error
 
 if TYPE_CHECKING:
@@ -89,6 +89,8 @@ def report_failure(context: Mapping[str, Any]) -> None:
     failure = _describe_failure(day, context)
     if send_alert(describe_failure(failure)) and day:
         _record_alert(hook, settings.layout, day)
+    if day:
+        _keep_failure(hook, settings.layout, failure)
     cause = find_cause(failure.error)
     counts = cause.closed if isinstance(cause, GateClosedError) else None
     report_failed(settings.metrics_namespace, counts, context["ti"])
@@ -136,6 +138,36 @@ def _describe_failure(day: str | None, context: Mapping[str, Any]) -> "Failure":
         log_url=task.log_url,
         error=context.get("exception"),
     )
+
+
+def _keep_failure(hook: "S3Hook", layout: keys.Layout, failure: "Failure") -> None:
+    """Show on the data-quality site why the run failed."""
+    from include.reporting.alerts import FILES_MISSING, PROBLEMS, find_problem, list_causes
+    from include.site import summary
+    from include.site.publish import record_failure
+
+    problem = find_problem(failure)
+    kinds = {
+        PROBLEMS[GateClosedError].what: summary.GATE,
+        PROBLEMS[RawFileError].what: summary.UNREADABLE,
+        FILES_MISSING.what: summary.FILES_MISSING,
+    }
+    try:
+        record_failure(
+            hook,
+            layout,
+            {
+                "day": failure.day,
+                "run_id": failure.run_id,
+                "task_id": failure.task_id,
+                "failed_at": format_instant(dt.datetime.now(dt.UTC)),
+                "kind": kinds.get(problem.what, "other"),
+                "causes": list_causes(failure, problem),
+                "log_url": failure.log_url,
+            },
+        )
+    except Exception:
+        log.exception("The data-quality site will not show why %s failed", failure.run_id)
 
 
 def _record_alert(hook: "S3Hook", layout: keys.Layout, day: str) -> None:

@@ -23,7 +23,7 @@ from great_expectations.datasource.fluent import SQLDatasource
 from sqlalchemy.dialects import registry
 
 from include.quality.baseline import Comparison
-from include.quality.expectations import PUBLISHED_ROWS, TABLE_NAME, build_suite
+from include.quality.expectations import PUBLISHED_ROWS, TABLE_NAME, RejectRatio, build_suite
 from include.quality.findings import Outcome, describe_outcomes, hide_errors, list_errors
 from include.scratch import scratch_folder
 
@@ -65,15 +65,16 @@ def run_checkpoint(
     run_name: str,
     comparisons: Sequence[Comparison] = (),
     warn_only: str = "",
+    ratios: Sequence[RejectRatio] = (),
 ) -> Checked:
-    """Hold the published orders in a Parquet file to the suite, and the day to its comparisons.
+    """Check the orders in a Parquet file, how the day compares with earlier ones, and its reject ratios.
 
     Raises
     ------
     SettingError: `warn_only` names something that no expectation is called.
     duckdb.IOException, duckdb.OutOfMemoryException: there was not enough disk or memory for a check.
     """
-    suite = build_suite(comparisons, warn_only)
+    suite = build_suite(comparisons, warn_only, ratios)
     with scratch_folder("checkpoint") as folder:
         context = gx.get_context(mode="ephemeral", project_config=CONTEXT)
         checkpoint = build_checkpoint(context, suite, open_table(context, orders, folder))

@@ -5,6 +5,7 @@ The formulas stand here a second time on purpose, as SQL: the checkpoint does no
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import duckdb
@@ -57,8 +58,21 @@ EARLY_DELIVERIES = f"""
 """  # noqa: S608 - constants of this module
 
 
-def build_suite(comparisons: Sequence[Comparison] = (), warn_only: str = "") -> ExpectationSuite:
-    """The suite of one run: its comparisons with earlier days, and the severity that the setting gives.
+@dataclass(frozen=True, kw_only=True)
+class RejectRatio:
+    """The rejected rows of one file, as the gate counted them. A few rows of a small file are allowed."""
+
+    dataset: str
+    read: int
+    rejected: int
+    allowed: float
+    is_allowed: bool
+
+
+def build_suite(
+    comparisons: Sequence[Comparison] = (), warn_only: str = "", ratios: Sequence[RejectRatio] = ()
+) -> ExpectationSuite:
+    """The suite of one run. `warn_only` names expectations that only warn; reject ratios never only warn.
 
     Raises
     ------
@@ -72,7 +86,7 @@ def build_suite(comparisons: Sequence[Comparison] = (), warn_only: str = "") -> 
         *expect_usual(comparisons),
     ]
     set_severities(expectations, warn_only)
-    return ExpectationSuite(name=SUITE_NAME, expectations=expectations)
+    return ExpectationSuite(name=SUITE_NAME, expectations=[*expectations, *expect_ratios(ratios)])
 
 
 def set_severities(expectations: Sequence[Expectation], warn_only: str) -> None:
@@ -132,6 +146,18 @@ def expect_usual(comparisons: Sequence[Comparison]) -> Iterator[Expectation]:
             lowest=comparison.lowest,
             highest=comparison.highest,
             description=f"{comparison.measure}: {comparison.told}.",
+        )
+
+
+def expect_ratios(ratios: Sequence[RejectRatio]) -> Iterator[Expectation]:
+    for ratio in ratios:
+        yield ExpectRejectRatioToBeAllowed(
+            dataset=ratio.dataset,
+            read=ratio.read,
+            rejected=ratio.rejected,
+            allowed=ratio.allowed,
+            is_allowed=ratio.is_allowed,
+            description=f"at most {ratio.allowed:.1%} of the rows of {ratio.dataset} may be rejected.",
         )
 
 
@@ -200,6 +226,24 @@ class ExpectMeasureToBeUsual(BatchExpectation):
         if self.found is None or self.lowest is None or self.highest is None:
             return {"success": True, "result": {**result, "skipped": True}}
         return {"success": self.lowest <= self.found <= self.highest, "result": result}
+
+
+class ExpectRejectRatioToBeAllowed(BatchExpectation):
+    """The gate's own limit, as an expectation: the pages of a closed gate show it as failed."""
+
+    dataset: str
+    read: int
+    rejected: int
+    allowed: float
+    is_allowed: bool
+
+    @override
+    def _validate(
+        self, metrics: dict[str, Any], runtime_configuration: Any = None, execution_engine: Any = None
+    ) -> dict[str, Any]:
+        share = self.rejected / self.read if self.read else 0.0
+        observed = f"{self.rejected:,} of {self.read:,} rows ({share:.1%})"
+        return {"success": self.is_allowed, "result": {"observed_value": observed}}
 
 
 def percent(count: int, rows: int) -> float:

@@ -49,6 +49,8 @@ def describe(result: "ExpectationValidationResult") -> str:
     if "measure" in kwargs:
         told = str(config.description).removeprefix(f"{kwargs['measure']}: ").rstrip(".")
         return told if outcome is Outcome.SKIPPED else f"found {found['observed_value']}, {told}"
+    if "allowed" in kwargs:
+        return f"{found['observed_value']} rejected, allowed {kwargs['allowed']:.1%}"
     if "unexpected_count" in found:
         return f"{found['unexpected_count']:,} of {found['element_count']:,} rows"
     if "column_list" in kwargs:

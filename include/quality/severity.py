@@ -9,8 +9,8 @@ from include.errors import SettingError
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
-#: The arguments that tell expectations of one type apart.
-SUBJECTS = ("column", "column_A", "column_B", "measure")
+#: The arguments that distinguish expectations of one type.
+SUBJECTS = ("column", "column_A", "column_B", "measure", "dataset")
 #: A name may hold commas between its parentheses.
 NAME = re.compile(r"[^\s,(]+(?:\([^)]*\))?")
 

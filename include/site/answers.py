@@ -17,18 +17,18 @@ from include.site.summary import CONTENT_TYPES
 
 log = logging.getLogger(__name__)
 
-FOREVER = "private, max-age=31536000, immutable"
+#: Never without asking again: after a logout, a browser must not show what it kept.
 ASK_AGAIN = "private, no-cache"
 #: No script at all, nothing from another host, no form, and no frame but Airflow's own page around it.
 POLICY = (
     "default-src 'none'; style-src {style}; img-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'self'"
 )
-REFUSALS = {
+ERRORS = {
     401: ("Please log in", "Log in to Airflow, then open this page again."),
-    403: ("Not allowed", "Your Airflow role may not see plugins. Ask whoever gives out the roles."),
+    403: ("Not allowed", "Your Airflow role may not see plugins. Ask an administrator for one that may."),
     404: ("There is no such page", "The address may be mistyped, or the page was never written."),
-    405: ("Pages can only be read", "Nothing can be sent to this site."),
+    405: ("This site is read-only", "It accepts no data."),
 }
 
 
@@ -44,7 +44,7 @@ def headers(cache: str, style: str = "'self'") -> dict[str, str]:
 def answer_text(
     request: Request, text: str, content_type: str = CONTENT_TYPES["html"], style: str = "'self'"
 ) -> Response:
-    """A page made just now; a browser that has the same one gets 304."""
+    """A page rendered just now; a browser that has the same one gets 304."""
     etag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
     sent = headers(ASK_AGAIN, style) | {"ETag": etag}
     if request.headers.get("If-None-Match") == etag:
@@ -64,7 +64,7 @@ def hash_style(page: str) -> str:
 
 
 def answer_object(
-    request: Request, read: Callable[[str | None], Opened | None], content_type: str, cache: str
+    request: Request, read: Callable[[str | None], Opened | None], content_type: str
 ) -> Response:
     """An object of S3, in pieces as they arrive; a browser that has the same one gets 304.
 
@@ -73,7 +73,7 @@ def answer_object(
     opened = read(request.headers.get("If-None-Match"))
     if opened is None:
         raise HTTPException(404)
-    sent = headers(cache) | {"ETag": opened.etag}
+    sent = headers(ASK_AGAIN) | {"ETag": opened.etag}
     if opened.is_unchanged:
         return Response(status_code=304, headers=sent)
     sent["Content-Length"] = str(opened.size)
@@ -83,9 +83,9 @@ def answer_object(
     return StreamingResponse(opened.read(), media_type=content_type, headers=sent)
 
 
-def show_refusal(request: Request, error: Exception) -> Response:
+def show_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 404
-    title, message = REFUSALS.get(status, (f"Error {status}", "The request could not be answered."))
+    title, message = ERRORS.get(status, (f"Error {status}", "The request could not be answered."))
     return show(request, status, title, message)
 
 
@@ -94,7 +94,7 @@ def show_store_trouble(request: Request, error: Exception) -> Response:
     return show(
         request,
         503,
-        "The store does not answer as it should",
+        "S3 returned an error",
         f"S3 said {type(error).__name__}. Check the Airflow connection {CONNECTION_ID} and the buckets that "
         "the Variables name; the log of the API server has the details.",
     )
@@ -104,11 +104,9 @@ def show_misconfiguration(request: Request, error: Exception) -> Response:
     return show(request, 503, "The site is not set up", str(error))
 
 
-def show_fault(request: Request, error: Exception) -> Response:
+def show_bug(request: Request, error: Exception) -> Response:
     log.error("The quality site failed at %s", request.url.path, exc_info=error)
-    return show(
-        request, 500, "Something went wrong", "The log of the API server has the details of this fault."
-    )
+    return show(request, 500, "Something went wrong", "The log of the API server has the details.")
 
 
 def show(request: Request, status: int, title: str, message: str) -> Response:

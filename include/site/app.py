@@ -13,31 +13,38 @@ from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
+from pydantic import AfterValidator
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from include.day import days_until
 from include.errors import SettingError
 from include.site.answers import (
     ASK_AGAIN,
-    FOREVER,
     answer_object,
     answer_report,
     answer_text,
     headers,
-    show_fault,
+    show_bug,
+    show_error,
     show_misconfiguration,
-    show_refusal,
     show_store_trouble,
 )
-from include.site.pages import STYLE, render_day, render_front, render_index, style_sheet
+from include.site.days import Day, judge_days
+from include.site.pages import (
+    STYLE,
+    render_day,
+    render_front,
+    render_index,
+    render_manifest,
+    style_sheet,
+)
 from include.site.store import Store
 from include.site.summary import CONTENT_TYPES, report_page
-from include.site.verdicts import judge_days
 
 SHOWN_DAYS = 35
 #: No part of it begins with a dot, so that none leads out of the folder of the pages.
 RUN_PAGE = re.compile(
-    r"runs/(?P<day>[\d-]{10})(/[A-Za-z0-9_-][A-Za-z0-9_.-]*){2}/(?P<name>[a-z]+\.(html|css))"
+    r"runs/(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})(/[A-Za-z0-9_-][A-Za-z0-9_.-]*){2}/(?P<name>[a-z]+\.(html|css))"
 )
 
 router = APIRouter()
@@ -56,12 +63,12 @@ def create_site(guard: Callable[..., Any], open_store: Callable[[], Store]) -> F
     site = FastAPI(dependencies=[Depends(guard)], docs_url=None, redoc_url=None, openapi_url=None)
     site.state.open_store = open_store
     site.include_router(router)
-    site.add_exception_handler(AnyHTTPException, show_refusal)
-    site.add_exception_handler(RequestValidationError, show_refusal)
+    site.add_exception_handler(AnyHTTPException, show_error)
+    site.add_exception_handler(RequestValidationError, show_error)
     site.add_exception_handler(ClientError, show_store_trouble)
     site.add_exception_handler(BotoCoreError, show_store_trouble)
     site.add_exception_handler(SettingError, show_misconfiguration)
-    site.add_exception_handler(Exception, show_fault)
+    site.add_exception_handler(Exception, show_bug)
     return site
 
 
@@ -76,23 +83,48 @@ def find_today() -> dt.date:
 
 StoreOf = Annotated[Store, Depends(find_store)]
 Today = Annotated[dt.date, Depends(find_today)]
-DayOf = Annotated[dt.date, Path()]
-MonthOf = Annotated[str, Path(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+#: Years with a margin on both sides, so that the neighbours of a day or month exist, too.
+MONTH = "(19[7-9][0-9]|2[01][0-9]{2})-(0[1-9]|1[0-2])"
+
+
+def require_day(day: str) -> str:
+    """Raise a ValueError for days that no calendar has, such as 2026-02-30."""
+    return dt.date.fromisoformat(day).isoformat()
+
+
+DayOf = Annotated[str, Path(pattern=f"^{MONTH}-[0-3][0-9]$"), AfterValidator(require_day)]
+MonthOf = Annotated[str, Path(pattern=f"^{MONTH}$")]
 READING = ("GET", "HEAD")
 route = partial(router.api_route, methods=[*READING])
+
+
+def read_days(store: Store, days: list[str], today: dt.date) -> list[Day]:
+    """Judge consecutive days. The raw files of the newest two are looked for if no run has reached them."""
+    first, last = days[0], days[-1]
+    runs, failures = store.read_summaries(first, last), store.read_failures(first, last)
+    manifests = store.read_manifests(first, last)
+    first_day = store.find_first_day()
+    reached = {*manifests, *(run["day"] for run in runs), *(failure["day"] for failure in failures)}
+    return judge_days(
+        days,
+        runs,
+        failures,
+        manifests,
+        today=today.isoformat(),
+        first_day=first_day,
+        missing_files={
+            day: missing
+            for day in days[-2:]
+            if first_day and day >= first_day and day not in reached
+            if (missing := store.find_missing_files(day)) is not None
+        },
+    )
 
 
 @route("/")
 def show_front(request: Request, store: StoreOf, today: Today) -> Response:
     """The last weeks at a glance."""
-    shown = days_until(today.isoformat(), SHOWN_DAYS)
-    days = judge_days(
-        shown,
-        store.read_summaries(shown[0], shown[-1]),
-        store.read_manifests(shown[0], shown[-1]),
-        today=today.isoformat(),
-        first_day=store.find_first_day(),
-    )
+    days = read_days(store, days_until(today.isoformat(), SHOWN_DAYS), today)
     return answer_text(request, render_front(days, today.isoformat()))
 
 
@@ -103,38 +135,39 @@ def show_style(request: Request) -> Response:
 
 @route("/days/{day}")
 def show_day(request: Request, store: StoreOf, today: Today, day: DayOf) -> Response:
-    """One day, with every validation that it had."""
-    name = day.isoformat()
-    runs = store.read_summaries(name, name)
-    (judged,) = judge_days(
-        [name],
-        runs,
-        store.read_manifests(name, name),
-        today=today.isoformat(),
-        first_day=store.find_first_day(),
-    )
-    return answer_text(request, render_day(judged, runs[::-1]))
+    """One day, with all its runs."""
+    days = read_days(store, days_until(day, 8), today)
+    runs, failures = store.read_summaries(day, day), store.read_failures(day, day)
+    return answer_text(request, render_day(days[-1], runs[::-1], failures[::-1], week_before=days[0]))
 
 
 @route("/validations/{month}")
-def show_index(request: Request, store: StoreOf, today: Today, month: MonthOf) -> Response:
-    """All validations of the days of one month, the newest first."""
+def show_index(request: Request, store: StoreOf, today: Today, month: MonthOf, state: str = "") -> Response:
+    """The validations of the days of one month, the newest first."""
     first_day = store.find_first_day() or today.isoformat()
     runs = store.read_summaries(f"{month}-01", f"{month}-31")
-    return answer_text(
-        request, render_index(month, runs[::-1], first_month=first_day[:7], last_month=today.isoformat()[:7])
+    page = render_index(
+        month, runs[::-1], first_month=first_day[:7], last_month=today.isoformat()[:7], state=state
     )
+    return answer_text(request, page)
 
 
 @route("/manifests/{day}.json")
+def show_manifest_json(request: Request, store: StoreOf, day: DayOf) -> Response:
+    return answer_object(request, partial(store.open_manifest, day), CONTENT_TYPES["json"])
+
+
+@route("/manifests/{day}")
 def show_manifest(request: Request, store: StoreOf, day: DayOf) -> Response:
-    read = partial(store.open_manifest, day.isoformat())
-    return answer_object(request, read, CONTENT_TYPES["json"], ASK_AGAIN)
+    manifest = store.read_manifests(day, day).get(day)
+    if manifest is None:
+        raise HTTPException(404)
+    return answer_text(request, render_manifest(manifest))
 
 
 @route("/docs/reports/{day}.html")
 def show_report(request: Request, store: StoreOf, day: DayOf) -> Response:
-    opened = store.open_page(report_page(day.isoformat()))
+    opened = store.open_page(report_page(day))
     if opened is None:
         raise HTTPException(404)
     return answer_report(request, b"".join(opened.read()).decode())
@@ -149,7 +182,7 @@ def show_run_page(request: Request, store: StoreOf, page: str) -> Response:
     if found["name"] == "index.html":
         return RedirectResponse(f"../../../../../days/{found['day']}", headers=headers(ASK_AGAIN))
     content_type = CONTENT_TYPES[page.rpartition(".")[2]]
-    return answer_object(request, partial(store.open_page, page), content_type, FOREVER)
+    return answer_object(request, partial(store.open_page, page), content_type)
 
 
 @router.api_route("/{_:path}", methods=[*READING, "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])

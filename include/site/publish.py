@@ -1,4 +1,4 @@
-"""What a validation leaves in S3: a folder of pages, the day's report, and a summary. Reads nothing."""
+"""What a run leaves in S3 for the site: the pages and the summary of its validation, and the day's report."""
 
 import datetime as dt
 import json
@@ -6,11 +6,23 @@ import logging
 from typing import TYPE_CHECKING
 
 from include import keys
+from include.day import format_instant
 from include.quality.findings import Outcome, describe, find_config, find_outcome
 from include.quality.severity import name_expectation
 from include.s3.objects import write_text
-from include.site.pages import STYLE, render_results, render_run, style_sheet
-from include.site.summary import CONTENT_TYPES, RunSummary, report_page, run_folder, summary_page
+from include.site.business import Business
+from include.site.days import judge_days
+from include.site.pages import STYLE, render_report, render_results, render_run, style_sheet
+from include.site.store import Store
+from include.site.summary import (
+    CONTENT_TYPES,
+    RunFailure,
+    RunSummary,
+    failure_page,
+    report_page,
+    run_folder,
+    summary_page,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -30,13 +42,15 @@ def publish_docs(
     validated: "Validated",
     checked: "Checked",
     validated_at: dt.datetime,
+    business: Business | None = None,
 ) -> None:
     """Write the pages of one validation, then its summary: what the summary names exists."""
     summary = summarise(extracted, transformed, validated, validated_at)
+    if business:
+        summary["business"] = business
     folder = summary["folder"]
     pages = {
         **{f"{folder}/{name}": text for name, text in render_folder(summary, checked).items()},
-        report_page(summary["day"]): render_run(summary, list_results(checked), is_attachment=True),
         summary_page(summary["day"], summary["run_id"], validated_at): json.dumps(
             summary, ensure_ascii=False
         ),
@@ -45,6 +59,29 @@ def publish_docs(
     size = sum(len(text.encode()) for text in pages.values())
     docs_key = validated["quality"]["docs_key"]
     log.info("Wrote %s pages (%s bytes), among them %s", len(pages), f"{size:,}", docs_key)
+    write_report(hook, settings.layout, summary["day"])
+
+
+def record_failure(hook: "S3Hook", layout: keys.Layout, failure: RunFailure) -> None:
+    """Keep why a run failed, and show it in the report of its day."""
+    failed_at = dt.datetime.fromisoformat(failure["failed_at"])
+    page = failure_page(failure["day"], failure["run_id"], failed_at)
+    write_pages(hook, layout, {page: json.dumps(failure, ensure_ascii=False)})
+    write_report(hook, layout, failure["day"])
+
+
+def write_report(hook: "S3Hook", layout: keys.Layout, day: str) -> None:
+    """Write the report of a day, for people without Airflow, as its runs and its manifest are now."""
+    store = Store(hook, layout)
+    (judged,) = judge_days(
+        [day],
+        store.read_summaries(day, day),
+        store.read_failures(day, day),
+        store.read_manifests(day, day),
+        today=format_instant(dt.datetime.now(dt.UTC))[:10],
+        first_day=day,
+    )
+    write_pages(hook, layout, {report_page(day): render_report(judged)})
 
 
 def summarise(
@@ -64,6 +101,7 @@ def summarise(
         "expectations": quality["expectations"],
         "failed": quality["failed"],
         "warnings": quality["warnings"],
+        "skipped": quality["skipped"],
         "faults": [fault["text"] for fault in gate["faults"]],
         "can_be_approved": gate["can_be_approved"],
         "gate": gate,
@@ -78,11 +116,10 @@ def render_folder(summary: RunSummary, checked: "Checked") -> dict[str, str]:
     from include.site.results import render_suite, render_validation
 
     trail = f"{summary['day']} / {summary['run_id']} / {summary['validated_at']}"
+    validation = render_validation(checked.result)
     return {
-        "index.html": render_run(summary, list_results(checked), is_attachment=False),
-        "validation.html": render_results(
-            "Validation", trail, render_validation(checked.result), has_filter=True
-        ),
+        "index.html": render_run(summary, list_results(checked)),
+        "validation.html": render_results("Validation", trail, validation, summary=summary, has_filter=True),
         "suite.html": render_results("Expectation suite", checked.suite.name, render_suite(checked.suite)),
         STYLE: style_sheet(),
     }

@@ -7,13 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, cast
 
+from botocore.exceptions import ClientError
 from cachetools import LRUCache, cached
 
 from include import keys
+from include.contract import DATASETS
 from include.manifest import Manifest
 from include.s3.listing import Listed, find_first_name, list_objects
 from include.s3.streams import Opened, open_object, open_unless_known
-from include.site.summary import SUMMARIES, RunSummary
+from include.site.summary import FAILURES, SUMMARIES, RunFailure, RunSummary
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -35,6 +37,11 @@ class Store:
         found = self._list(keys.docs(self._layout, f"{SUMMARIES}/"), f"{first}/", last)
         return cast("list[RunSummary]", self._read_all(found))
 
+    def read_failures(self, first: str, last: str) -> list[RunFailure]:
+        """The failed runs of the days from `first` to `last`, in the order of day and time."""
+        found = self._list(keys.docs(self._layout, f"{FAILURES}/"), f"{first}/", last)
+        return cast("list[RunFailure]", self._read_all(found))
+
     def read_manifests(self, first: str, last: str) -> dict[str, Manifest]:
         """The manifest of each published day from `first` to `last`."""
         found = self._list(keys.manifests(self._layout), first, last)
@@ -42,9 +49,25 @@ class Store:
         return {manifest["day"]: manifest for manifest in manifests}
 
     def find_first_day(self) -> str | None:
-        """The first day that any validation was for."""
-        name = find_first_name(self._hook, keys.docs(self._layout, f"{SUMMARIES}/"))
-        return name[:DAY_CHARACTERS] if name else None
+        """The first day that any run was for."""
+        names = (
+            find_first_name(self._hook, keys.docs(self._layout, f"{kind}/")) for kind in (SUMMARIES, FAILURES)
+        )
+        return min((name[:DAY_CHARACTERS] for name in names if name), default=None)
+
+    def find_missing_files(self, day: str) -> list[str] | None:
+        """The raw files of a day that have not arrived; None if this login may not look."""
+        try:
+            return [url for url in self._list_raw(day) if not self._exists(url)]
+        except ClientError:
+            return None
+
+    def _list_raw(self, day: str) -> list[str]:
+        return [keys.raw(self._layout, day, dataset) for dataset in DATASETS]
+
+    def _exists(self, url: str) -> bool:
+        """Looked up in a listing, which shows no content."""
+        return find_first_name(self._hook, url) == ""
 
     def open_page(self, page: str, known_etag: str | None = None) -> Opened | None:
         """A page of the site, or None where there is none."""

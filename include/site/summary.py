@@ -1,12 +1,16 @@
-"""The summary that each validation leaves: small, never changed, enough for the front page and the index."""
+"""What each run leaves for the site: a summary of its validation, or of its failure. Never changed."""
 
 import datetime as dt
 from typing import NotRequired, TypedDict
 
 from include import keys
 from include.manifest import GateVerdict, RowCounts
+from include.site.business import Business
 
 SUMMARIES = "summaries"
+FAILURES = "failures"
+#: Kinds of failures that the site names; all others are `other`.
+GATE, UNREADABLE, FILES_MISSING = "gate", "unreadable", "files_missing"
 #: What S3 and the site say of the objects, by the ends of their names.
 CONTENT_TYPES = {
     "html": "text/html; charset=utf-8",
@@ -19,7 +23,7 @@ class RunSummary(TypedDict):
     """One validation. `faults` says why the gate stays closed; none means that it opens.
 
     `folder` is where its pages are, relative to the root of the site. Summaries of earlier releases lack
-    `warnings`, `gate` and `can_be_approved`.
+    the fields that are not required.
     """
 
     day: str
@@ -30,12 +34,26 @@ class RunSummary(TypedDict):
     expectations: int
     failed: list[str]
     warnings: NotRequired[list[str]]
+    skipped: NotRequired[list[str]]
     faults: list[str]
     can_be_approved: NotRequired[bool]
     gate: NotRequired[GateVerdict]
     rows: dict[str, RowCounts]
     reasons: dict[str, dict[str, int]]
     total_price: str
+    business: NotRequired[Business]
+
+
+class RunFailure(TypedDict):
+    """A run that failed after its last retry. `causes` hold no value of any row."""
+
+    day: str
+    run_id: str
+    task_id: str
+    failed_at: str
+    kind: str
+    causes: list[str]
+    log_url: str
 
 
 def run_folder(day: str, run_id: str, validated_at: dt.datetime) -> str:
@@ -46,6 +64,10 @@ def run_folder(day: str, run_id: str, validated_at: dt.datetime) -> str:
 def summary_page(day: str, run_id: str, validated_at: dt.datetime) -> str:
     """Sorts by day, then by time, so that a listing of some days or of a month is one request."""
     return f"{SUMMARIES}/{day}/{stamp(validated_at)}--{keys.safe(run_id)}.json"
+
+
+def failure_page(day: str, run_id: str, failed_at: dt.datetime) -> str:
+    return f"{FAILURES}/{day}/{stamp(failed_at)}--{keys.safe(run_id)}.json"
 
 
 def report_page(day: str) -> str:

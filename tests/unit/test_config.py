@@ -112,7 +112,7 @@ MISTAKES = NO_NUMBERS | {
         "{day}/{dataset}\n.csv",
         "",
     ],
-    "docs_prefix": ["", "/docs", "docs/"],
+    "docs_prefix": ["", "/docs", "docs/", "../..", "a/../b", "<script>"],
     "gate_approval": ["maybe", ""],
     "max_reject_ratio": [*NO_NUMBERS["max_reject_ratio"], "5", "1.01"],
     "history_reject_tolerance": [*NO_NUMBERS["history_reject_tolerance"], "2"],

@@ -14,6 +14,7 @@ from include.errors import GateClosedError, RawFileChangedError, RawFileError, S
 from include.keys import Layout
 from include.operators.context import raw_keys, report_failure, report_maintenance_failure, task_context
 from include.reporting.alerts import Alert
+from include.site.summary import RunFailure
 from tests.records import CLOSED_GATE, FAULT
 
 RUN = SimpleNamespace(logical_date=dt.datetime(2026, 11, 21, tzinfo=dt.UTC), run_after=None)
@@ -51,6 +52,7 @@ class Reported:
     alerts: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     counted: list[tuple[str, Any]] = field(default_factory=list)
+    failures: list[RunFailure] = field(default_factory=list)
     is_told: bool = True
     is_store_away: bool = False
 
@@ -63,6 +65,11 @@ class Reported:
             raise ConnectionError("The store is away")
         self.kept.append(day)
 
+    def keep_failure(self, _hook: object, _layout: Layout, failure: RunFailure) -> None:
+        if self.is_store_away:
+            raise ConnectionError("The store is away")
+        self.failures.append(failure)
+
 
 @pytest.fixture
 def reported(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> Reported:
@@ -70,6 +77,7 @@ def reported(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> Repo
     variables |= {"ecommerce_metrics_namespace": "Shop", "ecommerce_max_reject_ratio": "no number"}
     monkeypatch.setattr("include.reporting.alerts.send_alert", reported.send)
     monkeypatch.setattr("include.reporting.alert_log.record_alert", reported.keep)
+    monkeypatch.setattr("include.site.publish.record_failure", reported.keep_failure)
     monkeypatch.setattr(
         "include.reporting.metrics.report_failed",
         lambda name, counts, _: reported.counted.append((name, counts)),
@@ -92,6 +100,7 @@ def test_a_closed_gate_is_reported_with_its_counts(reported: Reported) -> None:
     report_failure(fail(CLOSED))
 
     assert FAULT["text"] in reported.alerts[0]
+    assert [(each["kind"], each["causes"]) for each in reported.failures] == [("gate", [FAULT["text"]])]
     assert (reported.kept, reported.counted) == (["2026-11-21"], [("Shop", CLOSED_GATE)])
 
 
@@ -99,6 +108,8 @@ def test_another_failure_is_reported_without_counts(reported: Reported) -> None:
     report_failure(fail(RawFileError("orders.csv", "", "broken", "Mend it.")))
 
     assert "orders.csv: broken. Mend it." in reported.alerts[0]
+    (failure,) = reported.failures
+    assert (failure["kind"], failure["causes"]) == ("unreadable", ["orders.csv: broken. Mend it."])
     assert (reported.kept, reported.counted) == (["2026-11-21"], [("Shop", None)])
 
 

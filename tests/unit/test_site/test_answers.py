@@ -19,19 +19,23 @@ if TYPE_CHECKING:
 
 
 def test_page_that_was_never_written_is_not_found(browser: Client) -> None:
-    for path in ("/docs/runs/2026-10-01/run/x/validation.html", "/manifests/2001-01-01.json"):
+    for path in (
+        "/docs/runs/2026-10-01/run/x/validation.html",
+        "/manifests/2001-01-01.json",
+        "/manifests/2001-01-01",
+    ):
         assert browser.get(path).status_code == 404
     assert browser.get("/docs/reports/2001-01-01.html").status_code == 404
 
 
-def test_stored_page_is_streamed_typed_and_kept_by_browsers(
+def test_stored_page_is_streamed_typed_and_revalidated(
     hook: "S3Hook", browser: Client, checked: "Checked"
 ) -> None:
     path = f"/docs/{publish(hook, '2026-10-04', 'run', checked)}"
     first = browser.get(f"{path}/validation.html")
     assert first.status_code == 200
     assert first.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert first.headers["Cache-Control"] == "private, max-age=31536000, immutable"
+    assert first.headers["Cache-Control"] == "private, no-cache"
     assert "published_orders" in first.text
     again = browser.get(f"{path}/validation.html", headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
@@ -60,9 +64,9 @@ def test_live_page_is_asked_for_again_but_sent_only_when_it_changed(browser: Cli
 
 
 def test_manifest_is_shown_as_it_is(hook: "S3Hook", browser: Client) -> None:
-    written = {"day": "2026-08-01", "rows": {}}
-    write_json(hook, written, keys.manifest(LAYOUT, "2026-08-01"))
-    answer = browser.get("/manifests/2026-08-01.json")
+    written = {"day": "2026-07-01", "rows": {}}
+    write_json(hook, written, keys.manifest(LAYOUT, "2026-07-01"))
+    answer = browser.get("/manifests/2026-07-01.json")
     assert (answer.json(), answer.headers["Content-Type"]) == (written, "application/json")
 
 
@@ -81,6 +85,7 @@ def test_replaced_manifest_shows_at_once(hook: "S3Hook", browser: Client) -> Non
         page = browser.get("/days/2026-08-02").text
         assert "2026-08-02: published" in page
         assert f"worth {total}" in page
+        assert total in browser.get("/manifests/2026-08-02").text
 
 
 def test_missing_bucket_is_explained(hook: "S3Hook") -> None:
@@ -117,4 +122,5 @@ def test_front_page_reads_only_the_days_that_it_shows(hook: "S3Hook", browser: C
     browser.get("/")
     with counting(hook) as seen:
         assert browser.get("/").status_code == 200
-    assert seen["GET"] == 3
+    # Three listings, the first name of two more, and the files of the two newest days at most.
+    assert seen["GET"] <= 5 + 2 * 3
