@@ -66,7 +66,7 @@ Prefix = Annotated[
     str,
     Field(
         pattern=r"^[A-Za-z0-9_=-][A-Za-z0-9_.=-]*(/[A-Za-z0-9_=-][A-Za-z0-9_.=-]*)*$",
-        description="names of letters, digits and _ = . -, none beginning with a dot, with slashes between them",
+        description="names of letters, digits and _=.- without a leading dot, with slashes between",
     ),
 ]
 Share = Annotated[float, Field(ge=0, le=1, description="a share from 0 to 1")]
