@@ -19,7 +19,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.local/bytecode
 # Recipes read these from the environment, so that a folder may have any name.
 export DAY RAW SQL OUT EXECUTOR WORKERS FULL SEED
 
-.PHONY: help install run up down status query verify deliver test test-unit test-browser test-celery test-spark test-faults check check-security bench lock clean
+.PHONY: help install run up down status query verify inspect deliver test test-unit test-browser test-celery test-spark test-faults check check-security bench lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -33,6 +33,7 @@ help:
 	@echo 'make query SQL="SELECT …" query all published days: orders, customers, products, quarantine_*; OUT=file'
 	@echo 'make deliver RAW=folder   put your files into the running stack; DAY=YYYY-MM-DD chooses the day'
 	@echo 'make verify DAY=2026-11-21  prove a published day: compute it again and compare everything'
+	@echo 'make inspect RAW=folder   show what your files are, and the contract that reads them'
 	@echo 'make install              install everything that tests, checks and benchmarks need'
 	@echo 'make test                 run unit, project and integration tests'
 	@echo 'make test-unit            run the tests that need no scheduler'
@@ -58,6 +59,9 @@ install: $(DEVELOPING)
 
 up down status: $(INSTALLED)
 	@$(PYTHON) -m include.local $@
+
+inspect: $(INSTALLED)
+	@$(PYTHON) -m include.local inspect --raw "$$RAW"
 
 query: $(INSTALLED)
 	@$(PYTHON) -m include.local query --sql "$$SQL" --out "$$OUT"

@@ -194,7 +194,7 @@ def _check_beginning(source: RawSource) -> None:
             raise RawFileError(
                 source.source_key, "", f"this is {what}", "Deliver it as plain CSV text in UTF-8."
             )
-    if is_utf_8(source.dataset.format) and (encoding := _find_utf_16(beginning)):
+    if is_utf_8(source.dataset.format) and (encoding := find_utf_16(beginning)):
         raise RawFileError(
             source.source_key,
             "",
@@ -203,7 +203,7 @@ def _check_beginning(source: RawSource) -> None:
         )
 
 
-def _find_utf_16(beginning: bytes) -> str | None:
+def find_utf_16(beginning: bytes) -> str | None:
     """The encoding of UTF-16 text, with a byte order mark or by the zero bytes of its Latin letters."""
     if beginning.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"

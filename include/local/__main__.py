@@ -46,6 +46,8 @@ def make_parser() -> argparse.ArgumentParser:
     query.add_argument("--out", type=_read_path, help="a .csv or .parquet file for the result")
     verify = commands.add_parser("verify", help="prove a published day by computing it again")
     verify.add_argument("--day", required=True, help="the delivery day, YYYY-MM-DD")
+    inspect = commands.add_parser("inspect", help="show what your files are, and their contract")
+    inspect.add_argument("--raw", type=_read_path, help="folder with CSV files of any names")
     transform = commands.add_parser("transform", help="run the transform alone, on local files")
     transform.add_argument("raw_dir", type=Path, help="folder with the raw files")
     transform.add_argument("out_dir", type=Path, help="folder for the Parquet files")
@@ -94,6 +96,10 @@ def _run_command(options: argparse.Namespace) -> None:
             from include.local import verify
 
             verify.main(options.day)
+        case "inspect":
+            from include.local import inspect_files
+
+            inspect_files.main(options.raw)
         case "transform":
             from include.local import transform_files
 

@@ -20,12 +20,15 @@ from include.local.storage import translate_s3_errors
 _LINE_WIDTH = 140
 
 
+def make_console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else _LINE_WIDTH)
+
+
 class StepLogger:
     """Prints the steps of a command with the seconds since its start."""
 
     def __init__(self) -> None:
-        is_terminal = sys.stdout.isatty()
-        self.console = Console(width=None if is_terminal else _LINE_WIDTH)
+        self.console = make_console()
         self._started_at = time.monotonic()
 
     def log(self, text: str) -> None:

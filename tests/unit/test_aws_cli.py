@@ -33,7 +33,7 @@ MISTAKES = {
     "bad name": (["validate", "--name", "My Shop"], "give 2 to 20 lower-case letters and digits"),
     "no day in the key of raw files": (
         ["validate", "--raw-key-template", "{date}/{dataset}.csv"],
-        "--raw-key-template '{date}/{dataset}.csv' cannot be used: give a key that holds {day} and {dataset}",
+        "--raw-key-template '{date}/{dataset}.csv' cannot be used: give a key (no bucket, no wildcard",
     ),
     "a prefix with a slash": (["validate", "--docs-prefix", "docs/"], "--docs-prefix 'docs/' cannot be used"),
     "bad parameter": (["validate", "--set", "DeadlineHour"], "--set DeadlineHour is no PARAMETER=VALUE"),

@@ -15,6 +15,7 @@ from include.local.errors import LocalError
 from include.local.outputs import replace_folder
 from include.local.progress import TaskProgress
 from include.local.run import parse_day
+from include.local.stack import Stack
 from include.local.storage import find_raw_files, upload_raw_files
 from include.local.summary import describe_reasons
 
@@ -215,11 +216,13 @@ def test_a_contract_that_cannot_be_kept_is_a_mistake_like_others(
 
 
 @pytest.mark.parametrize("command", ["quarantine", "repair"])
-def test_refused_rows_are_asked_of_a_running_stack(
-    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_rejected_rows_need_a_store(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("include.local.stack.Stack.find_running", lambda _: None)
+    monkeypatch.setattr("include.local.repairs.make_stack", lambda **_: Stack(tmp_path))
+    path = tmp_path / "rows.csv"
+    path.write_text("line_number,raw_etag,order_id\n2,etag,O1\n")
 
-    assert main([command, "2026-11-21", "rows.csv"]) == 1
+    assert main([command, "2026-11-21", str(path)]) == 1
 
-    assert capsys.readouterr().err == "error: Nothing is running. `make up` starts the stack.\n"
+    assert "Nothing is stored here yet" in capsys.readouterr().err

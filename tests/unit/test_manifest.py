@@ -25,10 +25,10 @@ def test_log_lists_the_most_frequent_reasons_of_each_file_first() -> None:
         },
     }
 
-    orders = "orders: 5,000,000 read, 4,990,000 published, 8,766 refused, 1,234 duplicates"
+    orders = "orders: 5,000,000 read, 4,990,000 published, 8,766 rejected, 1,234 duplicates"
     assert describe_counts(counts) == [
         f"{orders} (unknown_customer 8,764, order_id_missing 2)",
-        "customers: 10 read, 10 published, 0 refused, 0 duplicates",
+        "customers: 10 read, 10 published, 0 rejected, 0 duplicates",
     ]
 
 

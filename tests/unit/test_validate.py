@@ -91,7 +91,7 @@ def make_many_rows() -> pa.Table:
 def test_a_check_that_lacks_memory_is_no_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("include.quality.checkpoint.MEMORY_LIMIT", "4MB")
 
-    with pytest.raises(WorkerError, match="not enough memory"), translate_errors():
+    with pytest.raises(WorkerError, match="not have enough memory"), translate_errors():
         check(make_many_rows(), tmp_path)
 
 
