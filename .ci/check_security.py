@@ -89,11 +89,11 @@ ACCEPTED = {
         "bandit", "B608", "include/publishing/diff.py", 'query = f"""'
     ): "the names are columns of the contract",
     Finding(
-        "bandit",
-        "B704",
-        "include/site/pages.py",
-        'style = Markup(style_sheet()) if is_attachment else ""',
-    ): "our own style sheet",
+        "bandit", "B608", "include/site/business.py", 'query = f"""'
+    ): "everything put into the text is a constant of the module",
+    Finding("bandit", "B704", "include/site/pages.py", "style = Markup(style_sheet())"): (
+        "our own style sheet"
+    ),
     Finding(
         "bandit",
         "B704",

@@ -95,11 +95,11 @@ def _group_orders(connection: Any, column: str) -> list[Group]:
 
 def _count_delivery_days(connection: Any) -> dict[str, int]:
     """Delivered orders by days; the last bar takes everything longer."""
-    query = f"""
-        SELECT least(shipping_time_days, {MAX_DAYS + 1}), count(*)
+    query = """
+        SELECT least(shipping_time_days, ?), count(*)
         FROM orders WHERE shipping_time_days IS NOT NULL GROUP BY 1
-    """  # noqa: S608 - constants of this module
-    found = dict(connection.execute(query).fetchall())
+    """
+    found = dict(connection.execute(query, [MAX_DAYS + 1]).fetchall())
     if not found:
         return {}
     return {f"{days}" if days <= MAX_DAYS else f"{days}+": found.get(days, 0) for days in range(MAX_DAYS + 2)}
