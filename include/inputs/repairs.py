@@ -251,8 +251,18 @@ def _patch(piece: bytes, first_line: int, lines: Mapping[int, bytes | None], rep
         content = line.rstrip(b"\r\n")
         if number in repair.rows and not content:
             raise _no_row(repair, number)
-        patched.append(line if number not in lines else text + line[len(content) :])
+        patched.append(
+            line if number not in lines else text + _choose_end(line[len(content) :], number, lines)
+        )
     return b"".join(patched)
+
+
+def _choose_end(end: bytes, number: int, lines: Mapping[int, bytes | None]) -> bytes:
+    """A carriage return before a blank line would become one line end with its line feed."""
+    following = number + 1
+    while lines.get(following, b"x") is None:
+        following += 1
+    return b"\n" if end == b"\r" and lines.get(following) == b"" else end
 
 
 def _no_row(repair: Repair, line: int) -> RepairError:

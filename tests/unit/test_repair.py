@@ -39,6 +39,7 @@ CASES: dict[str, tuple[str, dict[int, dict[str, str]], str]] = {
     "a row on two lines for one on three": (
         'x,"a\nb\nc",\ny,,\n', {2: {"customer_id": "C1", "name": "d\ne"}}, 'C1,"d\ne",\n\ny,,\n'
     ),
+    "a row with a carriage return in it": ('"x\r",,\ny,,\n', {2: ANN}, "C1,Ann,\n\ny,,\n"),
     "behind a row on two lines": ('x,"a\nb",\ny,,\n', {4: ANN}, 'x,"a\nb",\nC1,Ann,\n'),
     "behind a blank line": ("x,,\n\ny,,\n", {4: ANN}, "x,,\n\nC1,Ann,\n"),
     "several": ("x,,\ny,,\nz,,\n", {4: BOB, 2: ANN}, 'C1,Ann,\ny,,\nC2,"Bob ""B"", jr",Rome\n'),
