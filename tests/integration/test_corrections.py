@@ -219,7 +219,13 @@ def test_late_customers_and_products_heal_the_day(pipeline: Pipeline, days: list
     assert second["inputs"]["late_customers"] == first["inputs"]["late_customers"]
     assert second["inputs"]["late_products"]["rows"] == 1
     assert second["correction"]["inputs"] == {"late_products": "added"}
-    assert second["rows"]["orders"] == {"read": 103, "published": 102, "quarantined": 1, "duplicates": 0}
+    assert second["rows"]["orders"] == {
+        "read": 103,
+        "published": 102,
+        "quarantined": 1,
+        "duplicates": 0,
+        "blank": 0,
+    }
     assert second["rows"]["customers"]["published"] == 1
     healed = [
         row
@@ -252,7 +258,13 @@ def test_closed_gate_opens_once_unknown_customers_arrive(pipeline: Pipeline, day
     assert look_and_wait(pipeline, next_day) == [(day, "success")]
 
     manifest = pipeline.read_manifest(day)
-    assert manifest["rows"]["orders"] == {"read": 112, "published": 112, "quarantined": 0, "duplicates": 0}
+    assert manifest["rows"]["orders"] == {
+        "read": 112,
+        "published": 112,
+        "quarantined": 0,
+        "duplicates": 0,
+        "blank": 0,
+    }
     assert manifest["inputs"]["late_customers"]["rows"] == 1
     assert look(pipeline, next_day) == {}
 
@@ -303,7 +315,13 @@ def test_repaired_rows_are_published_and_the_raw_file_stays(
     assert first["correction"]["orders"] == {"added": 1, "removed": 0, "altered": 0}
     assert first["inputs"]["repairs_orders"]["rows"] == 2
     assert second["correction"]["total_price"] == {"before": "2004.00", "after": "2010.00"}
-    assert second["rows"]["orders"] == {"read": 103, "published": 102, "quarantined": 1, "duplicates": 0}
+    assert second["rows"]["orders"] == {
+        "read": 103,
+        "published": 102,
+        "quarantined": 1,
+        "duplicates": 0,
+        "blank": 0,
+    }
     refused = read_orders(pipeline.get(second["outputs"]["quarantine/orders"]["key"]))
     assert [(row["line_number"], row["quantity"], row["reasons"]) for row in refused] == [
         (104, "1", ["unknown_customer"])
