@@ -226,7 +226,9 @@ def test_what_is_wrong_with_a_file_reaches_the_task_and_nothing_is_staged(
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        pytest.param({"snapshot_key": "s3://ecommerce-curated/gone"}, "gone is gone: ecommerce_cleanup removed"),
+        pytest.param(
+            {"snapshot_key": "s3://ecommerce-curated/gone"}, "gone is gone: ecommerce_cleanup removed"
+        ),
         pytest.param({"snapshot_etag": "another"}, r"orders\.csv is gone: .* this is an earlier try"),
     ],
     ids=["cleaned up", "extracted again"],
