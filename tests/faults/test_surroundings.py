@@ -81,7 +81,7 @@ def test_a_worker_without_memory_says_so_and_the_next_try_goes_well(
     answer = run_apart(world, run, "transform", tmp_path, RLIMIT_AS=more)
 
     assert answer["error"] == WorkerError.__name__, answer
-    assert "not enough memory" in answer["message"]
+    assert "does not have enough memory" in answer["message"]
     assert run_stages(run, "transform") == End()
     watched.check_at_rest(watched.deliveries[-1])
 
@@ -170,7 +170,7 @@ def require_refusal(end: End) -> None:
     message = str(end.error)
     assert message.startswith("S3 refused ")
     assert "s3://" in message
-    assert "correct them, or what they may do" in message
+    assert "correct them or their permissions" in message
 
 
 def test_a_raw_bucket_that_is_gone_is_said(world: World, draw: random.Random) -> None:
@@ -225,7 +225,8 @@ def test_a_store_that_is_away_is_said(world: World, draw: random.Random) -> None
         finally:
             world.store.start()
     assert isinstance(end.error, RetryableError)
-    assert "does the store run, and is the endpoint of the connection ecommerce_s3 right?" in str(end.error)
+    remedy = "check that the store is running and that the endpoint of the connection ecommerce_s3 is correct"
+    assert remedy in str(end.error)
     assert run_stages(run, "transform") == End()
     watched.check_at_rest(watched.deliveries[-1])
 
