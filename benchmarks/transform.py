@@ -89,12 +89,15 @@ def check_agreement(name: str, counts: dict[str, dict[str, Any]], folder: Path, 
 
 
 def plain_counts(counts: dict[str, Any]) -> Any:
-    """The counts without reasons that did not occur and without trailing zeros."""
-    found = {
-        name: {reason: count for reason, count in reasons.items() if count}
-        for name, reasons in counts["reasons"].items()
-    }
-    return counts["rows"], found, Decimal(counts["total_price"])
+    """The counts without zeros, such as of reasons that did not occur, and without trailing zeros."""
+    rows, reasons = (
+        {
+            name: {what: count for what, count in found.items() if count}
+            for name, found in counts[part].items()
+        }
+        for part in ("rows", "reasons")
+    )
+    return rows, reasons, Decimal(counts["total_price"])
 
 
 def show_summaries(

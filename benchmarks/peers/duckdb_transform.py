@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 
+from benchmarks.peers import read_header
 from include.contract import CUSTOMERS, DATASETS, ORDERS, PRODUCTS, Dataset
 
 Database = duckdb.DuckDBPyConnection
@@ -62,7 +63,7 @@ FAULTS = {
     },
 }
 PUBLISHED_ORDERS = """
-    order_id, customer_id, product_id, order_date, delivery_date, quantity, selling_price,
+    order_id, order_line, customer_id, product_id, order_date, delivery_date, quantity, selling_price,
     (quantity * selling_price)::DECIMAL(38, 4) AS total_price,
     (epoch_us(delivery_date) - epoch_us(order_date)) // 86_400_000_000 AS shipping_time_days,
     customer_country, customer_city, product_name, product_category"""
@@ -90,10 +91,13 @@ def transform(raw_dir: Path, out_dir: Path) -> dict[str, Any]:
 
 
 def load(db: Database, dataset: Dataset, raw_dir: Path) -> None:
+    file = raw_dir / f"{dataset.name}.csv"
+    delivered = read_header(file)
+    columns = (name if name in delivered else f"NULL::VARCHAR AS {name}" for name in dataset.column_names)
     db.execute(f"""
         CREATE TEMP TABLE raw_{dataset.name} AS
-        SELECT {", ".join(dataset.column_names)}
-        FROM read_csv({quote(raw_dir / f"{dataset.name}.csv")}, header = true, all_varchar = true,
+        SELECT {", ".join(columns)}
+        FROM read_csv({quote(file)}, header = true, all_varchar = true,
                       delim = ',', quote = '"', escape = '"', nullstr = '')""")
 
 
@@ -102,20 +106,21 @@ def quote(path: Path) -> str:
 
 
 def find_repeated(db: Database, dataset: Dataset) -> None:
-    """Rows that equal an earlier one, and other rows with the id of an earlier one."""
-    key = dataset.id_column
+    """Rows that equal an earlier one, and other rows with the key of an earlier one."""
+    key, rest = dataset.id_column, dataset.key_columns[1:]
     db.execute(f"""
         CREATE TEMP TABLE repeated_{dataset.name} AS
         WITH
         hashes AS (SELECT hash({key}) AS id FROM raw_{dataset.name} GROUP BY id HAVING count(*) > 1),
         candidates AS (
-            SELECT rowid AS line, {key} AS id,
+            SELECT rowid AS line, {", ".join((f"{key} AS id", *rest))},
                    row_number() OVER (PARTITION BY {", ".join(dataset.column_names)} ORDER BY rowid) > 1
                    AS is_same_row
             FROM raw_{dataset.name} SEMI JOIN hashes ON hash({key}) = hashes.id)
         SELECT line, is_same_row FROM candidates
         QUALIFY is_same_row
-             OR (id IS NOT NULL AND row_number() OVER (PARTITION BY id, is_same_row ORDER BY line) > 1)""")
+             OR (id IS NOT NULL AND row_number() OVER (
+                     PARTITION BY {", ".join(("id", *rest))}, is_same_row ORDER BY line) > 1)""")
 
 
 def judge_customers(db: Database) -> None:
@@ -159,9 +164,9 @@ def judge_orders(db: Database) -> None:
     db.execute(f"""
         CREATE TEMP TABLE judged_orders AS
         SELECT line, {bits("orders")} AS faults,
-               order_id, typed.customer_id, typed.product_id, order_date, delivery_date,
+               order_id, order_line, typed.customer_id, typed.product_id, order_date, delivery_date,
                quantity, selling_price, customer_country, customer_city, product_name, product_category
-        FROM (SELECT rowid AS line, order_id, customer_id, product_id,
+        FROM (SELECT rowid AS line, order_id, order_line, customer_id, product_id,
                      order_date AS order_text, as_time(order_date) AS order_date,
                      delivery_date AS delivery_text, as_time(delivery_date) AS delivery_date,
                      quantity AS quantity_text, as_whole(quantity) AS quantity,

@@ -36,7 +36,7 @@ def transform_customers(raw_dir: Path, out_dir: Path, counts: dict[str, Any]) ->
     faults = {
         "customer_id_missing": raw["customer_id"].isna(),
         "signup_date_invalid": raw["signup_date"].notna() & customers["signup_date"].isna(),
-        "duplicate_customer_id": is_repeated(raw["customer_id"]),
+        "duplicate_customer_id": is_repeated(raw, CUSTOMERS),
     }
     return split(customers, raw, faults, duplicates, CUSTOMERS, out_dir, counts)
 
@@ -47,7 +47,7 @@ def transform_products(raw_dir: Path, out_dir: Path, counts: dict[str, Any]) -> 
     faults = {
         "product_id_missing": raw["product_id"].isna(),
         "list_price_invalid": raw["list_price"].notna() & products["list_price"].isna(),
-        "duplicate_product_id": is_repeated(raw["product_id"]),
+        "duplicate_product_id": is_repeated(raw, PRODUCTS),
     }
     return split(products, raw, faults, duplicates, PRODUCTS, out_dir, counts)
 
@@ -56,7 +56,7 @@ def transform_orders(
     raw_dir: Path, out_dir: Path, counts: dict[str, Any], customers: pd.DataFrame, products: pd.DataFrame
 ) -> pd.DataFrame:
     raw, duplicates = read(raw_dir, ORDERS)
-    orders = raw[["order_id", "customer_id", "product_id"]].copy()
+    orders = raw[["order_id", "order_line", "customer_id", "product_id"]].copy()
     orders["order_date"] = to_time(raw["order_date"])
     orders["delivery_date"] = to_time(raw["delivery_date"])
     orders["quantity"] = to_whole(raw["quantity"])
@@ -77,7 +77,7 @@ def transform_orders(
         "delivery_before_order": orders["delivery_date"] < orders["order_date"],
         "unknown_customer": raw["customer_id"].notna() & ~raw["customer_id"].isin(customers["customer_id"]),
         "unknown_product": raw["product_id"].notna() & ~raw["product_id"].isin(products["product_id"]),
-        "duplicate_order_id": is_repeated(raw["order_id"]),
+        "duplicate_order_id": is_repeated(raw, ORDERS),
     }
     orders["total_price"] = orders["quantity"] * orders["selling_price"]
     orders["shipping_time_days"] = (orders["delivery_date"] - orders["order_date"]).dt.days.astype("Int64")
@@ -99,7 +99,8 @@ def transform_orders(
 def read(raw_dir: Path, dataset: Dataset) -> tuple[pd.DataFrame, int]:
     """All text, without rows that equal an earlier one; the index is the line number."""
     path = raw_dir / f"{dataset.name}.csv"
-    raw = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])[list(dataset.column_names)]
+    delivered = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
+    raw = delivered.reindex(columns=list(dataset.column_names)).astype(str)
     raw.index += 2
     distinct = raw.drop_duplicates()
     return distinct, len(raw) - len(distinct)
@@ -120,8 +121,8 @@ def to_whole(text: pd.Series) -> pd.Series:
     return text.where(text.str.fullmatch(WHOLE_NUMBER)).astype(pd.ArrowDtype(pa.int64()))
 
 
-def is_repeated(ids: pd.Series) -> pd.Series:
-    return ids.notna() & ids.duplicated()
+def is_repeated(raw: pd.DataFrame, dataset: Dataset) -> pd.Series:
+    return raw[dataset.id_column].notna() & raw.duplicated(list(dataset.key_columns))
 
 
 def split(

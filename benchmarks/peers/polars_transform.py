@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 from polars import col
 
+from benchmarks.peers import read_header
 from include.contract import CUSTOMERS, ORDERS, PRODUCTS, Dataset
 
 Faults = dict[str, pl.Expr]
@@ -49,14 +50,19 @@ def transform(raw_dir: Path, out_dir: Path) -> dict[str, Any]:
 
 
 def scan(raw_dir: Path, dataset: Dataset) -> pl.LazyFrame:
-    """All text; only an empty field is null."""
-    return pl.scan_csv(
-        raw_dir / f"{dataset.name}.csv",
+    """All text; only an empty field is null, and a column that the file lacks."""
+    file = raw_dir / f"{dataset.name}.csv"
+    lacking = set(dataset.column_names) - set(read_header(file))
+    rows = pl.scan_csv(
+        file,
         infer_schema=False,
         null_values=[""],
         row_index_name="line_number",
         row_index_offset=2,
-    ).select("line_number", *dataset.column_names)
+    )
+    return rows.with_columns(pl.lit(None, pl.String).alias(name) for name in lacking).select(
+        "line_number", *dataset.column_names
+    )
 
 
 def judge_customers(raw: pl.LazyFrame, out_dir: Path) -> tuple[dict[str, int], dict[str, int]]:
@@ -100,6 +106,7 @@ def judge_orders(raw: pl.LazyFrame, out_dir: Path) -> tuple[dict[str, int], dict
     }
     published = [
         col("order_id"),
+        col("order_line"),
         col("customer_id"),
         col("product_id"),
         col("ordered").alias("order_date"),
@@ -165,9 +172,10 @@ def as_whole(name: str) -> pl.Expr:
     return pl.when(col(name).str.contains(WHOLE_NUMBER)).then(col(name)).cast(pl.Int64, strict=False)
 
 
-def find_repeated(raw: pl.LazyFrame, key: str) -> pl.DataFrame:
-    """Lines that equal an earlier one, and other lines with the id of an earlier one."""
-    id_hash = col(key).hash()
+def find_repeated(raw: pl.LazyFrame, dataset: Dataset) -> pl.DataFrame:
+    """Lines that equal an earlier one, and other lines with the key of an earlier one."""
+    row_id, key = col(dataset.id_column), pl.struct(dataset.key_columns)
+    id_hash = row_id.hash()
     counts = raw.group_by(id_hash.alias("hash")).len().filter(col("len") > 1).collect(engine="streaming")
     candidates = (
         raw.filter(id_hash.is_in(counts["hash"].implode())).collect(engine="streaming").sort("line_number")
@@ -176,7 +184,7 @@ def find_repeated(raw: pl.LazyFrame, key: str) -> pl.DataFrame:
     judged = candidates.with_columns(is_same_row=~is_first)
     same_rows = judged.filter("is_same_row")
     others = judged.filter(~col("is_same_row"))
-    same_ids = others.filter(col(key).is_not_null() & ~col(key).is_first_distinct())
+    same_ids = others.filter(row_id.is_not_null() & ~key.is_first_distinct())
     return pl.concat([same_rows, same_ids]).select(
         "line_number", "is_same_row", is_same_id=~col("is_same_row")
     )
@@ -191,7 +199,7 @@ def write(
     out_dir: Path,
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Write both files of a dataset; count rows and reasons."""
-    repeated = find_repeated(raw, dataset.id_column)
+    repeated = find_repeated(raw, dataset)
     certain = {reason: fault.fill_null(value=False) for reason, fault in faults.items()}
     judged = (
         typed.join(repeated.lazy(), on="line_number", how="left")
