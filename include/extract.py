@@ -9,7 +9,7 @@ from include import keys
 from include.contract import DATASETS, Dataset
 from include.contract.model import REPAIRS
 from include.day import format_instant
-from include.errors import RawFileChangedError
+from include.errors import RawFileChangedError, RawFileEmptyError
 from include.inputs.late_arrivals import pin_late_rows
 from include.manifest import Extracted, PartlyUsed, RawFile
 from include.s3.conditional import ObjectChangedError, copy_object
@@ -33,6 +33,7 @@ def extract(hook: "S3Hook", settings: "Settings", day: str, run_id: str) -> Extr
     Raises
     ------
     RepairError: a file of repaired rows cannot be used.
+    RawFileEmptyError: a raw file has zero bytes; an upload may still be going on, so a retry may find it.
     RawFileChangedError: a file was replaced at this very moment; trying again helps.
     """
     pinned_at = format_instant(dt.datetime.now(dt.UTC))
@@ -44,6 +45,8 @@ def extract(hook: "S3Hook", settings: "Settings", day: str, run_id: str) -> Extr
 
 def _pin(hook: "S3Hook", layout: keys.Layout, day: str, run_id: str, dataset: str) -> RawFile:
     raw = head_object(hook, keys.raw(layout, day, dataset))
+    if not raw["bytes"]:
+        raise RawFileEmptyError(raw["key"])
     snapshot_key = keys.snapshot(layout, day, run_id, dataset)
     try:
         # The clean-up asks Airflow for the run before it removes the snapshot.

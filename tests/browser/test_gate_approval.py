@@ -37,13 +37,13 @@ def test_a_person_reads_why_the_gate_is_closed_and_opens_it(
     expect(page.get_by_role("cell", name="selling_price_invalid")).to_be_visible()
     take_picture(page, "gate-approval")
 
-    link = page.get_by_role("link", name="All about this day")
+    link = page.get_by_role("link", name="Everything about this day")
     target = link.evaluate("link => link.href")
     assert target == f"{stack.url}/plugin/data-quality/quality/days/{DAY}"
     other = new_page()
     other.goto(target)
-    shown = other.frame_locator("iframe[title='Data quality']").locator("h4").first
-    expect(shown).to_have_text(f"{DAY}: refused")
+    shown = other.frame_locator("iframe[title='Data quality']").locator("h1")
+    expect(shown).to_have_text(f"{DAY}: waiting for approval")
 
     page.get_by_role("textbox").fill("The shop tested its checkout.")
     page.get_by_role("button", name="Approve").click()

@@ -130,7 +130,7 @@ def test_a_closed_gate_is_one_mail_with_the_reasons_and_the_way_on(
 def test_a_file_that_cannot_be_used_is_published_to_the_topic(
     pipeline: Pipeline, day: str, moto_url: str
 ) -> None:
-    pipeline.deliver(day, "")
+    pipeline.deliver(day, "order_id\nO1\n")
     with (
         topic_with_queue(pipeline, moto_url) as (topic, sqs, queue_url),
         pipeline.variables(alert_topic_arn=topic),
@@ -141,7 +141,7 @@ def test_a_file_that_cannot_be_used_is_published_to_the_topic(
 
     message = json.loads(received["Body"])
     assert message["Subject"] == f"ecommerce {day}: not published, a raw file cannot be used"
-    assert f"{keys.raw(LAYOUT, day, 'orders')}: the file is empty (zero bytes)" in message["Message"]
+    assert f"{keys.raw(LAYOUT, day, 'orders')} (line 1): required columns missing" in message["Message"]
     assert "/tasks/transform?try_number=1" in message["Message"]
 
 
@@ -170,14 +170,14 @@ def test_a_try_that_is_repeated_tells_nobody(pipeline: Pipeline, day: str, mailb
 
 
 def test_a_channel_that_fails_hides_nothing(pipeline: Pipeline, day: str) -> None:
-    pipeline.deliver(day, "")
+    pipeline.deliver(day, "order_id\nO1\n")
     with pipeline.variables(alert_email="data@example.com"):
         run_id = trigger_day(pipeline.api, day)
         state, fault = pipeline.wait(run_id), pipeline.read_fault(run_id)
         events = read_whole_log(pipeline, run_id, "transform")
 
     assert state == "failed"
-    assert fault.startswith(f"{keys.raw(LAYOUT, day, 'orders')}: the file is empty")
+    assert fault.startswith(f"{keys.raw(LAYOUT, day, 'orders')} (line 1): required columns missing")
     errors = [event["event"] for event in events if event.get("level") == "error"]
     assert any("was not sent through mail, connection ecommerce_smtp" in error for error in errors)
     assert any(error.startswith(f"ecommerce {day}: not published") for error in errors)

@@ -71,7 +71,7 @@ def test_a_run_whose_snapshot_went_says_what_to_do(pipeline: Pipeline, day: str)
     extracted = extract(hook, SETTINGS, day, "dead")
     clean_up(hook, SETTINGS, lambda _: False, LATER)
 
-    with pytest.raises(SnapshotGoneError, match=r"the clean-up removed .* Clear the run from extract on"):
+    with pytest.raises(SnapshotGoneError, match=r"removed it\. Clear the run from extract on"):
         transform(hook, SETTINGS, extracted)
 
 

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from include import keys
 from include.config import Settings
-from include.errors import GateClosedError, RawFileChangedError
+from include.errors import GateClosedError, RawFileChangedError, RetryableError
 from include.extract import extract
 from include.manifest import Quality
 from include.publish import publish
@@ -59,6 +59,18 @@ def test_a_file_that_is_replaced_while_it_is_pinned_is_not_mixed(
 
     with pytest.raises(RawFileChangedError, match="was replaced while it was being copied"):
         extract(hook, SETTINGS, day, "run 1")
+
+
+def test_empty_raw_file_is_left_to_a_retry(pipeline: Pipeline, day: str) -> None:
+    hook = pipeline.stack.hook
+    pipeline.deliver(day, "")
+
+    with pytest.raises(RetryableError, match="zero bytes"):
+        extract(hook, SETTINGS, day, "run 1")
+
+    pipeline.deliver(day, make_orders(10))
+    extracted = extract(hook, SETTINGS, day, "run 1")
+    assert transform(hook, SETTINGS, extracted)["counts"]["rows"]["orders"]["published"] == 10
 
 
 def test_a_failed_checkpoint_closes_the_gate(pipeline: Pipeline, day: str) -> None:

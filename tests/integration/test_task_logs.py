@@ -16,7 +16,7 @@ def test_the_logs_tell_each_step_once_without_noise_and_without_values(pipeline:
     }
 
     assert any(line.startswith(f"Copied {keys.raw(LAYOUT, day, 'orders')} to ") for line in logs["extract"])
-    counts = "orders: 102 read, 100 published, 2 refused, 0 duplicates"
+    counts = "orders: 102 read, 100 published, 2 rejected, 0 duplicates"
     assert f"{counts} (unknown_customer 2, quantity_not_positive 2)" in logs["transform"]
     assert any(line.startswith("Checked 100 rows against ") for line in logs["validate"])
     assert f"Published {day}: 100 orders, total price 1998.00" in logs["publish"]
