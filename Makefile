@@ -70,11 +70,11 @@ verify: $(INSTALLED)
 	@$(PYTHON) -m include.local verify --day "$$DAY"
 
 test: $(DEVELOPING)
-	@$(PYTHON) -m pytest tests/unit tests/project tests/integration
+	@$(PYTHON) -m pytest tests/project tests/unit tests/integration
 
 # PROFILE=deep runs property tests with twenty times as many random cases.
 test-unit: $(DEVELOPING)
-	@$(PYTHON) -m pytest tests/unit tests/project $(if $(PROFILE),--hypothesis-profile=$(PROFILE))
+	@$(PYTHON) -m pytest tests/project tests/unit $(if $(PROFILE),--hypothesis-profile=$(PROFILE))
 
 # Needs Chromium: the Debian package `chromium`.
 test-browser: $(DEVELOPING)
