@@ -53,5 +53,5 @@ def test_a_person_reads_why_the_gate_is_closed_and_opens_it(
     approval = pipeline.read_manifest(DAY)["approval"]
     assert (approval["by"], approval["reason"]) == ("admin", "The shop tested its checkout.")
     other.reload()
-    expect(shown).to_have_text(f"{DAY}: published")
+    expect(shown).to_have_text(f"{DAY}: published, approved with faults")
     take_picture(other, "quality-approved")
