@@ -103,6 +103,7 @@ def test_the_day_is_published_right(aftermath: Aftermath, day: str) -> None:
         "published": good,
         "quarantined": FAULTY_ORDERS,
         "duplicates": 0,
+        "blank": 0,
     }
     assert manifest["total_price"] == f"{good * 1998 / 100:.2f}"
     assert orders["order_id"].to_pylist() == [f"O{number}" for number in range(good)]
