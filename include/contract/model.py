@@ -14,6 +14,8 @@ REPAIRS, LATE = "repairs_", "late_"
 EARLIEST, LATEST = "1980-01-01", "2099-12-31"
 #: The longest text in a key column that declares no other limit, in bytes of UTF-8.
 LONGEST_ID_BYTES = 256
+#: The longest record over several lines of a dataset that declares no other limit.
+LONGEST_RECORD_BYTES = 1024 * 1024
 
 
 class Kind(StrEnum):
@@ -125,7 +127,7 @@ class Dataset:
     columns: tuple[Column, ...]
     format: FileFormat = FileFormat()
     may_be_empty: bool = False
-    longest_record_bytes: int = 1024 * 1024
+    longest_record_bytes: int = LONGEST_RECORD_BYTES
 
     def format_of(self, column: Column) -> ValueFormat:
         """How the values of a column are written: as it declares, or else as the file's format does."""

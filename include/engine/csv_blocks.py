@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BufferedIOBase
 
+from include.contract.model import LONGEST_RECORD_BYTES
 from include.engine.csv_records import Block, count_lines, has_loose_quotes, split_records
 from include.errors import RawFileError
 
@@ -37,7 +38,7 @@ def read_blocks(
     block_bytes: int,
     *,
     first_line: int = 2,
-    longest_record_bytes: int = 1024 * 1024,
+    longest_record_bytes: int = LONGEST_RECORD_BYTES,
 ) -> Iterator[Block]:
     """Cut a stream, which stands behind the header line, into blocks of whole records, in file order.
 
@@ -64,7 +65,7 @@ class BlockCutter:
     """
 
     source_key: str
-    longest_record_bytes: int = 1024 * 1024
+    longest_record_bytes: int = LONGEST_RECORD_BYTES
     line: int = 2
     rest: bytes = b""
 
@@ -97,7 +98,7 @@ def _make_block(data: bytes, first_line: int, longest_record_bytes: int, *, is_l
 
 
 def read_again(
-    stream: BufferedIOBase, cuts: Iterable[Cut], *, longest_record_bytes: int = 1024 * 1024
+    stream: BufferedIOBase, cuts: Iterable[Cut], *, longest_record_bytes: int = LONGEST_RECORD_BYTES
 ) -> Iterator[Block]:
     """The blocks of a stream that was read before."""
     for cut in cuts:

@@ -3,7 +3,7 @@
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from include.keys import Layout
@@ -47,13 +47,7 @@ def _start_store_alone(stack: Stack) -> Iterator[Connection]:
     """Start the store on a free port, so that nothing takes it for a running stack."""
     (port,) = find_free_ports(1)
     internal_ports, declared = choose_ports(stack.state), stack.settings.store
-    connection = Connection(
-        conn_id=declared.conn_id,
-        conn_type=declared.conn_type,
-        login=declared.login,
-        password=declared.password,
-        extra=move_endpoint(declared.extra, port),
-    )
+    connection = replace(declared, extra=move_endpoint(declared.extra, port))
     process = start_store(stack.state, connection, port, internal_ports)
     try:
         wait_for_store(connection.extra["endpoint_url"], process)
