@@ -294,7 +294,7 @@ def test_large_day_runs_on_glue_while_the_task_is_deferred(deployed: Account) ->
     run = glue.get_job_run(JobName="shop-transform", RunId=waited_for["run_id"])["JobRun"]
     assert waited_for["job_name"] == "shop-transform"
     assert json.loads(run["Arguments"]["--extracted"]) == EXTRACTED
-    staged = "s3://ecommerce-curated/staged/2026-11-21/run-1/"
+    staged = keys.staged(settings.layout, "2026-11-21", "run 1", "")
     assert (run["Arguments"]["--staged"], run["Arguments"]["--result"]) == (
         staged,
         f"{staged}transformed-{digest_inputs(EXTRACTED['inputs'])}.json",
