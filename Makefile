@@ -19,7 +19,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.local/bytecode
 # Recipes read these from the environment, so that a folder may have any name.
 export DAY RAW SQL OUT EXECUTOR WORKERS FULL SEED
 
-.PHONY: help install run up down status query verify inspect deliver test test-unit test-browser test-celery test-spark test-faults check check-security bench lock clean
+.PHONY: help install run up down status query verify inspect deliver test test-unit test-browser test-celery test-spark test-faults check contract check-security bench lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -41,7 +41,8 @@ help:
 	@echo 'make test-celery          test the DAG on two Celery workers, one of which is killed'
 	@echo 'make test-spark           compare the transform on Spark with the one on a worker'
 	@echo 'make test-faults          break requests, processes, disk and store at random; FULL=1 runs for an hour or two'
-	@echo 'make check                check format, lint, layers and types'
+	@echo 'make check                check format, lint, layers, types and the exported contract'
+	@echo 'make contract             export the contract to docs/contract.odcs.yaml'
 	@echo 'make check-security       check dependencies, code, secrets, templates and image'
 	@echo 'make bench                compare speed and memory with other engines; BENCH="--size small" is a quick try'
 	@echo 'make clean                stop everything and delete .venv/ and .local/'
@@ -97,6 +98,10 @@ check: $(DEVELOPING)
 	$(PYTHON) -m ruff check .
 	.venv/bin/lint-imports --no-cache --no-logo
 	$(PYTHON) -m mypy
+	$(PYTHON) .ci/check_contract.py
+
+contract: $(DEVELOPING)
+	@$(PYTHON) .ci/check_contract.py --write
 
 check-security: $(DEVELOPING) $(SCANNERS)
 	@$(PYTHON) .ci/check_security.py
