@@ -19,6 +19,12 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.local/bytecode
 # Recipes read these from the environment, so that a folder may have any name.
 export DAY RAW SQL OUT EXECUTOR WORKERS FULL SEED
 
+# `EXAMPLE=shopify` means the raw files and the contract of examples/shopify.
+ifdef EXAMPLE
+RAW ?= examples/$(EXAMPLE)/raw
+export ECOMMERCE_CONTRACT ?= examples/$(EXAMPLE)/contract.py
+endif
+
 .PHONY: help install run up down status query verify inspect deliver test test-unit test-browser test-celery test-spark test-faults check contract check-security bench lock clean
 .DEFAULT_GOAL := help
 
@@ -26,6 +32,7 @@ help:
 	@echo 'make run                  generate a day of raw files and publish it through the real DAG'
 	@echo 'make run DAY=2026-11-21   the same for a given day'
 	@echo 'make run RAW=folder       publish your own customers.csv, products.csv and orders.csv'
+	@echo 'make run EXAMPLE=shopify  publish the files of a shop in examples/ with its contract'
 	@echo 'make up                   start Airflow and the store with a week of raw files and the schedule on'
 	@echo 'make up EXECUTOR=celery   the same with PostgreSQL, Redis and WORKERS=2 Celery workers'
 	@echo 'make down                 stop Airflow and the store'

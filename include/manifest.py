@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 import include
+from include.contract_file import find_contract_file
 
 
 class RawFile(TypedDict):
@@ -329,9 +330,11 @@ def digest_inputs(inputs: Mapping[str, RawFile]) -> str:
 
 @cache
 def code_version() -> str:
-    """The release, and a digest of the pipeline's own source: equal digests mean equal code."""
+    """The release, and a digest of the pipeline's source and contract: equal digests mean equal code."""
     folder = Path(include.__file__).parent
     digest = hashlib.sha256()
     for source in sorted(folder.rglob("*.py")):
         digest.update(source.relative_to(folder).as_posix().encode() + b"\0" + source.read_bytes())
+    if contract := find_contract_file():
+        digest.update(b"contract\0" + contract.read_bytes())
     return f"{include.__version__}+{digest.hexdigest()[:12]}"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from include import keys
 from include.contract import DATASETS
 from include.contract.model import LATE, REPAIRS
+from include.contract_file import describe_contract_file
 from include.errors import DayNotPublishedError, PipelineError
 from include.manifest import Counts, Manifest, Output, RawFile, code_version
 from include.s3.conditional import LARGEST_SINGLE_COPY_BYTES
@@ -159,8 +160,9 @@ def compare_counts(manifest: Manifest, counts: Counts) -> Iterator[Difference]:
 def _explain_code(manifest: Manifest) -> Iterable[str]:
     if manifest["code_version"] != code_version():
         yield (
-            f"Published by code {manifest['code_version']}; this is {code_version()}. Where bytes or counts "
-            "differ, verify with the code that published the day before you suspect the data."
+            f"Published by code {manifest['code_version']}; this is {code_version()}, with "
+            f"{describe_contract_file()}. Where bytes or counts differ, verify with the code and the "
+            "contract that published the day before you suspect the data."
         )
     if late := [name for name in manifest["inputs"] if name.startswith(LATE)]:
         yield f"Used late arrivals: {', '.join(late)}."

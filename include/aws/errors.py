@@ -2,6 +2,7 @@
 
 AwsError
 ├── TemplateError         a template that is not right
+├── ReleaseError          a release that would lack a part
 ├── StackFailedError      CloudFormation could not do what was asked
 └── DataKeptError         a teardown that would have deleted data
 """
@@ -15,6 +16,10 @@ class AwsError(PipelineError):
 
 class TemplateError(AwsError):
     """A template does not hold what it must."""
+
+
+class ReleaseError(AwsError):
+    """A release would lack something that the pipeline needs."""
 
 
 class StackFailedError(AwsError):

@@ -5,11 +5,14 @@ The same sources give the same bytes, so that a deployment without changes chang
 
 import hashlib
 import io
+import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[2]
+from include.aws.errors import ReleaseError
+from include.contract_file import CONTRACT_VARIABLE, PROJECT, SHOP_FILE
+
 FOLDERS = ("dags", "include", "plugins")
 FILES = ("requirements.txt", "requirements.lock")
 #: Made for one machine or made by running; of no use elsewhere.
@@ -20,7 +23,17 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def build_release(project: Path = PROJECT) -> bytes:
-    """The zip file's bytes."""
+    """The zip file's bytes.
+
+    Raises
+    ------
+    ReleaseError: ECOMMERCE_CONTRACT names a file, which a release does not hold.
+    """
+    if contract := os.environ.get(CONTRACT_VARIABLE):
+        raise ReleaseError(
+            f"{CONTRACT_VARIABLE} applies to this machine alone. Copy {contract} to "
+            f"{SHOP_FILE.relative_to(PROJECT)}, which every deployment takes along, and unset the variable."
+        )
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in find_files(project):

@@ -1,14 +1,14 @@
 """The contract: the datasets of a day, their columns, and what is published. Standard library only.
 
-You own `datasets.py`, which declares them; the other modules say how a declaration is written, check it,
-and turn it into Arrow schemas.
+You own `datasets.py`, which declares them; a contract file can take its place (`declared.py`). The other
+modules define how a declaration is written, check it, derive what follows, and turn it into Arrow schemas.
 """
 
-from include.contract.datasets import (
+from include.contract.datasets import DELIVERY_BEFORE_ORDER
+from include.contract.derived import (
     COMPUTED,
     CUSTOMERS,
     DATASETS,
-    DELIVERY_BEFORE_ORDER,
     LOOKED_UP,
     MALFORMED_ROW,
     ORDERS,

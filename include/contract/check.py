@@ -20,7 +20,10 @@ _NO_NAME = "is no name of small letters, digits and _"
 
 
 def check_contract(
-    datasets: Iterable[Dataset], orders: Dataset, published: Iterable[PublishedColumn]
+    datasets: Iterable[Dataset],
+    orders: Dataset,
+    published: Iterable[PublishedColumn],
+    declared_in: str = "include/contract/datasets.py",
 ) -> None:
     """Find what the pipeline could not work with.
 
@@ -38,9 +41,7 @@ def check_contract(
         *_check_published(published),
     ]
     if mistakes:
-        raise ContractError(
-            f"The contract cannot be kept. {' '.join(mistakes)} Correct include/contract/datasets.py."
-        )
+        raise ContractError(f"The contract cannot be kept. {' '.join(mistakes)} Correct {declared_in}.")
 
 
 def _check_published(published: Iterable[PublishedColumn]) -> Iterator[str]:

@@ -1,11 +1,14 @@
-"""The words in which the contract is written: columns, datasets, and the reasons that follow from them.
+"""The types in which the contract is written: columns, datasets, and the reasons that follow from them.
 
 Standard library only. The declarations themselves are in `datasets.py`.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
+from typing import Any, TypeVar
+
+from include.errors import ContractError
 
 #: Begins the names that repaired rows and late rows of a dataset have among the inputs of a manifest.
 REPAIRS, LATE = "repairs_", "late_"
@@ -113,6 +116,9 @@ class Column:
     refers_to: str | None = None
 
 
+_Declared = TypeVar("_Declared", Column, "Dataset")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
     """One raw file.
@@ -120,6 +126,8 @@ class Dataset:
     Parameters
     ----------
     key: the column whose value names a row, or several columns whose values do so together.
+    file: the file's name in a folder on this machine, with wildcards such as `orders_export*.csv`; by default
+        the dataset's name. In S3 the key is a setting.
     """
 
     name: str
@@ -128,6 +136,40 @@ class Dataset:
     format: FileFormat = FileFormat()
     may_be_empty: bool = False
     longest_record_bytes: int = LONGEST_RECORD_BYTES
+    file: str = ""
+
+    def adapt(
+        self,
+        *,
+        headers: Mapping[str, str | tuple[str, ...]] | None = None,
+        columns: Mapping[str, Mapping[str, Any]] | None = None,
+        added: tuple[Column, ...] = (),
+        dropped: Collection[str] = (),
+        **properties: Any,
+    ) -> "Dataset":
+        """A copy for files that differ: `ORDERS.adapt(headers={"order_id": "Name"}, file="sales*.csv")`.
+
+        `headers` says what the file calls a column; `columns` changes properties of columns, such as
+        `{"quantity": {"minimum": None}}`; `added` are more columns, and `dropped` names those to remove; the
+        others are properties of the dataset, such as `key` and `format`.
+
+        Raises
+        ------
+        ContractError: there is no such column or property.
+        """
+        headers, columns = headers or {}, columns or {}
+        if unknown := sorted({*headers, *columns, *dropped}.difference(self.column_names)):
+            raise ContractError(f"{self.name}.adapt: there is no column {', '.join(unknown)}.")
+        kept = (column for column in self.columns if column.name not in dropped)
+        adapted = (
+            _replace(
+                column,
+                f"{self.name}.{column.name}",
+                _add_headers(column, headers.get(column.name, ())) | dict(columns.get(column.name, {})),
+            )
+            for column in kept
+        )
+        return _replace(self, self.name, {"columns": (*adapted, *added)} | properties)
 
     def format_of(self, column: Column) -> ValueFormat:
         """How the values of a column are written: as it declares, or else as the file's format does."""
@@ -138,6 +180,11 @@ class Dataset:
                 for name, value in declared.items()
             }
         )
+
+    @property
+    def file_pattern(self) -> str:
+        """What the file is called in a folder on this machine; `.gz` may follow."""
+        return self.file or f"{self.name}.csv"
 
     @property
     def key_columns(self) -> tuple[str, ...]:
@@ -188,6 +235,20 @@ class Dataset:
 
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)
+
+
+def _add_headers(column: Column, headers: str | tuple[str, ...]) -> dict[str, Any]:
+    added = (headers,) if isinstance(headers, str) else headers
+    return {"also_named": (*column.also_named, *added)} if added else {}
+
+
+def _replace(declared: _Declared, where: str, properties: Mapping[str, Any]) -> _Declared:
+    known = [field.name for field in fields(declared)]
+    if unknown := sorted(set(properties).difference(known)):
+        raise ContractError(
+            f"{where}: there is no property {', '.join(unknown)}. There are {', '.join(known)}."
+        )
+    return replace(declared, **properties)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import FrameType
 
 from include.errors import PipelineError
+from include.local.stack_contract import use_contract_of_stack
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -15,8 +16,10 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     # Raw files, outputs and logs hold personal data: for the owner of the checkout alone.
     os.umask(0o077)
+    words = sys.argv[1:] if arguments is None else arguments
     try:
-        _run_command(make_parser().parse_args(arguments))
+        use_contract_of_stack(words[0] if words else "")
+        _run_command(make_parser().parse_args(words))
     except (PipelineError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -102,6 +102,7 @@ class Record:
     owner_pid: the `make run` that it ends with; None for `make up`.
     started_at: seconds since the epoch.
     workers: number of Celery workers; 0 with LocalExecutor.
+    contract: the contract file that the stack was started with; empty if there was none.
     """
 
     pid: int
@@ -112,6 +113,7 @@ class Record:
     owner_pid: int | None
     started_at: float
     workers: int = 0
+    contract: str = ""
 
 
 def read_record(state: State) -> Record | None:

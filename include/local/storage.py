@@ -1,5 +1,6 @@
 """S3 access of the commands, through the same hook and connection as the pipeline."""
 
+import fnmatch
 import gzip
 import os
 import shutil
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from include import keys
 from include.config import CONNECTION_ID
-from include.contract import DATASETS
+from include.contract import DATASETS, Dataset
 from include.keys import Layout
 from include.local.environment import clean_environment
 from include.local.errors import LocalError, StackError
@@ -73,21 +74,27 @@ def create_buckets(hook: "S3Hook", layout: Layout) -> None:
 
 
 def find_raw_files(folder: Path, layout: Layout) -> dict[str, Path]:
-    """The raw files of a folder, as `.csv`, or also as `.csv.gz` if the raw key template ends in `.gz`.
+    """The raw files of a folder, named as the contract says, compressed or not.
 
     Raises
     ------
-    LocalError: names every missing file.
+    LocalError: names every file that is missing or not the only one.
     """
-    suffixes = (".csv.gz", ".csv") if _is_compressed(layout) else (".csv",)
-    wanted = ", ".join(f"{dataset}{suffixes[0]}" for dataset in DATASETS)
+    suffixes = (".gz", "") if _is_compressed(layout) else ("", ".gz")
+    wanted = {name: f"{dataset.file_pattern}{suffixes[0]}" for name, dataset in DATASETS.items()}
     if not folder.is_dir():
-        raise LocalError(f"{folder} is not a folder. RAW must be a folder with {wanted}.")
-    found = {dataset: _find_file(folder, dataset, suffixes) for dataset in DATASETS}
-    missing = [f"{dataset}{suffixes[0]}" for dataset, path in found.items() if path is None]
-    if missing:
-        raise LocalError(f"{folder} has no {', '.join(missing)}. It must have {wanted}.")
-    return {dataset: path for dataset, path in found.items() if path is not None}
+        raise LocalError(f"{folder} is not a folder. RAW must be a folder with {', '.join(wanted.values())}.")
+    found = {name: _find_files(folder, dataset, suffixes) for name, dataset in DATASETS.items()}
+    if missing := [wanted[name] for name, paths in found.items() if not paths]:
+        raise LocalError(
+            f"{folder} has no {', '.join(missing)}. It must have {', '.join(wanted.values())}. For files "
+            f"with other names or columns, `make inspect RAW={folder}` shows the contract that they need."
+        )
+    for name, paths in found.items():
+        if len(paths) > 1:
+            names = ", ".join(path.name for path in paths)
+            raise LocalError(f"{folder} has several files for {name}: {names}. Leave one of them there.")
+    return {name: paths[0] for name, paths in found.items()}
 
 
 def upload_raw_files(hook: Hook, layout: Layout, day: str, files: dict[str, Path]) -> None:
@@ -106,18 +113,22 @@ def _is_compressed(layout: Layout) -> bool:
     return keys.is_compressed(layout.raw_key_template)
 
 
-def _find_file(folder: Path, dataset: str, suffixes: tuple[str, ...]) -> Path | None:
-    paths = (folder / f"{dataset}{suffix}" for suffix in suffixes)
-    return next((path for path in paths if path.is_file()), None)
+def _find_files(folder: Path, dataset: Dataset, suffixes: tuple[str, ...]) -> list[Path]:
+    """The files that match the dataset with the first suffix for which there are any."""
+    names = sorted(path.name for path in folder.iterdir() if path.is_file())
+    matching = (fnmatch.filter(names, f"{dataset.file_pattern}{suffix}") for suffix in suffixes)
+    return [folder / name for name in next(filter(None, matching), [])]
 
 
 @contextmanager
 def _compressed_as(path: Path, *, is_wanted: bool) -> Iterator[Path]:
-    """The file itself, or a compressed copy if one is wanted and the file is not compressed."""
-    if path.suffix == ".gz" or not is_wanted:
+    """The file itself, or a copy, compressed or not as the key in S3 says."""
+    is_compressed = keys.is_compressed(path.name)
+    if is_compressed == is_wanted:
         yield path
         return
-    with NamedTemporaryFile(suffix=".gz") as copy:
-        with path.open("rb") as plain, gzip.open(copy.name, "wb") as packed:
-            shutil.copyfileobj(plain, packed)
+    with NamedTemporaryFile() as copy:
+        read, write = (gzip.open, open) if is_compressed else (open, gzip.open)
+        with read(path, "rb") as source, write(copy.name, "wb") as target:
+            shutil.copyfileobj(source, target)
         yield Path(copy.name)

@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
+from include.contract_file import find_contract_file
 from include.errors import PipelineError
 from include.local.cluster import WORKER_PREFIX, Cluster, worker_commands
 from include.local.errors import StackError
@@ -153,6 +154,7 @@ def main() -> int:
         owner_pid=options.owner,
         started_at=time.time(),
         workers=options.cluster.workers if options.cluster else 0,
+        contract=str(find_contract_file() or ""),
     )
     write_record(state, record)
     try:

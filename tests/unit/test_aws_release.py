@@ -9,9 +9,10 @@ import sys
 import zipfile
 from pathlib import Path
 
-from include.aws.release import PROJECT, build_release, release_key
+from include.aws.release import build_release, release_key
 from include.aws.settings import format_environment, make_environment
 from include.aws.stacks import Deployment
+from tests.project_files import PROJECT
 
 DEPLOYMENT = Deployment(
     name="shop", account="123456789012", region="eu-west-1", overrides={"DeadlineHour": "7"}

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from include.contract import DATASETS
 from include.errors import ContractError
 from include.keys import Layout
+from include.local import storage
 from include.local.__main__ import main
 from include.local.dag_run import find_failed, find_fault
 from include.local.errors import LocalError
@@ -66,14 +68,26 @@ def test_where_compressed_files_are_delivered_both_forms_will_do(tmp_path: Path)
     [
         pytest.param((), "has no customers.csv, products.csv, orders.csv", id="empty folder"),
         pytest.param(("customers.csv", "products.csv"), r"has no orders\.csv\.", id="one missing"),
-        pytest.param(
-            ("customers.csv", "products.csv", "orders.csv.gz"), "has no orders.csv", id="compressed unasked"
-        ),
     ],
 )
 def test_missing_raw_files_are_named(tmp_path: Path, present: tuple[str, ...], missing: str) -> None:
     with pytest.raises(LocalError, match=missing):
         find_raw_files(fill(tmp_path, *present), PLAIN)
+
+
+def test_contract_names_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    adapted = {name: dataset.adapt(file=f"{name}_export*.csv") for name, dataset in DATASETS.items()}
+    monkeypatch.setattr(storage, "DATASETS", adapted)
+    fill(tmp_path, "customers_export.csv", "products_export_1.csv.gz", "orders_export_1.csv", "orders.csv")
+
+    assert [path.name for path in find_raw_files(tmp_path, PLAIN).values()] == [
+        "customers_export.csv",
+        "products_export_1.csv.gz",
+        "orders_export_1.csv",
+    ]
+    fill(tmp_path, "orders_export_2.csv")
+    with pytest.raises(LocalError, match=r"orders: orders_export_1\.csv, orders_export_2\.csv\. Leave one"):
+        find_raw_files(tmp_path, PLAIN)
 
 
 def test_a_folder_that_is_none_is_named(tmp_path: Path) -> None:
@@ -107,6 +121,16 @@ def test_a_plain_file_is_compressed_where_its_key_says_so(tmp_path: Path) -> Non
     assert client.uploads["s3://ecommerce-raw/2026-11-21/customers.csv.gz"] == b"content of customers.csv.gz"
     delivered = client.uploads["s3://ecommerce-raw/2026-11-21/orders.csv.gz"]
     assert gzip.decompress(delivered) == b"content of orders.csv"
+
+
+def test_compressed_file_is_decompressed_for_a_plain_key(tmp_path: Path) -> None:
+    fill(tmp_path, "customers.csv", "products.csv")
+    (tmp_path / "orders.csv.gz").write_bytes(gzip.compress(b"content"))
+    client: Any = RecordingClient()
+
+    upload_raw_files(client, PLAIN, "2026-11-21", find_raw_files(tmp_path, PLAIN))
+
+    assert client.uploads["s3://ecommerce-raw/2026-11-21/orders.csv"] == b"content"
 
 
 def test_a_folder_of_outputs_is_replaced_as_a_whole(tmp_path: Path) -> None:
@@ -189,7 +213,9 @@ def test_largest_reject_reasons_are_listed_first(reasons: dict[str, int], text: 
     [
         pytest.param(["run", "--day", "2026-13-01"], "DAY=2026-13-01 is not a day", id="no day"),
         pytest.param(["run", "--raw", "/nowhere/at/all"], "/nowhere/at/all is not a folder", id="no folder"),
-        pytest.param(["transform", "/nowhere", "/nowhere"], "no such file", id="nothing to transform"),
+        pytest.param(
+            ["transform", "/nowhere", "/nowhere"], "/nowhere is not a folder", id="nothing to transform"
+        ),
     ],
 )
 def test_a_mistake_gives_one_line_and_exit_code_1(
