@@ -1,5 +1,6 @@
 """Days and instants as they are written, and which day a run processes."""
 
+import calendar
 import datetime as dt
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -24,6 +25,12 @@ def days_until(last_day: str, count: int) -> list[str]:
 def days_after(day: str, count: int) -> list[str]:
     """So many days behind a day, the oldest first."""
     return [move_day(day, step) for step in range(1, count + 1)]
+
+
+def list_month(month: str) -> list[str]:
+    """The days of a month, `YYYY-MM`, the oldest first."""
+    year, number = map(int, month.split("-"))
+    return [f"{month}-{day:02}" for day in range(1, calendar.monthrange(year, number)[1] + 1)]
 
 
 def list_due_days(now: dt.datetime, deadline_hour: int, count: int) -> list[str]:

@@ -27,24 +27,23 @@ def copy_published(hook: "S3Hook", layout: Layout, day: str, target: Path) -> di
     return manifest
 
 
-def copy_rejected(
-    hook: "S3Hook", layout: Layout, day: str, run_id: str, target: Path
-) -> dict[str, Any] | None:
-    """Copy the outputs of a run with a closed gate. Returns its `gate.json`, or None if there is none.
+def copy_rejected(hook: "S3Hook", layout: Layout, day: str, run_id: str, target: Path) -> Path | None:
+    """Copy the outputs of a run with a closed gate to `rejected`, beside those of an earlier publication.
 
-    The folder of an earlier run is removed in any case, so that nobody takes it for this run's.
+    Returns that folder; None if the gate did not stop the run. What an earlier run left there is removed.
     """
+    rejected = target / "rejected"
     gate_key = keys.staged(layout, day, run_id, "gate.json")
     if not hook.check_for_key(gate_key):
-        shutil.rmtree(target, ignore_errors=True)
+        shutil.rmtree(rejected, ignore_errors=True)
         return None
-    with replace_folder(target) as folder:
+    with replace_folder(rejected) as folder:
         gate = _copy_document(hook, gate_key, folder / "gate.json")
         for dataset in DATASETS:
             name = f"quarantine/{dataset}.parquet"
             download_file(hook, keys.staged(layout, day, run_id, name), folder / name)
         _copy_docs(hook, gate["quality"], folder / "docs")
-    return gate
+    return rejected
 
 
 @contextmanager

@@ -2,16 +2,17 @@
 
 import datetime as dt
 from pathlib import Path
-from typing import Any
 
 from include.local.dag_run import find_failed, read_fault, trigger_day, watch_run
 from include.local.errors import LocalError, RunFailedError
 from include.local.outputs import copy_published, copy_rejected
+from include.local.progress import TaskProgress
 from include.local.session import StepLogger, generate_raw_files, prepare, use_stack
 from include.local.settings_file import read_settings
 from include.local.stack import Stack
 from include.local.storage import find_raw_files, upload_raw_files
-from include.local.summary import print_published, print_rejected
+from include.local.summary import print_day
+from include.site.publish import read_day
 
 
 def main(day_text: str | None, raw_dir: Path | None) -> None:
@@ -53,8 +54,8 @@ def parse_day(text: str | None) -> dt.date:
     return day
 
 
-def publish_day(stack: Stack, day: str, raw_dir: Path, steps: StepLogger) -> dict[str, Any]:
-    """Deliver the raw files, run the DAG, and copy its outputs to this machine. Returns the manifest.
+def publish_day(stack: Stack, day: str, raw_dir: Path, steps: StepLogger) -> None:
+    """Deliver the raw files, run the DAG, copy its outputs to this machine, and print what became of it.
 
     Raises
     ------
@@ -67,12 +68,24 @@ def publish_day(stack: Stack, day: str, raw_dir: Path, steps: StepLogger) -> dic
     steps.log(f"Started run {run_id}")
     failed = find_failed(watch_run(stack, run_id, steps.console))
     target = stack.state.output(day)
+    site_url = "" if stack.is_started_here else stack.url
     if failed:
-        if gate := copy_rejected(stack.hook, layout, day, run_id, target):
-            print_rejected(steps.console, gate, target)
-        fault = read_fault(stack, run_id, failed)
-        raise RunFailedError(f"{day} was not published; {failed.task_id} failed: {fault}")
-    manifest = copy_published(stack.hook, layout, day, target)
-    print_published(steps.console, layout, manifest, target)
+        rejected = copy_rejected(stack.hook, layout, day, run_id, target)
+        print_day(steps.console, read_day(stack.hook, layout, day), rejected, site_url)
+        raise RunFailedError(describe_failed_run(stack, day, run_id, failed, has_closed_gate=bool(rejected)))
+    copy_published(stack.hook, layout, day, target)
+    print_day(steps.console, read_day(stack.hook, layout, day), target, site_url)
     steps.log(f"Published {day}")
-    return manifest
+
+
+def describe_failed_run(
+    stack: Stack, day: str, run_id: str, failed: TaskProgress, *, has_closed_gate: bool
+) -> str:
+    """Why the run published nothing, unless the summary has said it, and what to do on this machine."""
+    if has_closed_gate:
+        return (
+            f"This run of {day} published nothing: the gate is closed. Correct the files, then "
+            f"`make run DAY={day} RAW=folder`."
+        )
+    fault = read_fault(stack, run_id, failed)
+    return f"This run of {day} published nothing; {failed.task_id} failed: {fault}"

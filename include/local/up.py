@@ -7,7 +7,7 @@ from include.local.dag_run import CORRECTIONS_DAG_ID, DAG_ID
 from include.local.session import StepLogger, generate_raw_files, prepare, use_stack
 from include.local.stack import Stack
 from include.local.state import ADMIN
-from include.local.storage import find_raw_files, has_raw_files, upload_raw_files
+from include.local.storage import create_buckets, find_raw_files, has_raw_files, upload_raw_files
 
 _DAYS = 7
 
@@ -39,20 +39,34 @@ def show() -> None:
 
 
 def _open_schedule(stack: Stack, steps: StepLogger) -> None:
-    prepare(stack, steps)
-    layout = stack.layout
     today = dt.datetime.now(dt.UTC).date()
     days = [today - dt.timedelta(days=age) for age in reversed(range(_DAYS))]
-    delivered = [day for day in days if _deliver(stack, layout, day)]
-    steps.log(
-        f"Delivered the raw files of {len(delivered)} days; {len(days) - len(delivered)} already had them"
-    )
+    delivered = _deliver_early(stack, days) if stack.is_started_here else 0
+    prepare(stack, steps)
+    delivered += _deliver_days(stack, stack.layout, days)
+    steps.log(f"Delivered the raw files of {delivered} days; {len(days) - delivered} already had them")
     # The schedule starts today's run; earlier days need a backfill.
     missing = stack.api.backfill(DAG_ID, _midnight(days[0]), _midnight(days[-2]))
     stack.api.unpause(DAG_ID)
     stack.api.unpause(CORRECTIONS_DAG_ID)
     steps.log(f"The schedule is on; a backfill runs {missing} earlier days")
     _print_address(stack, steps)
+
+
+def _deliver_early(stack: Stack, days: list[dt.date]) -> int:
+    """Deliver while Airflow starts. Returns the number of days that had no files yet.
+
+    Otherwise the first run of the watchdog would report files that come some seconds later. Variables that
+    were changed in the UI are not known yet; what they move is delivered afterwards.
+    """
+    layout = stack.settings.layout
+    stack.wait_for_store()
+    create_buckets(stack.hook, layout)
+    return _deliver_days(stack, layout, days)
+
+
+def _deliver_days(stack: Stack, layout: Layout, days: list[dt.date]) -> int:
+    return sum(_deliver(stack, layout, day) for day in days)
 
 
 def _deliver(stack: Stack, layout: Layout, day: dt.date) -> bool:
@@ -71,6 +85,7 @@ def _midnight(day: dt.date) -> dt.datetime:
 def _print_address(stack: Stack, steps: StepLogger) -> None:
     for name, text in (
         ("Airflow", stack.url),
+        ("site", f"{stack.url}/quality/"),
         ("login", f"{ADMIN} / {stack.password}"),
         ("S3", stack.endpoint_url),
         ("logs", str(stack.state.logs)),

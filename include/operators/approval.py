@@ -15,8 +15,10 @@ from typing_extensions import override
 from include.config import Settings
 from include.day import format_instant
 from include.errors import StaleFormError
-from include.manifest import Approval, Counts, Fault, Validated, rank_reasons
+from include.manifest import Approval, Fault
 from include.operators.context import translate_errors
+from include.site.days import Day, explain_day, judge_run
+from include.site.summary import summarise_run
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -61,7 +63,9 @@ class GateApproval(HITLOperator):
             return gate["approval"]
         day = self.extracted["day"]
         self.subject = f"The gate is closed for {day}. Publish it all the same?"
-        self.body = describe_closed_gate(day, self.transformed["counts"], self.validated)
+        now = dt.datetime.now(dt.UTC)
+        run = summarise_run(self.extracted, self.transformed, self.validated, now)
+        self.body = describe_closed_gate(judge_run(run))
         with translate_errors():
             settings = Settings.from_variables(["gate_approval_hours"])
             self.response_timeout = dt.timedelta(hours=settings.gate_approval_hours)
@@ -126,15 +130,15 @@ def record_answer(answer: Mapping[str, Any], faults: Sequence[Fault]) -> Approva
     }
 
 
-def describe_closed_gate(day: str, counts: Counts, validated: Validated) -> str:
+def describe_closed_gate(day: Day) -> str:
     """The text of the form, in Markdown. It contains no value of any row."""
-    faults = [fault["text"] for fault in validated["gate"]["faults"]]
     return "\n".join(
         [
-            *describe_list("Why the gate is closed", faults),
-            *describe_list("Warnings", validated["quality"]["warnings"]),
-            *describe_reasons(counts),
-            f"[Everything about this day]({DAY_PAGE.format(day=day)}), including its validation.",
+            f"#### {day.day}: {day.state}",
+            *(f"- {sentence}" for sentence in explain_day(day)),
+            "",
+            *describe_reasons(day),
+            f"[Everything about this day]({DAY_PAGE.format(day=day.day)}), including its validation.",
             "",
             "**Approve** publishes the good rows; the rejected ones stay in quarantine.",
             "**Reject** publishes nothing.",
@@ -142,19 +146,11 @@ def describe_closed_gate(day: str, counts: Counts, validated: Validated) -> str:
     )
 
 
-def describe_list(title: str, entries: Sequence[str]) -> list[str]:
-    return [f"#### {title}", *(f"- {entry}" for entry in entries), ""] if entries else []
-
-
-def describe_reasons(counts: Counts) -> list[str]:
+def describe_reasons(day: Day) -> list[str]:
     """A table of the reject reasons of all files, the most frequent first."""
-    found = [
-        (count, dataset, reason)
-        for dataset, reasons in counts["reasons"].items()
-        for reason, count in rank_reasons(reasons).items()
-    ]
     rows = [
-        f"| {dataset} | {reason} | {count:,} |"
-        for count, dataset, reason in sorted(found, key=lambda row: -row[0])
+        f"| {each.dataset} | {each.reason} | {each.rows:,} | {each.share:.2%} |"
+        for each in day.ranked_reasons
     ]
-    return ["#### Rejected rows", "| file | reason | rows |", "|---|---|---:|", *rows, ""] if rows else []
+    header = ["#### Rejected rows", "| file | reason | rows | share of the file |", "|---|---|---:|---:|"]
+    return [*header, *rows, ""] if rows else []

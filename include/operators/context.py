@@ -7,16 +7,17 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from include import keys
-from include.config import CONNECTION_ID, LAYOUT_NAMES, Settings
+from include.config import CONNECTION_ID, LAYOUT_NAMES, SHORT_TIMEOUTS, Settings
 from include.contract import DATASETS
-from include.day import Run, day_of, format_instant
-from include.errors import GateClosedError, RawFileError, RetryableError, SettingError
+from include.day import Run, day_of
+from include.errors import GateClosedError, RetryableError, SettingError
 from include.library_errors import translate_error
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
     from include.reporting.alerts import Failure
+    from include.site.days import Day
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +30,15 @@ def connect(names: Iterable[str] | None = None) -> "tuple[S3Hook, Settings]":
 
 
 def connect_for_report() -> "tuple[S3Hook, Settings]":
-    """The same, where an invalid setting counts as not set: it may be what is reported."""
-    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+    """The same, where an invalid setting counts as not set, and nothing waits long for the store.
 
-    return S3Hook(aws_conn_id=CONNECTION_ID), Settings.from_valid_variables()
+    Either may be what is reported.
+    """
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+    from botocore.config import Config
+
+    hook = S3Hook(aws_conn_id=CONNECTION_ID, config=Config(**SHORT_TIMEOUTS))
+    return hook, Settings.from_valid_variables()
 
 
 @contextmanager
@@ -87,10 +93,9 @@ def report_failure(context: Mapping[str, Any]) -> None:
     hook, settings = connect_for_report()
     day = _find_day(context)
     failure = _describe_failure(day, context)
-    if send_alert(describe_failure(failure)) and day:
+    judged = _keep_failure(hook, settings.layout, failure) if day else None
+    if send_alert(describe_failure(failure, judged)) and day:
         _record_alert(hook, settings.layout, day)
-    if day:
-        _keep_failure(hook, settings.layout, failure)
     cause = find_cause(failure.error)
     counts = cause.closed if isinstance(cause, GateClosedError) else None
     report_failed(settings.metrics_namespace, counts, context["ti"])
@@ -140,34 +145,16 @@ def _describe_failure(day: str | None, context: Mapping[str, Any]) -> "Failure":
     )
 
 
-def _keep_failure(hook: "S3Hook", layout: keys.Layout, failure: "Failure") -> None:
-    """Show on the data-quality site why the run failed."""
-    from include.reporting.alerts import FILES_MISSING, PROBLEMS, find_problem, list_causes
-    from include.site import summary
+def _keep_failure(hook: "S3Hook", layout: keys.Layout, failure: "Failure") -> "Day | None":
+    """Show on the data-quality site why the run failed. Returns the day; None if the store is down."""
+    from include.reporting.alerts import make_record
     from include.site.publish import record_failure
 
-    problem = find_problem(failure)
-    kinds = {
-        PROBLEMS[GateClosedError].what: summary.GATE,
-        PROBLEMS[RawFileError].what: summary.UNREADABLE,
-        FILES_MISSING.what: summary.FILES_MISSING,
-    }
     try:
-        record_failure(
-            hook,
-            layout,
-            {
-                "day": failure.day,
-                "run_id": failure.run_id,
-                "task_id": failure.task_id,
-                "failed_at": format_instant(dt.datetime.now(dt.UTC)),
-                "kind": kinds.get(problem.what, "other"),
-                "causes": list_causes(failure, problem),
-                "log_url": failure.log_url,
-            },
-        )
+        return record_failure(hook, layout, make_record(failure, dt.datetime.now(dt.UTC)))
     except Exception:
         log.exception("The data-quality site will not show why %s failed", failure.run_id)
+        return None
 
 
 def _record_alert(hook: "S3Hook", layout: keys.Layout, day: str) -> None:

@@ -4,6 +4,7 @@ A message contains counts, keys and links; never a row, a value of a row, or per
 shows every message.
 """
 
+import datetime as dt
 import html
 import logging
 import re
@@ -12,7 +13,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from include.config import CONNECTION_ID, SHORT_TIMEOUTS, Settings
+from include.day import format_instant
 from include.errors import GateClosedError, PipelineError, RawFileError, RepairError, SettingError
+from include.site import summary
+from include.site.days import Day, explain_day, judge_failed_run
 
 log = logging.getLogger(__name__)
 
@@ -58,12 +62,14 @@ class Problem:
     Parameters
     ----------
     section: its heading in the runbook.
+    kind: its kind in the records of the data-quality site.
     cause: replaces the message of the error where that does not help.
     """
 
     what: str
     section: str
     remedy: str
+    kind: str = summary.OTHER
     cause: str = ""
 
 
@@ -73,16 +79,19 @@ PROBLEMS = {
         what="the gate is closed",
         section="The gate is closed",
         remedy="Have the raw files corrected, then clear the run from extract on.",
+        kind=summary.GATE,
     ),
     RepairError: Problem(
         what="a file of repaired rows cannot be used",
         section="Repair rejected rows",
         remedy="Correct the file or delete it, then clear the run from extract on.",
+        kind=summary.UNREADABLE,
     ),
     RawFileError: Problem(
         what="a raw file cannot be used",
         section="A raw file cannot be used",
         remedy="Have the file delivered again, then clear the run from extract on.",
+        kind=summary.UNREADABLE,
     ),
     SettingError: Problem(
         what="a setting is wrong",
@@ -94,6 +103,7 @@ FILES_MISSING = Problem(
     what="its raw files did not arrive",
     section="Raw files did not arrive",
     remedy="Ask the producers. When the files are there, clear wait_for_raw_files and everything after it.",
+    kind=summary.FILES_MISSING,
     cause="Not all raw files arrived while wait_for_raw_files waited for them.",
 )
 
@@ -117,19 +127,43 @@ def find_cause(error: BaseException | None) -> BaseException | None:
     return error.__cause__ if error and isinstance(error.__cause__, PipelineError) else error
 
 
-def describe_failure(failure: Failure) -> Alert:
-    """The message for a run that published nothing."""
+def make_record(failure: Failure, failed_at: dt.datetime) -> summary.RunFailure:
+    """What the data-quality site keeps about a failed run."""
     problem = find_problem(failure)
+    return {
+        "day": failure.day,
+        "run_id": failure.run_id,
+        "task_id": failure.task_id,
+        "failed_at": format_instant(failed_at),
+        "kind": problem.kind,
+        "causes": list_causes(failure, problem),
+        "log_url": failure.log_url,
+    }
+
+
+def describe_failure(failure: Failure, day: Day | None = None) -> Alert:
+    """The message for a run that published nothing; `day` is its day, unless the store cannot be read."""
+    problem = find_problem(failure)
+    record = make_record(failure, dt.datetime.now(dt.UTC))
+    what = day.state if day and day.manifest else f"not published, {problem.what}"
     return Alert(
-        subject=make_subject(failure.day, f"not published, {problem.what}"),
+        subject=make_subject(failure.day, what),
         text=compose_text(
             failure,
             problem,
-            f"{failure.day} was not published: {problem.what}.\n"
-            "An earlier publication of the day, if there is one, is unchanged.",
+            describe_day(day or judge_failed_run(record), is_known=day is not None),
             link_day(failure),
         ),
     )
+
+
+def describe_day(day: Day, *, is_known: bool) -> str:
+    """The state of the day, and what else the pages say about it than the causes."""
+    causes = day.attempt.causes if day.attempt else ()
+    others = [sentence for sentence in explain_day(day) if sentence not in causes]
+    if not is_known:
+        others.append("An earlier publication of the day, if there is one, is unchanged.")
+    return "\n".join([f"{day.day}: {day.state}. This run published nothing.", *others])
 
 
 def describe_reporting_failure(failure: Failure, consequence: str) -> Alert:

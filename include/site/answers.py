@@ -19,9 +19,9 @@ log = logging.getLogger(__name__)
 
 #: Never without asking again: after a logout, a browser must not show what it kept.
 ASK_AGAIN = "private, no-cache"
-#: No script at all, nothing from another host, no form, and no frame but Airflow's own page around it.
+#: No script at all, nothing from another host, forms for searches, and no frame but Airflow's own around it.
 POLICY = (
-    "default-src 'none'; style-src {style}; img-src data:; base-uri 'none'; form-action 'none'; "
+    "default-src 'none'; style-src {style}; img-src data:; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'self'"
 )
 ERRORS = {

@@ -16,7 +16,7 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import AfterValidator
 from starlette.exceptions import HTTPException as AnyHTTPException
 
-from include.day import days_until
+from include.day import days_until, list_month
 from include.errors import SettingError
 from include.site.answers import (
     ASK_AGAIN,
@@ -42,6 +42,8 @@ from include.site.store import Store
 from include.site.summary import CONTENT_TYPES, report_page
 
 SHOWN_DAYS = 35
+#: The longest search.
+MAX_WORDS = 100
 #: No part of it begins with a dot, so that none leads out of the folder of the pages.
 RUN_PAGE = re.compile(
     r"runs/(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})(/[A-Za-z0-9_-][A-Za-z0-9_.-]*){2}/(?P<name>[a-z]+\.(html|css))"
@@ -142,12 +144,20 @@ def show_day(request: Request, store: StoreOf, today: Today, day: DayOf) -> Resp
 
 
 @route("/validations/{month}")
-def show_index(request: Request, store: StoreOf, today: Today, month: MonthOf, state: str = "") -> Response:
-    """The validations of the days of one month, the newest first."""
+def show_index(
+    request: Request, store: StoreOf, today: Today, month: MonthOf, state: str = "", words: str = ""
+) -> Response:
+    """The days of one month and their validations, the newest first."""
     first_day = store.find_first_day() or today.isoformat()
-    runs = store.read_summaries(f"{month}-01", f"{month}-31")
+    listed = [day for day in list_month(month) if day <= today.isoformat()]
     page = render_index(
-        month, runs[::-1], first_month=first_day[:7], last_month=today.isoformat()[:7], state=state
+        month,
+        read_days(store, listed, today) if listed else [],
+        store.read_summaries(f"{month}-01", f"{month}-31")[::-1],
+        first_month=first_day[:7],
+        last_month=today.isoformat()[:7],
+        state=state,
+        words=words[:MAX_WORDS],
     )
     return answer_text(request, page)
 

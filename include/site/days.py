@@ -235,6 +235,18 @@ def judge_days(
     return [judge(day) for day in days]
 
 
+def judge_run(summary: RunSummary) -> Day:
+    """The day as one validation left it, apart from its other runs and its publication."""
+    attempt = judge_attempt(summary, None)
+    return Day(day=summary["day"], verdict=judge_validation(summary), attempt=attempt, summary=summary)
+
+
+def judge_failed_run(failure: RunFailure) -> Day:
+    """The day as one failed run left it, where nothing else is known about the day."""
+    attempt = judge_failure(None, failure)
+    return Day(day=failure["day"], verdict=attempt.verdict, attempt=attempt)
+
+
 def judge_published(day: str, runs: Sequence[RunSummary], attempt: Attempt | None, manifest: Manifest) -> Day:
     """A manifest vouches for the day, whatever happened to a newer run."""
     folder = find_folder(manifest)
@@ -292,8 +304,9 @@ def judge_absent(day: str, today: str, first_day: str | None, missing: Sequence[
 
 def explain_day(day: Day) -> list[str]:
     """The verdict and its cause in sentences, the most important first. Every surface shows these."""
+    warnings = [f"Warning: {warning}" for warning in day.warnings]
     if day.manifest is None:
-        return explain_absence(day)
+        return [*explain_absence(day), *warnings]
     orders = f"{count(day.published_orders, 'order')} worth {format_amount(day.total_price)}"
     published = f"Published {format_minute(day.manifest['published_at'])} by run {day.run_id}"
     return [
@@ -301,8 +314,16 @@ def explain_day(day: Day) -> list[str]:
         f"{published}: {orders}; {explain_rejects(day)}.",
         *explain_approval(day.approval),
         *explain_correction(day.correction),
-        *(f"Warning: {warning}" for warning in day.warnings),
+        *warnings,
     ]
+
+
+def find_cause(day: Day) -> str:
+    """Why a day does not look plainly published, as far as one line says it; mostly nothing."""
+    if day.look == "success":
+        return ""
+    causes = day.attempt.causes if day.attempt else explain_day(day)[1 if day.manifest else 0 :]
+    return causes[0] if causes else ""
 
 
 def explain_absence(day: Day) -> list[str]:

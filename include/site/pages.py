@@ -18,6 +18,7 @@ from include.site.days import (
     count,
     explain_day,
     explain_quality,
+    find_cause,
     format_amount,
     format_minute,
     judge_validation,
@@ -45,6 +46,7 @@ def environment() -> Environment:
         "money": format_amount,
         "when": render_instant,
         "explain": explain_day,
+        "cause": find_cause,
         "met": explain_quality,
         "verdict": judge_validation,
         "weekday": lambda day: f"{dt.date.fromisoformat(day):%a}",
@@ -129,26 +131,49 @@ def render_day(day: Day, runs: Sequence[RunSummary], failures: Sequence[RunFailu
 
 
 def render_index(
-    month: str, runs: Sequence[RunSummary], *, first_month: str, last_month: str, state: str = ""
+    month: str,
+    days: Sequence[Day],
+    runs: Sequence[RunSummary],
+    *,
+    first_month: str,
+    last_month: str,
+    state: str = "",
+    words: str = "",
 ) -> str:
-    """The validations of a month; `state` is the verdict of those to show, or empty for all."""
+    """The days of a month, the oldest first, and their validations.
+
+    Shown are the days with the verdict `state` that mention all of the `words`; empty ones exclude none.
+    """
     first = dt.date.fromisoformat(f"{month}-01")
     neighbours = {
         "Earlier": move_day(first.isoformat(), -1)[:7],
         "Later": move_day(first.isoformat(), 31)[:7],
     }
-    months = {name: other for name, other in neighbours.items() if first_month <= other <= last_month}
-    verdicts = {run["folder"]: judge_validation(run) for run in runs}
-    shown = [run for run in runs if state in {"", verdicts[run["folder"]].name.lower()}]
+    known = [day for day in days if day.verdict is not Verdict.BEFORE]
+    run_ids = {day.day: [run["run_id"] for run in runs if run["day"] == day.day] for day in known}
+    shown = [
+        day
+        for day in known
+        if state in {"", day.verdict.name.lower()} and mentions(day, run_ids[day.day], words)
+    ]
+    names = {day.day for day in shown}
     return render_page(
         "index.html",
         month=month,
-        runs=shown,
-        months=months,
-        states={"": "all"} | {verdict.name.lower(): verdict.value for verdict in verdicts.values()},
+        days=shown[::-1],
+        runs=[run for run in runs if run["day"] in names],
+        months={name: other for name, other in neighbours.items() if first_month <= other <= last_month},
+        states={"": "all"} | {day.verdict.name.lower(): day.verdict.value for day in known},
         state=state,
+        words=words,
         root="../",
     )
+
+
+def mentions(day: Day, run_ids: Sequence[str], words: str) -> bool:
+    """Whether each of the words is in what the pages say about a day."""
+    text = " ".join([day.day, day.state, *run_ids, *explain_day(day), *day.reason_totals]).casefold()
+    return all(word in text for word in words.casefold().split())
 
 
 def render_manifest(manifest: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from include.quality.findings import Outcome, describe, find_config, find_outcom
 from include.quality.severity import name_expectation
 from include.s3.objects import write_text
 from include.site.business import Business
-from include.site.days import judge_days
+from include.site.days import Day, judge_days
 from include.site.pages import STYLE, render_report, render_results, render_run, style_sheet
 from include.site.store import Store
 from include.site.summary import (
@@ -20,7 +20,7 @@ from include.site.summary import (
     RunSummary,
     failure_page,
     report_page,
-    run_folder,
+    summarise_run,
     summary_page,
 )
 
@@ -45,7 +45,7 @@ def publish_docs(
     business: Business | None = None,
 ) -> None:
     """Write the pages of one validation, then its summary: what the summary names exists."""
-    summary = summarise(extracted, transformed, validated, validated_at)
+    summary = summarise_run(extracted, transformed, validated, validated_at)
     if business:
         summary["business"] = business
     folder = summary["folder"]
@@ -62,16 +62,23 @@ def publish_docs(
     write_report(hook, settings.layout, summary["day"])
 
 
-def record_failure(hook: "S3Hook", layout: keys.Layout, failure: RunFailure) -> None:
-    """Keep why a run failed, and show it in the report of its day."""
+def record_failure(hook: "S3Hook", layout: keys.Layout, failure: RunFailure) -> Day:
+    """Keep why a run failed, and show it in the report of its day. Returns the day as it is now."""
     failed_at = dt.datetime.fromisoformat(failure["failed_at"])
     page = failure_page(failure["day"], failure["run_id"], failed_at)
     write_pages(hook, layout, {page: json.dumps(failure, ensure_ascii=False)})
-    write_report(hook, layout, failure["day"])
+    return write_report(hook, layout, failure["day"])
 
 
-def write_report(hook: "S3Hook", layout: keys.Layout, day: str) -> None:
-    """Write the report of a day, for people without Airflow, as its runs and its manifest are now."""
+def write_report(hook: "S3Hook", layout: keys.Layout, day: str) -> Day:
+    """Write the report of a day, for people without Airflow. Returns the day that it shows."""
+    judged = read_day(hook, layout, day)
+    write_pages(hook, layout, {report_page(day): render_report(judged)})
+    return judged
+
+
+def read_day(hook: "S3Hook", layout: keys.Layout, day: str) -> Day:
+    """A day that a run has reached, as its runs and its manifest are now."""
     store = Store(hook, layout)
     (judged,) = judge_days(
         [day],
@@ -81,34 +88,7 @@ def write_report(hook: "S3Hook", layout: keys.Layout, day: str) -> None:
         today=format_instant(dt.datetime.now(dt.UTC))[:10],
         first_day=day,
     )
-    write_pages(hook, layout, {report_page(day): render_report(judged)})
-
-
-def summarise(
-    extracted: "Extracted",
-    transformed: "Transformed",
-    validated: "Validated",
-    validated_at: dt.datetime,
-) -> RunSummary:
-    day, run_id, counts = extracted["day"], extracted["run_id"], transformed["counts"]
-    quality, gate = validated["quality"], validated["gate"]
-    return {
-        "day": day,
-        "run_id": run_id,
-        "validated_at": validated_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "folder": run_folder(day, run_id, validated_at),
-        "success": quality["success"],
-        "expectations": quality["expectations"],
-        "failed": quality["failed"],
-        "warnings": quality["warnings"],
-        "skipped": quality["skipped"],
-        "faults": [fault["text"] for fault in gate["faults"]],
-        "can_be_approved": gate["can_be_approved"],
-        "gate": gate,
-        "rows": counts["rows"],
-        "reasons": counts["reasons"],
-        "total_price": counts["total_price"],
-    }
+    return judged
 
 
 def render_folder(summary: RunSummary, checked: "Checked") -> dict[str, str]:

@@ -4,13 +4,13 @@ import datetime as dt
 from typing import NotRequired, TypedDict
 
 from include import keys
-from include.manifest import GateVerdict, RowCounts
+from include.manifest import Extracted, GateVerdict, RowCounts, Transformed, Validated
 from include.site.business import Business
 
 SUMMARIES = "summaries"
 FAILURES = "failures"
-#: Kinds of failures that the site names; all others are `other`.
-GATE, UNREADABLE, FILES_MISSING = "gate", "unreadable", "files_missing"
+#: Kinds of failures.
+GATE, UNREADABLE, FILES_MISSING, OTHER = "gate", "unreadable", "files_missing", "other"
 #: What S3 and the site say of the objects, by the ends of their names.
 CONTENT_TYPES = {
     "html": "text/html; charset=utf-8",
@@ -54,6 +54,30 @@ class RunFailure(TypedDict):
     kind: str
     causes: list[str]
     log_url: str
+
+
+def summarise_run(
+    extracted: Extracted, transformed: Transformed, validated: Validated, validated_at: dt.datetime
+) -> RunSummary:
+    day, run_id, counts = extracted["day"], extracted["run_id"], transformed["counts"]
+    quality, gate = validated["quality"], validated["gate"]
+    return {
+        "day": day,
+        "run_id": run_id,
+        "validated_at": validated_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "folder": run_folder(day, run_id, validated_at),
+        "success": quality["success"],
+        "expectations": quality["expectations"],
+        "failed": quality["failed"],
+        "warnings": quality["warnings"],
+        "skipped": quality["skipped"],
+        "faults": [fault["text"] for fault in gate["faults"]],
+        "can_be_approved": gate["can_be_approved"],
+        "gate": gate,
+        "rows": counts["rows"],
+        "reasons": counts["reasons"],
+        "total_price": counts["total_price"],
+    }
 
 
 def run_folder(day: str, run_id: str, validated_at: dt.datetime) -> str:

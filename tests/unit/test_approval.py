@@ -9,6 +9,8 @@ from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 
 from include.manifest import GateVerdict
 from include.operators.approval import GateApproval, describe_closed_gate, record_answer
+from include.site.days import judge_run
+from include.site.summary import summarise_run
 from tests.records import CLOSED, COUNTS, FAULT, GREEN, OPEN
 
 
@@ -38,7 +40,7 @@ def ask(variables: dict[str, str]) -> Callable[..., Any]:
         variables.update(wanted or {})
         task = GateApproval(
             task_id="approve",
-            extracted={"day": "2026-11-21"},
+            extracted={"day": "2026-11-21", "run_id": "run"},
             transformed={"counts": COUNTS},
             validated={"quality": GREEN, "gate": gate},
         )
@@ -98,26 +100,26 @@ def test_zero_hours_to_answer_is_an_error(ask: Callable[..., Any], form: Form) -
 
 
 def test_the_form_shows_faults_warnings_and_the_largest_reasons_first() -> None:
-    counts: Any = {
-        "reasons": {"customers": {"customer_id_missing": 20}, "orders": {"a": 5, "b": 700, "c": 0}},
-    }
+    reasons: Any = {"customers": {"customer_id_missing": 2}, "orders": {"a": 1, "b": 4, "c": 0}}
     quality: Any = {**GREEN, "warnings": ["expect_measure_to_be_usual(revenue): found 1"]}
+    run = summarise_run(
+        {"day": "2026-11-21", "run_id": "run", "inputs": {}},
+        {"counts": {**COUNTS, "reasons": reasons}, "staged": {}},
+        {"quality": quality, "gate": CLOSED},
+        dt.datetime(2026, 11, 21, 3, tzinfo=dt.UTC),
+    )
 
-    body = describe_closed_gate("2026-11-21", counts, {"quality": quality, "gate": CLOSED})
-
-    assert body.splitlines() == [
-        "#### Why the gate is closed",
+    assert describe_closed_gate(judge_run(run)).splitlines() == [
+        "#### 2026-11-21: waiting for approval",
         f"- {FAULT['text']}",
-        "",
-        "#### Warnings",
-        "- expect_measure_to_be_usual(revenue): found 1",
+        "- Warning: expect_measure_to_be_usual(revenue): found 1",
         "",
         "#### Rejected rows",
-        "| file | reason | rows |",
-        "|---|---|---:|",
-        "| orders | b | 700 |",
-        "| customers | customer_id_missing | 20 |",
-        "| orders | a | 5 |",
+        "| file | reason | rows | share of the file |",
+        "|---|---|---:|---:|",
+        "| orders | b | 4 | 4.00% |",
+        "| customers | customer_id_missing | 2 | 20.00% |",
+        "| orders | a | 1 | 1.00% |",
         "",
         "[Everything about this day](plugin/data-quality/quality/days/2026-11-21), including its validation.",
         "",

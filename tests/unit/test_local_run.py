@@ -2,24 +2,27 @@
 
 import datetime as dt
 import gzip
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from include import keys
 from include.contract import DATASETS
 from include.errors import ContractError
 from include.keys import Layout
-from include.local import storage
+from include.local import outputs, storage
 from include.local.__main__ import main
 from include.local.dag_run import find_failed, find_fault
 from include.local.errors import LocalError
-from include.local.outputs import replace_folder
+from include.local.outputs import copy_rejected, replace_folder
 from include.local.progress import TaskProgress
 from include.local.run import parse_day
 from include.local.stack import Stack
 from include.local.storage import find_raw_files, upload_raw_files
 from include.local.summary import describe_reasons
+from tests.records import CLOSED_GATE
 
 PLAIN = Layout()
 COMPRESSED = Layout(raw_key_template="{day}/{dataset}.csv.gz")
@@ -155,6 +158,47 @@ def test_a_copy_that_fails_leaves_the_earlier_outputs(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["2026-11-21"]
 
 
+class GateStore:
+    """S3 with a few objects of one run."""
+
+    def __init__(self, objects: dict[str, str]) -> None:
+        self.objects = objects
+
+    def check_for_key(self, url: str) -> bool:
+        return url in self.objects
+
+    def list_keys(self, **_: Any) -> list[str]:
+        return []
+
+    def parse_s3_url(self, url: str) -> tuple[str, str]:
+        return "bucket", url
+
+
+@pytest.mark.parametrize("has_gate", [True, False], ids=["gate closed", "failed before the gate"])
+def test_failed_run_keeps_the_outputs_of_an_earlier_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_gate: bool
+) -> None:
+    target, day = tmp_path / "2026-11-21", "2026-11-21"
+    with replace_folder(target) as folder:
+        fill(folder, "manifest.json")
+    (target / "rejected").mkdir()
+    fill(target / "rejected", "stale.json")
+    gate_key = keys.staged(PLAIN, day, "run", "gate.json")
+    store: Any = GateStore({gate_key: json.dumps(CLOSED_GATE)} if has_gate else {})
+
+    def download(hook: Any, url: str, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(store.objects.get(url, ""))
+
+    monkeypatch.setattr(outputs, "download_file", download)
+    rejected = copy_rejected(store, PLAIN, day, "run", target)
+
+    assert (target / "manifest.json").exists()
+    assert not (target / "rejected" / "stale.json").exists()
+    assert rejected == (target / "rejected" if has_gate else None)
+    assert (target / "rejected" / "gate.json").exists() is has_gate
+
+
 def raised(kind: str, text: str) -> dict[str, Any]:
     cause = {"exc_type": "RawFileError", "exc_value": "the cause"}
     return {
@@ -201,7 +245,7 @@ def test_the_task_that_failed_by_itself_is_the_one_to_blame() -> None:
             {"order_id_missing": 0, "unknown_customer": 7, "quantity_invalid": 1200},
             "quantity_invalid 1,200, unknown_customer 7",
         ),
-        (dict.fromkeys("abcdefg", 1), "g 1, f 1, e 1, d 1, c 1 and 2 more"),
+        (dict.fromkeys("abcdefg", 1), "a 1, b 1, c 1, d 1, e 1 and 2 more"),
     ],
 )
 def test_largest_reject_reasons_are_listed_first(reasons: dict[str, int], text: str) -> None:

@@ -51,7 +51,7 @@ def test_a_closed_gate_is_alerted_with_its_faults_first() -> None:
         text="""\
 orders: 10 of 100 rows were rejected (10.0%, allowed 5.0%): unknown_customer 10.
 
-2026-11-21 was not published: the gate is closed.
+2026-11-21: rejected. This run published nothing.
 An earlier publication of the day, if there is one, is unchanged.
 
 What to do: Have the raw files corrected, then clear the run from extract on.

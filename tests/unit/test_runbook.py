@@ -27,7 +27,14 @@ from include.keys import Layout
 from include.manifest import Candidate, Counts
 from include.publishing.gate import decide_gate, describe_closed_gate
 from include.reporting import glue_catalog, publication
-from include.reporting.alerts import Alert, Failure, describe_failure, describe_maintenance_failure
+from include.reporting.alerts import (
+    Alert,
+    Failure,
+    describe_failure,
+    describe_maintenance_failure,
+    make_record,
+)
+from include.site.days import judge_failed_run
 from include.watchdog import DayState, collect_news, describe_healed
 from tests.project_files import PROJECT
 from tests.records import GREEN, MANIFEST
@@ -53,16 +60,11 @@ def fail(task_id: str, error: Exception, try_number: int = 1) -> Alert:
         raised = AirflowFailException(str(error))
         raised.__cause__ = error
     url = f"{UI}/dags/ecommerce_etl/runs/{quote(RUN)}/tasks/{task_id}?try_number={try_number}"
-    return describe_failure(
-        Failure(
-            day="2026-11-21",
-            run_id=RUN,
-            task_id=task_id,
-            try_number=try_number,
-            log_url=url,
-            error=raised,
-        )
+    failure = Failure(
+        day="2026-11-21", run_id=RUN, task_id=task_id, try_number=try_number, log_url=url, error=raised
     )
+    is_away = isinstance(error, EndpointConnectionError)
+    return describe_failure(failure, None if is_away else judge_failed_run(make_record(failure, NOON)))
 
 
 def close_gate() -> Alert:

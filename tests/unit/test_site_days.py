@@ -1,14 +1,19 @@
 """One day, one truth: what is said of a day is the same on every surface."""
 
+import io
 import re
 from html import unescape
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from include.local.summary import print_day
 from include.manifest import Approval, Correction, RowCounts
-from include.site.days import Day, Verdict, explain_day, judge_days
-from include.site.pages import render_day, render_front, render_report
+from include.operators.approval import describe_closed_gate
+from include.reporting.alerts import describe_day
+from include.site.days import Day, Verdict, explain_day, find_cause, judge_days, judge_run
+from include.site.pages import render_day, render_front, render_index, render_report
 from tests.records import CLOSED, GREEN, MANIFEST, OPEN
 
 DAY, TODAY = "2026-11-23", "2026-11-24"
@@ -183,26 +188,53 @@ def read_text(html: str) -> str:
     return " ".join(unescape(re.sub(r"<style>.*?</style>|<[^>]+>", " ", html, flags=re.DOTALL)).split())
 
 
+def render_surfaces(day: Day, given: dict[str, Any]) -> dict[str, str]:
+    """Everything that says something about the day, as text."""
+    other = Day(day=TODAY, verdict=Verdict.WAITING)
+    surfaces = {
+        "front": render_front([other, day, other], TODAY),
+        "index": render_index("2026-11", [day], [], first_month="2026-11", last_month="2026-11"),
+        "day": render_day(day, [], [], week_before=other),
+        "report": render_report(day),
+        "summary": print_summary(day),
+    }
+    if day.verdict is Verdict.BEFORE:
+        # Months begin with the first day of a run.
+        del surfaces["index"]
+    if given.get("failures") and day.attempt and day.attempt.log_url:
+        surfaces["alert"] = "\n".join([*day.attempt.causes, describe_day(day, is_known=True)])
+    return {name: read_text(text) for name, text in surfaces.items()}
+
+
+def print_summary(day: Day) -> str:
+    console = Console(file=io.StringIO(), width=200)
+    print_day(console, day, None)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
 @pytest.mark.parametrize(("given", "verdict", "state", "words"), CASES.values(), ids=CASES)
 def test_every_surface_says_the_same(
     given: dict[str, Any], verdict: Verdict, state: str, words: list[str]
 ) -> None:
     day = judge(**given)
-    sentences = explain_day(day)
-    other = Day(day=TODAY, verdict=Verdict.WAITING)
-    surfaces = {
-        "front": read_text(render_front([other, day, other], TODAY)),
-        "day": read_text(render_day(day, [], [], week_before=other)),
-        "report": read_text(render_report(day)),
-    }
     assert (day.verdict, day.state) == (verdict, state)
+    sentences = explain_day(day)
     for word in words:
         assert any(word in sentence for sentence in sentences)
-    for name, text in surfaces.items():
+    for name, text in render_surfaces(day, given).items():
         assert state in text, name
-        for sentence in sentences:
+        for sentence in [find_cause(day)] if name == "index" else sentences:
             assert " ".join(sentence.split()) in text, name
         assert "ann" not in text.split(), name
+
+
+def test_approval_form_says_what_the_pages_say() -> None:
+    day = judge(runs=[WAITING_RUN])
+    form = describe_closed_gate(judge_run(WAITING_RUN))
+    assert f"{DAY}: {day.state}" in form
+    for sentence in explain_day(day):
+        assert f"- {sentence}" in form
 
 
 def test_rejected_rows_are_named_by_file() -> None:

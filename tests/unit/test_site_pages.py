@@ -56,7 +56,7 @@ def render_all(summary: RunSummary) -> dict[str, str]:
     return {
         "front": render_front(days, "2026-11-24"),
         "day": render_day(days[-2], [summary], [], week_before=days[-9]),
-        "index": render_index("2026-11", [summary], first_month="2026-10", last_month="2026-11"),
+        "index": render_index("2026-11", days, [summary], first_month="2026-10", last_month="2026-11"),
         "run": render_run(summary, results),
         "report": render_report(days[-2]),
         "manifest": render_manifest({"day": DAY, summary["run_id"]: [summary["run_id"]]}),
@@ -115,18 +115,38 @@ def test_every_page_of_a_run_shows_its_gate(changes: Any, look: str, words: list
             assert word in html
 
 
-def test_index_shows_the_runs_of_one_state() -> None:
-    runs: list[RunSummary] = [
-        make_summary("good"),
-        {**make_summary("bad", faults=["red"]), "folder": "other"},
-    ]
-    html = render_index("2026-11", runs, first_month="2026-11", last_month="2026-11", state="rejected")
-    assert re.findall(r'class="run-id">(\w+)<', html) == ["bad"]
-    assert re.findall(r'href="2026-11(\?state=\w+)"', html) == ["?state=running", "?state=rejected"]
+@pytest.mark.parametrize(
+    ("state", "words", "shown"),
+    [
+        pytest.param("", "", ["missing", "bad", "good"], id="all"),
+        pytest.param("rejected", "", ["bad"], id="by state"),
+        pytest.param("", "RED paris", ["bad"], id="by words of the cause"),
+        pytest.param("", "run-good", ["good"], id="by run"),
+        pytest.param("rejected", "run-good", [], id="both"),
+    ],
+)
+def test_index_shows_the_days_asked_for(state: str, words: str, shown: list[str]) -> None:
+    days = {"good": "2026-11-20", "bad": "2026-11-21", "missing": "2026-11-22"}
+    good: RunSummary = {**make_summary("run-good"), "day": days["good"]}
+    bad: RunSummary = {**make_summary("run-bad", faults=["Red in Paris"]), "day": days["bad"]}
+    judged = judge_days(days.values(), [good, bad], [], {}, today="2026-11-24", first_day="2026-11-20")
+    html = render_index(
+        "2026-11",
+        judged,
+        [bad, good],
+        first_month="2026-11",
+        last_month="2026-11",
+        state=state,
+        words=words,
+    )
+    rows = re.findall(r'class="day-row">\s*<td><a href="../days/([\d-]+)"', html)
+    assert rows == [days[name] for name in shown]
+    runs = re.findall(r'class="run-id">run-(\w+)<', html)
+    assert runs == [name for name in shown if name != "missing"]
 
 
 def test_index_leads_to_months_that_can_have_runs() -> None:
-    html = render_index("2026-01", [], first_month="2025-12", last_month="2026-01")
+    html = render_index("2026-01", [], [], first_month="2025-12", last_month="2026-01")
     assert re.findall(r'class="btn btn-primary" href="([^"]*)"', html) == ["2025-12"]
 
 

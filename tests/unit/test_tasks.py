@@ -133,7 +133,7 @@ def test_an_alert_that_was_not_sent_is_left_to_the_watchdog(reported: Reported) 
 def test_an_invalid_day_is_reported_by_run_id(reported: Reported) -> None:
     report_failure(fail(SettingError("The param day is 'soon'."), "extract", day="soon"))
 
-    assert "\nrun was not published: a setting is wrong." in reported.alerts[0]
+    assert "\nrun: failed. This run published nothing." in reported.alerts[0]
     assert reported.kept == []
 
 
