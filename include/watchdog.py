@@ -6,7 +6,7 @@ as it is people are told once.
 
 import datetime as dt
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -75,7 +75,13 @@ class News:
     alert: Alert
 
 
-def watch(hook: "S3Hook", settings: Settings, now: dt.datetime, ui_url: str) -> dict[str, str]:
+def watch(
+    hook: "S3Hook",
+    settings: Settings,
+    now: dt.datetime,
+    ui_url: str,
+    send: Callable[[Alert], bool] = send_alert,
+) -> dict[str, str]:
     """Look at the newest days that are due, and tell people what is new. Returns a few words for each day.
 
     Raises
@@ -92,7 +98,7 @@ def watch(hook: "S3Hook", settings: Settings, now: dt.datetime, ui_url: str) -> 
     for state in watched:
         log.info("%s: %s", state.day, describe_state(state))
     news = collect_news(watched, settings, now, ui_url)
-    is_told = [send_news(hook, settings.layout, each, now) for each in news]
+    is_told = [send_news(hook, settings.layout, each, now, send) for each in news]
     if not all(is_told):
         raise AlertNotSentError("No channel took the alert. The log says why; the next look tries again.")
     return {state.day: describe_state(state) for state in watched}
@@ -156,9 +162,11 @@ def is_known(state: DayState, trouble: str) -> bool:
     return trouble in state.told or RUN_FAILED in state.told
 
 
-def send_news(hook: "S3Hook", layout: keys.Layout, news: News, now: dt.datetime) -> bool:
+def send_news(
+    hook: "S3Hook", layout: keys.Layout, news: News, now: dt.datetime, send: Callable[[Alert], bool]
+) -> bool:
     """Send, and keep that it was told. Returns whether somebody was told."""
-    if not send_alert(news.alert):
+    if not send(news.alert):
         return False
     for day in news.days:
         if news.trouble:

@@ -1,9 +1,12 @@
 """Small, complete examples of what stages exchange; tests override what they are about."""
 
-from include.local.state import Record
-from include.manifest import ClosedGate, Counts, Fault, GateVerdict, Manifest, Quality, Validated
+import datetime as dt
 
-#: The verdict of a checkpoint that had nothing to say.
+from include.local.state import Record
+from include.manifest import Approval, ClosedGate, Counts, Fault, GateVerdict, Manifest, Quality, Validated
+
+NOW = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
+#: The result of a checkpoint that found nothing.
 GREEN: Quality = {
     "success": True,
     "expectations": 1,
@@ -33,6 +36,14 @@ FAULT: Fault = {
     "reasons": {"unknown_customer": 10},
 }
 CLOSED: GateVerdict = {"is_open": False, "faults": [FAULT], "approval": None, "can_be_approved": True}
+APPROVED: Approval = {
+    "approved": True,
+    "by": "admin",
+    "at": "2026-11-21T08:00:00Z",
+    "reason": "Known.",
+    "faults": [FAULT["text"]],
+    "details": [FAULT],
+}
 CLOSED_GATE: ClosedGate = {
     **COUNTS,
     "day": "2026-11-21",

@@ -18,7 +18,7 @@ from benchmarks.measure import BenchmarkError, Measurement, Spread, Summary
 from benchmarks.peers import find_strange_columns
 from include.contract import ORDERS
 from include.local import transform_files
-from tests.unit.conftest import write_others
+from tests.raw_files import write_raw_files
 
 #: Values that the peers and the contract read alike. The peers do not know the contract's rules for blanks,
 #: a plus sign, surplus zeros, `UTC` and implausible times; the files of the benchmarks hold none of these.
@@ -112,12 +112,9 @@ P-3,,,1
 @pytest.fixture(scope="module")
 def raw_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("raw")
-    (folder / "customers.csv").write_text(CUSTOMERS)
-    (folder / "products.csv").write_text(PRODUCTS)
     header = f"{','.join(ORDERS.column_names)}\n"
-    (folder / "orders.csv").write_text(header + "\n".join(list_odd_orders()) + "\n")
-    for name, text in write_others().items():
-        (folder / f"{name}.csv").write_text(str(text))
+    orders = header + "\n".join(list_odd_orders()) + "\n"
+    write_raw_files(folder, {"customers": CUSTOMERS, "products": PRODUCTS, "orders": orders})
     return folder
 
 

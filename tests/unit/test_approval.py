@@ -146,6 +146,11 @@ def test_the_form_shows_faults_warnings_and_the_largest_reasons_first() -> None:
             {"approved": False, "by": None, "reason": ""},
             id="nobody answered",
         ),
+        pytest.param(
+            {"chosen_options": ["Approve"], "responded_by_user": None},
+            {"approved": False, "by": None, "reason": "why"},
+            id="approved by nobody",
+        ),
     ],
 )
 def test_an_answer_is_recorded(answer: dict[str, Any], recorded: dict[str, Any]) -> None:

@@ -9,7 +9,8 @@ from include.contract import CUSTOMERS, DATASETS, ORDERS, PRODUCTS, minimum_reas
 from include.contract.check import check_contract
 from include.contract.model import Column, Dataset, Kind
 from include.errors import ContractError, RawFileError
-from tests.unit.conftest import ORDERS_HEADER, Transform
+from tests.raw_files import ORDERS_HEADER
+from tests.unit.conftest import Transform
 
 ROW = "O1,C1,P1,3,19.99,2026-11-21,,open"
 TEXT = {"kind": Kind.TEXT, "meaning": ""}

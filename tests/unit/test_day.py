@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from include.day import day_of
+from include.day import day_of, format_instant
 from include.errors import SettingError
 
 
@@ -33,6 +33,10 @@ EAST = dt.timezone(dt.timedelta(hours=9))
 )
 def test_the_day_of_a_run(run: FakeRun, params: dict[str, str | None], day: str) -> None:
     assert day_of(run, params) == day
+
+
+def test_instant_is_written_in_utc() -> None:
+    assert format_instant(dt.datetime(2026, 11, 21, 5, 30, 1, 999, EAST)) == "2026-11-20T20:30:01Z"
 
 
 @pytest.mark.parametrize("nonsense", ["yesterday", "2026-02-30", "21.11.2026", "2026-11-21T00:00:00", "../x"])

@@ -13,9 +13,9 @@ import pytest
 
 from include.contract import Column, Dataset, Kind
 from include.contract.model import FileFormat
-from include.engine.process import FileReport, process_file
+from include.engine.process import FileReport, SplitBatch, process_file, split_batch
 from include.engine.raw_file import RawSource
-from include.errors import RawFileError
+from include.errors import RawFileError, RowsLostError
 from include.inputs.repairs import Repair, patch_file
 from include.transform import transform_table
 
@@ -195,6 +195,17 @@ def test_repaired_row_is_written_in_the_declared_format(
     assert process(tmp_path, patched.read_bytes(), dataset).rows == [
         ('B;2, "x"', None, Decimal("3.0000"), None)
     ]
+
+
+def test_lost_row_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lose_a_row(*batch: Any) -> SplitBatch:
+        split = split_batch(*batch)
+        return dataclasses.replace(split, published=split.published.slice(1))
+
+    monkeypatch.setattr("include.engine.process.split_batch", lose_a_row)
+
+    with pytest.raises(RowsLostError, match="the rows do not add up"):
+        process(tmp_path, b"sku,note,price,since\nA1,a,1,\nA2,b,1,\n", STOCK)
 
 
 def test_long_quoted_record_is_rejected_as_one_row(tmp_path: Path) -> None:

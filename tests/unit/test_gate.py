@@ -6,21 +6,12 @@ from typing import Any
 import pytest
 
 from include.config import Settings
-from include.errors import GateClosedError, RowsLostError
+from include.errors import GateClosedError
 from include.manifest import Approval, Candidate, Counts, Fault, Manifest, Quality
-from include.publish import check_nothing_lost
 from include.publishing.gate import covers_faults, decide_gate, describe_decision, require_open_gate
-from tests.records import CLOSED, COUNTS, FAULT, GREEN, MANIFEST, OPEN
+from tests.records import APPROVED, CLOSED, COUNTS, FAULT, GREEN, MANIFEST, OPEN
 
 RED: Quality = {**GREEN, "success": False, "failed": ["a(x): 1 of 9 rows", "b(y): 2 of 9 rows"]}
-APPROVED: Approval = {
-    "approved": True,
-    "by": "admin",
-    "at": "2026-11-21T08:00:00Z",
-    "reason": "Known.",
-    "faults": [FAULT["text"]],
-    "details": [FAULT],
-}
 REJECTED: Approval = {**APPROVED, "approved": False}
 
 
@@ -194,11 +185,3 @@ def test_a_rejection_is_recorded_without_a_name_in_the_message(monkeypatch: pyte
 
 def test_an_approved_gate_lets_the_day_pass() -> None:
     require_open_gate(None, Settings().layout, make_candidate(APPROVED))  # type: ignore[arg-type]  # no IO
-
-
-def test_a_lost_row_is_found() -> None:
-    rows = copy.deepcopy(COUNTS["rows"])
-    rows["orders"]["published"] -= 1
-
-    with pytest.raises(RowsLostError, match="orders: the rows do not add up"):
-        check_nothing_lost(rows)

@@ -13,7 +13,8 @@ from include.engine import raw_file
 from include.errors import RawFileError
 from include.local.__main__ import main
 from tests.project_files import PROJECT
-from tests.unit.conftest import CUSTOMERS, ORDERS_HEADER, PRODUCTS, Transform, write_raw_files
+from tests.raw_files import CUSTOMERS, ORDERS_HEADER, PRODUCTS, write_raw_files
+from tests.unit.conftest import Transform
 
 HEADER = ORDERS_HEADER
 BOM = "\ufeff"

@@ -21,7 +21,6 @@ from include.local.progress import TaskProgress
 from include.local.run import parse_day
 from include.local.stack import Stack
 from include.local.storage import find_raw_files, upload_raw_files
-from include.local.summary import describe_reasons
 from tests.records import CLOSED_GATE
 
 PLAIN = Layout()
@@ -236,20 +235,6 @@ def test_the_task_that_failed_by_itself_is_the_one_to_blame() -> None:
 
     assert find_failed(tasks) == tasks[1]
     assert find_failed(tasks[:1]) is None
-
-
-@pytest.mark.parametrize(
-    ("reasons", "text"),
-    [
-        (
-            {"order_id_missing": 0, "unknown_customer": 7, "quantity_invalid": 1200},
-            "quantity_invalid 1,200, unknown_customer 7",
-        ),
-        (dict.fromkeys("abcdefg", 1), "a 1, b 1, c 1, d 1, e 1 and 2 more"),
-    ],
-)
-def test_largest_reject_reasons_are_listed_first(reasons: dict[str, int], text: str) -> None:
-    assert describe_reasons(reasons).replace("\N{NO-BREAK SPACE}", " ") == text
 
 
 @pytest.mark.parametrize(

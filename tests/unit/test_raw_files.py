@@ -6,7 +6,8 @@ import re
 import pytest
 
 from include.errors import RawFileError, RawFilesError
-from tests.unit.conftest import ORDERS_HEADER, Transform
+from tests.raw_files import ORDERS_HEADER
+from tests.unit.conftest import Transform
 
 ROW = "O1,C1,P1,1,1,2026-11-21,,\n"
 ORDERS = (ORDERS_HEADER + ROW).encode()

@@ -67,6 +67,19 @@ def test_a_long_first_field_is_left_to_the_parser() -> None:
     assert TextWords.of_first_fields(b"x" * 100 + b",a\n") is None
 
 
+def test_long_ids_are_told_apart_behind_their_first_word() -> None:
+    ids = ["customer", "customer1", "customer2", "customer-2026-1", "customer-2026-2", "x" * 256, "x" * 257]
+
+    assert len({*hash_text(pa.array(ids)).tolist()}) == len(ids)
+    assert [hash_text(pa.array([text]))[0] for text in ids] == hash_text(pa.array(ids)).tolist()
+
+
+def test_hash_is_exact_for_texts_of_one_word() -> None:
+    texts = pa.array(["x" * 8, "x" * 9, "é" * 4, "é" * 5, "", None])
+
+    assert has_exact_hash(texts).to_pylist() == [True, False, True, False, False, None]
+
+
 @given(texts=st.lists(st.text(st.characters(codec="ascii", exclude_characters="\0")), unique=True))
 def test_exact_hashes_belong_to_one_text(texts: list[str]) -> None:
     array = pa.array(texts, pa.string())

@@ -86,6 +86,12 @@ PUBLISHED = f"Published {DAY} 03:00 UTC by run run 1: 170 orders worth 12.30;"
 #: What happened to a day; then its verdict, its state, and what its sentences contain.
 CASES: dict[str, tuple[dict[str, Any], Verdict, str, list[str]]] = {
     "published": ({"runs": [GOOD_RUN], "manifest": GOOD}, Verdict.PUBLISHED, "published", [PUBLISHED]),
+    "published after a failed run": (
+        {"manifest": GOOD, "failures": [make_failure("02:00:00", "other", "no disk")]},
+        Verdict.PUBLISHED,
+        "published",
+        [PUBLISHED],
+    ),
     "published after a rejected run": (
         {"runs": [make_summary("02:00:00.000", faults=[FAULT])], "manifest": GOOD},
         Verdict.PUBLISHED,
@@ -137,17 +143,17 @@ CASES: dict[str, tuple[dict[str, Any], Verdict, str, list[str]]] = {
         "unreadable",
         [UNREADABLE],
     ),
+    "failed in the second of its validation": (
+        {"runs": [GOOD_RUN], "failures": [make_failure("03:00:00", "other", "no disk")]},
+        Verdict.FAILED,
+        "failed",
+        ["no disk"],
+    ),
     "unreadable, then delivered again": (
         {"runs": [CLOSED_RUN], "failures": [make_failure("08:00:00", "unreadable", UNREADABLE)]},
         Verdict.REJECTED,
         "rejected",
         [FAULT],
-    ),
-    "failed": (
-        {"runs": [GOOD_RUN], "failures": [make_failure("03:00:00", "other", "no disk")]},
-        Verdict.FAILED,
-        "failed",
-        ["no disk"],
     ),
     "validated, not published yet": ({"runs": [GOOD_RUN]}, Verdict.RUNNING, "running", ["has not published"]),
     "a file missing": (

@@ -11,7 +11,8 @@ import pytest
 from include.contract import DATASETS, ORDERS, reasons, unknown_reason
 from include.contract.model import list_column_reasons
 from tests import cases, reference
-from tests.unit.conftest import CUSTOMERS, ORDERS_HEADER, PRODUCTS, Transform
+from tests.raw_files import CUSTOMERS, ORDERS_HEADER, PRODUCTS
+from tests.unit.conftest import Transform
 
 GOOD = "O1,C1,P1,3,19.9900,2026-11-21T10:00:00,2026-11-23T09:59:59,shipped"
 
@@ -159,7 +160,7 @@ def test_shipping_time_counts_whole_days_elapsed(transform_day: Transform, deliv
 
 
 def test_identifiers_stay_exactly_as_delivered(transform_day: Transform) -> None:
-    ids = ["00123", "17850.0", "NA", "null", "1e5", "x y", "é", "TRUE"]
+    ids = ["00123", "17850.0", "NA", "null", "NULL", "1e5", "x y", "é", "TRUE"]
     customers = "customer_id\n" + "".join(f"{id_}\n" for id_ in ids)
     orders = ORDERS_HEADER + "".join(f"O{id_},{id_},P1,1,1,2026-11-21,,\n" for id_ in ids)
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from include.transform import transform_files
 from tests import reference
-from tests.unit.conftest import Outcome, write_raw_files
+from tests.raw_files import write_raw_files
+from tests.unit.conftest import Outcome
 
 #: Each is a whole day, so there are fewer than of a single value.
 EXAMPLES = settings().max_examples // 2

@@ -1,19 +1,19 @@
-"""What the watchdog of the DAG finds, and what it tells of it."""
+"""What the watchdog finds, and which alerts it sends."""
 
 import datetime as dt
-from typing import Any
 
 import pytest
 
-from include import keys, watchdog
+from include import keys
 from include.config import Settings
 from include.contract import DATASETS
-from include.day import format_instant, list_due_days
+from include.day import list_due_days
 from include.errors import AlertNotSentError
 from include.keys import Layout
-from include.reporting.alert_log import record_alert
+from include.reporting.alert_log import FILES_MISSING, RUN_FAILED, record_alert
 from include.reporting.alerts import Alert
 from include.watchdog import watch
+from tests.memory_s3 import MemoryS3
 
 LAYOUT = Layout()
 NOON = dt.datetime(2026, 11, 24, 12, 5, tzinfo=dt.UTC)
@@ -22,76 +22,40 @@ UI = "http://127.0.0.1:8080"
 EARLY = dt.datetime(2026, 11, 24, 3, 0, tzinfo=dt.UTC)
 
 
-class Bucket:
-    """S3 as the watchdog sees it: documents, and raw files with the instant at which they came."""
+class Watchdog:
+    """The watchdog with a bucket and a channel of its own."""
 
-    def __init__(self) -> None:
-        self.documents: dict[str, dict[str, Any]] = {}
-        self.raw: dict[str, dt.datetime] = {}
-        self.requests = 0
+    def __init__(self, s3: MemoryS3) -> None:
+        self.s3 = s3
+        self.sent: list[Alert] = []
+        self.is_reachable = True
 
     def deliver(self, day: str, *datasets: str, at: dt.datetime = EARLY) -> None:
-        self.raw |= {keys.raw(LAYOUT, day, name): at for name in datasets or DATASETS}
+        for name in datasets or DATASETS:
+            self.s3.put(keys.raw(LAYOUT, day, name), "raw", at)
 
     def publish(self, day: str, at: str = "2026-11-24T04:00:00Z") -> None:
         rows = {"orders": {"published": 1234}}
-        self.documents[keys.manifest(LAYOUT, day)] = {"published_at": at, "rows": rows}
+        self.s3.put_json(keys.manifest(LAYOUT, day), {"published_at": at, "rows": rows})
 
-    def find_object(self, url: str) -> dict[str, Any] | None:
-        self.requests += 1
-        return {"written_at": format_instant(self.raw[url])} if url in self.raw else None
+    def record(self, day: str, kind: str, at: dt.datetime) -> None:
+        record_alert(self.s3.hook, LAYOUT, day, kind, at)
 
-    def parse_s3_url(self, url: str) -> tuple[str, str]:
-        bucket, _, key = url.removeprefix("s3://").partition("/")
-        return bucket, key
-
-    def get_conn(self) -> "Bucket":
-        return self
-
-    def list_objects_v2(self, Bucket: str, Prefix: str, MaxKeys: int) -> dict[str, Any]:  # noqa: N803 - boto3's names
-        self.requests += 1
-        found = sorted(url for url in self.documents if url.startswith(f"s3://{Bucket}/{Prefix}"))
-        return {"Contents": [{"Key": url.removeprefix(f"s3://{Bucket}/")} for url in found[:MaxKeys]]}
-
-
-class Stage:
-    """The watchdog with a bucket and a channel of its own."""
-
-    def __init__(self) -> None:
-        self.bucket = Bucket()
-        self.sent: list[Alert] = []
-        self.is_reachable = True
+    def look(self, now: dt.datetime = NOON) -> dict[str, str]:
+        return watch(self.s3.hook, Settings(), now, UI, self.send)
 
     def send(self, alert: Alert) -> bool:
         if self.is_reachable:
             self.sent.append(alert)
         return self.is_reachable
 
-    def look(self, now: dt.datetime = NOON, **settings: Any) -> dict[str, str]:
-        return watch(self.bucket, Settings(**settings), now, UI)  # type: ignore[arg-type]  # in place of S3Hook
-
     def subjects(self) -> list[str]:
         return [alert.subject for alert in self.sent]
 
 
 @pytest.fixture
-def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
-    stage = Stage()
-    documents = stage.bucket.documents
-
-    def read(_hook: Any, url: str) -> dict[str, Any] | None:
-        stage.bucket.requests += 1
-        return documents.get(url)
-
-    monkeypatch.setattr(watchdog, "send_alert", stage.send)
-    monkeypatch.setattr("include.reporting.alert_log.read_json", read)
-    monkeypatch.setattr("include.watchdog.read_json", read)
-    monkeypatch.setattr("include.watchdog.find_object", lambda _hook, url: stage.bucket.find_object(url))
-    monkeypatch.setattr(
-        "include.reporting.alert_log.write_json",
-        lambda _hook, document, url: documents.update({url: document}),
-    )
-    return stage
+def watchdog(s3: MemoryS3) -> Watchdog:
+    return Watchdog(s3)
 
 
 @pytest.mark.parametrize(
@@ -107,37 +71,39 @@ def test_a_day_is_due_from_its_deadline_on(now: dt.datetime, hour: int, newest: 
     assert list_due_days(now, hour, 1) == [newest]
 
 
-def test_a_fresh_installation_is_quiet_and_says_so(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+def test_fresh_installation_sends_nothing_and_says_so(
+    watchdog: Watchdog, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level("INFO", logger="include.watchdog"):
-        assert stage.look() == {}
+        assert watchdog.look() == {}
 
-    assert stage.sent == []
+    assert watchdog.sent == []
     assert "nothing to watch" in caplog.text
 
 
-def test_days_before_the_first_published_one_are_quiet(stage: Stage) -> None:
-    stage.bucket.publish(TODAY)
+def test_days_before_the_first_published_one_are_ignored(watchdog: Watchdog) -> None:
+    watchdog.publish(TODAY)
 
-    assert list(stage.look()) == [TODAY]
-    assert stage.sent == []
-
-
-def test_watchdog_starts_with_the_first_delivery(stage: Stage) -> None:
-    stage.bucket.deliver(YESTERDAY, "orders")
-
-    stage.look()
-
-    assert stage.subjects() == [f"ecommerce {YESTERDAY}, {TODAY}: raw files are missing"]
+    assert list(watchdog.look()) == [TODAY]
+    assert watchdog.sent == []
 
 
-def test_missing_files_are_named(stage: Stage) -> None:
-    stage.bucket.publish(EARLIER)
-    stage.bucket.publish(YESTERDAY)
-    stage.bucket.deliver(TODAY, "customers", "products")
+def test_watchdog_starts_with_the_first_delivery(watchdog: Watchdog) -> None:
+    watchdog.deliver(YESTERDAY, "orders")
 
-    stage.look()
+    watchdog.look()
 
-    assert stage.sent == [
+    assert watchdog.subjects() == [f"ecommerce {YESTERDAY}, {TODAY}: raw files are missing"]
+
+
+def test_missing_files_are_named(watchdog: Watchdog) -> None:
+    watchdog.publish(EARLIER)
+    watchdog.publish(YESTERDAY)
+    watchdog.deliver(TODAY, "customers", "products")
+
+    watchdog.look()
+
+    assert watchdog.sent == [
         Alert(
             subject="ecommerce 2026-11-24: raw files are missing",
             text="""\
@@ -153,83 +119,110 @@ More: docs/runbook.md, "Raw files are missing\"""",
     ]
 
 
-def test_a_day_whose_files_are_there_gets_time_to_be_processed(stage: Stage) -> None:
-    stage.bucket.publish(YESTERDAY)
-    stage.bucket.deliver(TODAY, at=NOON - dt.timedelta(hours=1))
-    stage.look()
-    assert stage.sent == []
+def test_day_with_all_files_gets_time_to_be_processed(watchdog: Watchdog) -> None:
+    watchdog.publish(YESTERDAY)
+    watchdog.deliver(TODAY, at=NOON - dt.timedelta(hours=1))
+    watchdog.look()
+    assert watchdog.sent == []
 
-    stage.look(NOON + dt.timedelta(hours=1))
+    watchdog.look(NOON + dt.timedelta(hours=1))
 
-    assert stage.subjects() == ["ecommerce 2026-11-24: not published, though all files are there"]
-
-
-def test_before_its_deadline_a_day_is_not_looked_at(stage: Stage) -> None:
-    stage.bucket.publish(YESTERDAY)
-    stage.bucket.publish(EARLIER)
-
-    assert TODAY not in stage.look(NOON.replace(hour=8))
-    assert stage.sent == []
+    assert watchdog.subjects() == ["ecommerce 2026-11-24: not published, though all files are there"]
 
 
-def test_each_trouble_of_a_day_is_told_once_and_its_end_as_well(stage: Stage) -> None:
-    stage.bucket.publish(YESTERDAY)
+def test_day_is_not_watched_before_its_deadline(watchdog: Watchdog) -> None:
+    watchdog.publish(YESTERDAY)
+    watchdog.publish(EARLIER)
+
+    assert TODAY not in watchdog.look(NOON.replace(hour=8))
+    assert watchdog.sent == []
+
+
+def test_each_problem_of_a_day_and_its_end_is_alerted_once(watchdog: Watchdog) -> None:
+    watchdog.publish(YESTERDAY)
     for hour in range(3):
-        stage.look(NOON + dt.timedelta(hours=hour))
-    stage.bucket.deliver(TODAY, at=NOON + dt.timedelta(hours=3))
+        watchdog.look(NOON + dt.timedelta(hours=hour))
+    watchdog.deliver(TODAY, at=NOON + dt.timedelta(hours=3))
     for hour in range(4, 8):
-        stage.look(NOON + dt.timedelta(hours=hour))
-    stage.bucket.publish(TODAY, at="2026-11-24T20:00:00Z")
+        watchdog.look(NOON + dt.timedelta(hours=hour))
+    watchdog.publish(TODAY, at="2026-11-24T20:00:00Z")
     for hour in range(8, 11):
-        stage.look(NOON + dt.timedelta(hours=hour))
+        watchdog.look(NOON + dt.timedelta(hours=hour))
 
-    assert stage.subjects() == [
+    assert watchdog.subjects() == [
         "ecommerce 2026-11-24: raw files are missing",
         "ecommerce 2026-11-24: not published, though all files are there",
         "ecommerce 2026-11-24: all clear",
     ]
-    assert stage.sent[-1].text == "2026-11-24: published at 2026-11-24 20:00 UTC, 1,234 orders."
+    assert watchdog.sent[-1].text == "2026-11-24: published at 2026-11-24 20:00 UTC, 1,234 orders."
 
 
-def test_a_run_that_failed_told_of_its_day_itself(stage: Stage) -> None:
-    stage.bucket.publish(YESTERDAY)
-    stage.bucket.deliver(TODAY)
-    record_alert(stage.bucket, LAYOUT, TODAY, "run_failed", EARLY)  # type: ignore[arg-type]  # in place of S3Hook
+def test_day_of_a_failed_run_is_not_alerted_again(watchdog: Watchdog) -> None:
+    watchdog.publish(YESTERDAY)
+    watchdog.deliver(TODAY)
+    watchdog.record(TODAY, RUN_FAILED, EARLY)
 
-    stage.look()
+    watchdog.look()
 
-    assert stage.sent == []
+    assert watchdog.sent == []
 
 
-def test_an_earlier_version_of_a_day_is_no_all_clear(stage: Stage) -> None:
-    stage.bucket.publish(TODAY, at="2026-11-24T04:00:00Z")
+def test_earlier_publication_does_not_end_a_problem(watchdog: Watchdog) -> None:
+    watchdog.publish(TODAY, at="2026-11-24T04:00:00Z")
     later = EARLY + dt.timedelta(hours=2)
-    record_alert(stage.bucket, LAYOUT, TODAY, "run_failed", later)  # type: ignore[arg-type]  # in place of S3Hook
+    watchdog.record(TODAY, RUN_FAILED, later)
 
-    stage.look()
-    assert stage.sent == []
-    stage.bucket.publish(TODAY, at="2026-11-24T06:00:00Z")
-    stage.look()
+    watchdog.look()
+    assert watchdog.sent == []
+    watchdog.publish(TODAY, at="2026-11-24T06:00:00Z")
+    watchdog.look()
 
-    assert stage.subjects() == ["ecommerce 2026-11-24: all clear"]
+    assert watchdog.subjects() == ["ecommerce 2026-11-24: all clear"]
 
 
-def test_what_could_not_be_told_is_told_by_the_next_look(stage: Stage) -> None:
-    stage.bucket.publish(YESTERDAY)
-    stage.is_reachable = False
+def test_unsent_alert_is_sent_by_the_next_run(watchdog: Watchdog) -> None:
+    watchdog.publish(YESTERDAY)
+    watchdog.is_reachable = False
     with pytest.raises(AlertNotSentError):
-        stage.look()
-    stage.is_reachable = True
+        watchdog.look()
+    watchdog.is_reachable = True
 
-    stage.look()
+    watchdog.look()
 
-    assert stage.subjects() == ["ecommerce 2026-11-24: raw files are missing"]
+    assert watchdog.subjects() == ["ecommerce 2026-11-24: raw files are missing"]
 
 
-def test_the_cost_does_not_grow_with_history(stage: Stage) -> None:
+def test_number_of_requests_does_not_grow_with_history(watchdog: Watchdog) -> None:
     for back in range(400):
-        stage.bucket.publish((NOON.date() - dt.timedelta(days=back)).isoformat())
+        watchdog.publish((NOON.date() - dt.timedelta(days=back)).isoformat())
 
-    stage.look()
+    watchdog.look()
 
-    assert stage.bucket.requests == 2 * 3 + 1
+    assert watchdog.s3.requests.total() == 2 * 3 + 1
+
+
+def test_time_to_process_counts_from_the_last_file(watchdog: Watchdog) -> None:
+    watchdog.publish(YESTERDAY)
+    watchdog.deliver(TODAY, "orders", at=NOON - dt.timedelta(minutes=119))
+    watchdog.deliver(TODAY, "customers", at=NOON - dt.timedelta(hours=8))
+    watchdog.deliver(TODAY, "products", at=NOON - dt.timedelta(hours=4))
+
+    watchdog.look()
+    assert watchdog.sent == []
+    watchdog.look(NOON + dt.timedelta(minutes=1))
+
+    assert watchdog.subjects() == ["ecommerce 2026-11-24: not published, though all files are there"]
+
+
+def test_publication_between_two_alerts_does_not_end_the_problem(watchdog: Watchdog) -> None:
+    watchdog.record(TODAY, FILES_MISSING, EARLY)
+    watchdog.record(TODAY, RUN_FAILED, EARLY + dt.timedelta(hours=2))
+    watchdog.publish(TODAY, at="2026-11-24T04:00:00Z")
+
+    watchdog.look()
+
+    assert watchdog.sent == []
+    assert watchdog.s3.get_json(keys.alerts(LAYOUT, TODAY))["told"] == {
+        "files_missing": "2026-11-24T03:00:00+00:00",
+        "run_failed": "2026-11-24T05:00:00+00:00",
+    }

@@ -1,11 +1,9 @@
-"""An object store, a checkpoint that was run, and a client for the site."""
+"""Validations on S3 in memory, and a client for the site."""
 
 import asyncio
 import datetime as dt
-import json
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,19 +17,16 @@ from include import keys
 from include.config import Settings
 from include.contract import ORDERS
 from include.contract.arrow import published_schema
-from include.local.storage import create_buckets
 from include.manifest import Extracted, Transformed, Validated
 from include.publishing.gate import decide_gate
 from include.site.app import create_site
-from include.site.publish import publish_docs, write_pages
+from include.site.publish import publish_docs
 from include.site.store import Store
 from include.site.summary import run_folder, summary_page
 from include.validate import describe_quality, prepare_libraries
-from tests.integration.own_store import run_own_store
+from tests.memory_s3 import MemoryS3
 
 if TYPE_CHECKING:
-    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-
     from include.quality.checkpoint import Checked
 
 prepare_libraries()
@@ -41,17 +36,8 @@ LAYOUT = SETTINGS.layout
 
 
 @pytest.fixture(scope="session")
-def hook(tmp_path_factory: pytest.TempPathFactory) -> Iterator["S3Hook"]:
-    """S3 through the hook, on a store that ends with these tests."""
-    with run_own_store(tmp_path_factory.mktemp("own-store")) as store:
-        hook = store.hook()
-        create_buckets(hook, LAYOUT)
-        yield hook
-
-
-@pytest.fixture(scope="session")
 def checked(tmp_path_factory: pytest.TempPathFactory) -> "Checked":
-    """What the checkpoint says of an empty table."""
+    """The result of the checkpoint for an empty table."""
     from include.quality.checkpoint import run_checkpoint
 
     path = tmp_path_factory.mktemp("orders") / "orders.parquet"
@@ -73,7 +59,7 @@ def make_run(day: str, run_id: str) -> tuple[Extracted, Transformed]:
     return {"day": day, "run_id": run_id, "inputs": {}}, {"counts": counts, "staged": {}}
 
 
-def publish(hook: "S3Hook", day: str, run_id: str, checked: "Checked") -> str:
+def publish(s3: MemoryS3, day: str, run_id: str, checked: "Checked") -> str:
     """A validation whose gate stays closed: one row in ten was rejected. Returns its folder."""
     extracted, transformed = make_run(day, run_id)
     validated_at = dt.datetime.now(dt.UTC)
@@ -81,13 +67,12 @@ def publish(hook: "S3Hook", day: str, run_id: str, checked: "Checked") -> str:
     quality = describe_quality(checked, keys.docs(LAYOUT, f"{folder}/validation.html"))
     gate = decide_gate(transformed["counts"], quality, SETTINGS, None)
     validated: Validated = {"quality": quality, "gate": gate}
-    publish_docs(hook, SETTINGS, extracted, transformed, validated, checked, validated_at)
+    publish_docs(s3.hook, SETTINGS, extracted, transformed, validated, checked, validated_at)
     return folder
 
 
-def list_docs(hook: "S3Hook", prefix: str = "") -> list[str]:
-    bucket, start = hook.parse_s3_url(keys.docs(LAYOUT, prefix))
-    return [key.removeprefix(f"{LAYOUT.docs_prefix}/") for key in hook.list_keys(bucket, prefix=start)]
+def list_docs(s3: MemoryS3, prefix: str = "") -> list[str]:
+    return [url.removeprefix(keys.docs(LAYOUT, "")) for url in s3.list_urls(keys.docs(LAYOUT, prefix))]
 
 
 def let_pass() -> None:
@@ -117,33 +102,25 @@ class Client:
 
 
 @pytest.fixture
-def browser(hook: "S3Hook") -> Client:
-    return Client(create_site(let_pass, lambda: Store(hook, LAYOUT)))
+def browser(s3: MemoryS3) -> Client:
+    return Client(create_site(let_pass, lambda: Store(s3.hook, LAYOUT)))
 
 
 @contextmanager
-def counting(hook: "S3Hook") -> Iterator[Counter[str]]:
-    """Counts the requests to S3 by method, and the bytes that are sent."""
+def counting(s3: MemoryS3) -> Iterator[Counter[str]]:
+    """Counts the requests to S3 by operation, and the bytes that are sent; complete at the end."""
     seen: Counter[str] = Counter()
-
-    def count(request: Any, **_: Any) -> None:
-        seen[request.method] += 1
-        seen["bytes"] += int(request.headers.get("Content-Length", 0))
-
-    events = hook.get_conn().meta.events
-    events.register("before-send.s3", count)
-    try:
-        yield seen
-    finally:
-        events.unregister("before-send.s3", count)
+    before, sent_before = s3.requests.copy(), s3.sent_bytes
+    yield seen
+    seen.update(s3.requests - before)
+    seen["bytes"] = s3.sent_bytes - sent_before
 
 
-def fill(hook: "S3Hook", first: dt.date, count: int) -> None:
+def fill(s3: MemoryS3, first: dt.date, count: int) -> None:
     """Summaries of the past, as that many runs leave them."""
-
-    def write(place: int) -> None:
+    at = dt.datetime(2020, 1, 1, 3, tzinfo=dt.UTC)
+    for place in range(count):
         day = (first + dt.timedelta(days=place)).isoformat()
-        at = dt.datetime(2020, 1, 1, 3, tzinfo=dt.UTC)
         _, transformed = make_run(day, "run")
         summary: Any = {
             **{name: transformed["counts"][name] for name in ("rows", "reasons", "total_price")},
@@ -156,7 +133,4 @@ def fill(hook: "S3Hook", first: dt.date, count: int) -> None:
             "failed": [],
             "faults": [],
         }
-        write_pages(hook, LAYOUT, {summary_page(day, "run", at): json.dumps(summary)})
-
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(write, range(count)))
+        s3.put_json(keys.docs(LAYOUT, summary_page(day, "run", at)), summary)

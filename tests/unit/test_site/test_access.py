@@ -11,11 +11,10 @@ from fastapi import FastAPI
 
 from include.site.app import create_site
 from include.site.store import Store
+from tests.memory_s3 import MemoryS3
 from tests.unit.test_site.conftest import LAYOUT, Client, let_pass, publish, turn_away
 
 if TYPE_CHECKING:
-    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-
     from include.quality.checkpoint import Checked
 
 PAGES = [
@@ -122,13 +121,11 @@ def test_every_answer_forbids_scripts_and_other_hosts(browser: Client) -> None:
         assert policy.endswith("frame-ancestors 'self'")
 
 
-def test_every_link_stays_under_the_path_where_the_site_is_mounted(
-    hook: "S3Hook", checked: "Checked"
-) -> None:
+def test_every_link_stays_under_the_path_where_the_site_is_mounted(s3: MemoryS3, checked: "Checked") -> None:
     yesterday = (dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)).isoformat()
-    publish(hook, yesterday, "run", checked)
+    publish(s3, yesterday, "run", checked)
     outer = FastAPI()
-    outer.mount("/air/flow/quality", create_site(let_pass, lambda: Store(hook, LAYOUT)))
+    outer.mount("/air/flow/quality", create_site(let_pass, lambda: Store(s3.hook, LAYOUT)))
     client, seen, ahead = Client(outer), set(), ["/air/flow/quality/"]
     while ahead:
         address = ahead.pop()

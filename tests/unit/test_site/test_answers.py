@@ -4,17 +4,18 @@ import datetime as dt
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
+import pytest
+
 from include import keys
 from include.errors import SettingError
 from include.s3.objects import write_json
 from include.site.app import create_site
 from include.site.pages import style_sheet
 from include.site.store import Store
+from tests.memory_s3 import MemoryS3
 from tests.unit.test_site.conftest import LAYOUT, Client, counting, fill, let_pass, make_run, publish
 
 if TYPE_CHECKING:
-    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-
     from include.quality.checkpoint import Checked
 
 
@@ -29,9 +30,9 @@ def test_page_that_was_never_written_is_not_found(browser: Client) -> None:
 
 
 def test_stored_page_is_streamed_typed_and_revalidated(
-    hook: "S3Hook", browser: Client, checked: "Checked"
+    s3: MemoryS3, browser: Client, checked: "Checked"
 ) -> None:
-    path = f"/docs/{publish(hook, '2026-10-04', 'run', checked)}"
+    path = f"/docs/{publish(s3, '2026-10-04', 'run', checked)}"
     first = browser.get(f"{path}/validation.html")
     assert first.status_code == 200
     assert first.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -48,8 +49,8 @@ def test_stored_page_is_streamed_typed_and_revalidated(
     assert head.headers["Content-Length"] == str(len(first.content))
 
 
-def test_home_of_a_stored_page_is_its_day(hook: "S3Hook", browser: Client, checked: "Checked") -> None:
-    folder = publish(hook, "2026-10-05", "run", checked)
+def test_home_of_a_stored_page_is_its_day(s3: MemoryS3, browser: Client, checked: "Checked") -> None:
+    folder = publish(s3, "2026-10-05", "run", checked)
     address = f"/docs/{folder}/index.html"
     answer = browser.get(address)
     assert answer.status_code == 307
@@ -63,14 +64,15 @@ def test_live_page_is_asked_for_again_but_sent_only_when_it_changed(browser: Cli
     assert (again.status_code, again.content) == (304, b"")
 
 
-def test_manifest_is_shown_as_it_is(hook: "S3Hook", browser: Client) -> None:
+def test_manifest_is_shown_as_it_is(s3: MemoryS3, browser: Client) -> None:
     written = {"day": "2026-07-01", "rows": {}}
-    write_json(hook, written, keys.manifest(LAYOUT, "2026-07-01"))
+    write_json(s3.hook, written, keys.manifest(LAYOUT, "2026-07-01"))
     answer = browser.get("/manifests/2026-07-01.json")
     assert (answer.json(), answer.headers["Content-Type"]) == (written, "application/json")
+    assert answer.headers["Cache-Control"] == "private, no-cache"
 
 
-def test_replaced_manifest_shows_at_once(hook: "S3Hook", browser: Client) -> None:
+def test_replaced_manifest_shows_at_once(s3: MemoryS3, browser: Client) -> None:
     extracted, transformed = make_run("2026-08-02", "run")
     for at, total in (("03", "1.00"), ("04", "2.00")):
         manifest = {
@@ -81,16 +83,30 @@ def test_replaced_manifest_shows_at_once(hook: "S3Hook", browser: Client) -> Non
             "published_at": f"2026-08-02T{at}:00:00Z",
             "quality": {"docs_key": keys.docs(LAYOUT, "runs/2026-08-02/run/x/validation.html")},
         }
-        write_json(hook, manifest, keys.manifest(LAYOUT, "2026-08-02"))
+        write_json(s3.hook, manifest, keys.manifest(LAYOUT, "2026-08-02"))
         page = browser.get("/days/2026-08-02").text
         assert "2026-08-02: published" in page
         assert f"worth {total}" in page
         assert total in browser.get("/manifests/2026-08-02").text
 
 
-def test_missing_bucket_is_explained(hook: "S3Hook") -> None:
+@pytest.mark.parametrize(
+    ("method", "path", "status", "title"),
+    [
+        ("GET", "/nothing", 404, "There is no such page"),
+        ("POST", "/", 405, "This site is read-only"),
+        ("DELETE", "/manifests/2026-07-01.json", 405, "This site is read-only"),
+    ],
+)
+def test_site_is_read_only(browser: Client, method: str, path: str, status: int, title: str) -> None:
+    answer = browser.request(method, path)
+
+    assert (answer.status_code, title in answer.text) == (status, True)
+
+
+def test_missing_bucket_is_explained(s3: MemoryS3) -> None:
     layout = keys.Layout(quality_bucket="no-such-bucket")
-    client = Client(create_site(let_pass, lambda: Store(hook, layout)))
+    client = Client(create_site(let_pass, lambda: Store(s3.hook, layout)))
     answer = client.get("/")
     assert answer.status_code == 503
     assert "ecommerce_s3" in answer.text
@@ -117,10 +133,10 @@ def test_fault_of_ours_shows_nothing_of_it() -> None:
     assert "log of the API server" in answer.text
 
 
-def test_front_page_reads_only_the_days_that_it_shows(hook: "S3Hook", browser: Client) -> None:
-    fill(hook, dt.date(2015, 1, 1), 50)
+def test_front_page_reads_only_the_days_that_it_shows(s3: MemoryS3, browser: Client) -> None:
+    fill(s3, dt.date(2015, 1, 1), 50)
     browser.get("/")
-    with counting(hook) as seen:
+    with counting(s3) as seen:
         assert browser.get("/").status_code == 200
     # Three listings, the first name of two more, and the files of the two newest days at most.
-    assert seen["GET"] <= 5 + 2 * 3
+    assert seen.total() <= 5 + 2 * 3

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from include.reporting import metrics
-from include.reporting.metrics import METRICS, STAGES, report_failed, send_published
+from include.reporting.metrics import METRICS, STAGES, find_age_hours, report_failed, send_published
 from tests.doubles import Task
 from tests.records import COUNTS, MANIFEST
 
@@ -61,6 +61,14 @@ def test_a_published_day_is_reported_in_one_call(cloudwatch: CloudWatch) -> None
     assert {name: value for name, value in values.items() if len(name) == 3} == {
         ("RowsRefused", "orders", "unknown_customer"): 5
     }
+
+
+@pytest.mark.parametrize(
+    ("published_at", "hours"),
+    [("2026-11-21T00:00:00Z", 0), ("2026-11-23T06:00:00Z", 54), ("2026-11-22T01:30:00+02:00", 23.5)],
+)
+def test_age_counts_from_the_start_of_the_day(published_at: str, hours: float) -> None:
+    assert find_age_hours("2026-11-21", published_at) == hours
 
 
 def test_durations_leave_out_the_wait_and_count_the_running_stage(cloudwatch: CloudWatch) -> None:

@@ -18,7 +18,7 @@ from include.validate import compare_with_history, read_published_days
 
 SATURDAY = "2026-11-21"
 TOLERANCES = {name: float(getattr(Settings(), measure.tolerance)) for name, measure in MEASURES.items()}
-USUAL = {"orders_read": 10_000, "revenue": 50_000.0, "reject_ratio": 0.01, "undelivered_ratio": 0.3}
+USUAL = {"orders_read": 10_000, "revenue": 50_000.0, "reject_ratio": 0.04, "undelivered_ratio": 0.3}
 
 
 def make_counts(read: int, quarantined: int, total: str, **others: int) -> dict[str, Any]:
@@ -74,8 +74,8 @@ def test_a_figure_that_a_day_does_not_have_is_left_out(counts: dict[str, Any]) -
         pytest.param({"orders_read": 4_999}, ["orders_read"], id="fewer than half"),
         pytest.param({"orders_read": 15_001}, ["orders_read"], id="too many"),
         pytest.param({"revenue": 0.0}, ["revenue"], id="no revenue"),
-        pytest.param({"reject_ratio": 0.031}, ["reject_ratio"], id="more refused"),
-        pytest.param({"reject_ratio": 0.0}, [], id="fewer refused is fine"),
+        pytest.param({"reject_ratio": 0.061}, ["reject_ratio"], id="more rejected"),
+        pytest.param({"reject_ratio": 0.0}, [], id="fewer rejected is fine"),
         pytest.param({"undelivered_ratio": 0.51}, ["undelivered_ratio"], id="more under way"),
         pytest.param({"undelivered_ratio": 0.09}, ["undelivered_ratio"], id="hardly any under way"),
     ],
@@ -124,6 +124,20 @@ def test_a_small_shop_is_not_warned_of_chance(orders: int) -> None:
     assert highest >= orders + 2 * orders**0.5
 
 
+@pytest.mark.parametrize(
+    ("measure", "usual", "tolerance", "expected"),
+    [
+        pytest.param("orders_read", 10_000, 1.5, (0.0, 25_000.0), id="no fewer than none"),
+        pytest.param("undelivered_ratio", 0.1, 0.2, (0.0, pytest.approx(0.3)), id="no less than nothing"),
+        pytest.param("undelivered_ratio", 0.9, 0.2, (pytest.approx(0.7), 1.0), id="no more than all"),
+    ],
+)
+def test_range_stays_within_what_is_possible(
+    measure: str, usual: float, tolerance: float, expected: tuple[float, float]
+) -> None:
+    assert find_range(measure, usual, tolerance, orders=10_000) == expected
+
+
 def test_reject_tolerance_widens_for_few_orders() -> None:
     assert find_range("reject_ratio", 0.0, 0.02, orders=5)[1] >= 1 / 5
     assert find_range("reject_ratio", 0.0, 0.02, orders=1_000_000)[1] == 0.02
@@ -131,7 +145,7 @@ def test_reject_tolerance_widens_for_few_orders() -> None:
 
 def test_a_comparison_says_what_is_usual() -> None:
     assert compare(USUAL, [USUAL] * 3)["reject_ratio"].told == (
-        "usual is 0.0% to 3.0% (median of 3 earlier Saturdays: 1.0%)"
+        "usual is 0.0% to 6.0% (median of 3 earlier Saturdays: 4.0%)"
     )
 
 

@@ -10,13 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from include import keys
 from include.contract import ORDERS
 from include.contract.arrow import published_schema
 from include.errors import WorkerError
 from include.manifest import Candidate, Counts, compare_inputs
 from include.operators.context import translate_errors
-from include.publishing.diff import compare_orders, describe_correction
+from include.publishing.diff import compare_orders, describe_correction, find_correction
+from include.publishing.published_day import read_manifest
+from tests.memory_s3 import MemoryS3
+from tests.raw_files import make_orders
 from tests.records import MANIFEST, VALIDATED
+from tests.unit.conftest import Runs
 
 #: The columns of the published orders; those that a test leaves out are null.
 SCHEMA = pa.schema([field.with_nullable(True) for field in published_schema(ORDERS)])
@@ -121,6 +126,25 @@ def test_inputs_are_compared_by_their_content() -> None:
         "orders": "replaced",
         "repairs_orders": "removed",
     }
+
+
+def test_second_try_is_compared_with_the_published_version(runs: Runs, s3: MemoryS3) -> None:
+    day, layout = "2026-11-21", runs.settings.layout
+    runs.deliver(day, orders=make_orders(3))
+    runs.run(day)
+    runs.deliver(day, orders=make_orders(5))
+    extracted = runs.extract(day, "run 2")
+    transformed = runs.transform(extracted)
+    candidate = Candidate(
+        extracted=extracted, transformed=transformed, validated=VALIDATED, approval=None, started_at="later"
+    )
+    # The first try was killed when it had replaced the table.
+    s3.put(keys.published(layout, day, "orders"), s3.get(transformed["staged"]["orders.parquet"]))
+
+    correction = find_correction(s3.hook, read_manifest(s3.hook, layout, day), candidate)
+
+    assert correction
+    assert correction["orders"] == {"added": 2, "removed": 0, "altered": 0}
 
 
 def test_the_manifest_says_what_was_replaced_and_what_became_of_it() -> None:
