@@ -16,7 +16,8 @@ from include.local.dag_run import DAG_ID
 from include.local.state import read_secrets
 from include.s3.versions import list_versions
 from tests.celery.conftest import read_cluster
-from tests.integration.conftest import LAYOUT, Pipeline, make_orders
+from tests.integration.conftest import LAYOUT, Pipeline
+from tests.raw_files import make_orders
 from tests.stack_processes import find_members
 from tests.waiting import wait_until
 

@@ -21,20 +21,11 @@ from include.local.progress import order_tasks, read_progress
 from include.local.stack import Stack
 from include.local.storage import create_buckets
 from tests.operator_api import OperatorApi
+from tests.raw_files import complete_day
 from tests.waiting import wait_until
 
 LAYOUT = Layout()
 _RUN_SECONDS = 420
-
-CUSTOMERS = "customer_id,name,email,city,country,signup_date\nC1,Ann,ann@example.com,Paris,FR,2024-05-01\n"
-PRODUCTS = "product_id,name,category,list_price\nP1,Lamp,Home,20.00\n"
-ORDERS_HEADER = "order_id,customer_id,product_id,quantity,selling_price,order_date,delivery_date,status\n"
-
-
-def make_orders(count: int, faulty: int = 0) -> str:
-    good = [f"O{n},C1,P1,2,9.99,2026-11-21T10:00:00,2026-11-23T10:00:00,shipped\n" for n in range(count)]
-    bad = [f"F{n},C9,P1,0,9.99,2026-11-21,,open\n" for n in range(faulty)]
-    return ORDERS_HEADER + "".join(good + bad)
 
 
 @dataclass(frozen=True)
@@ -48,9 +39,8 @@ class Pipeline:
         return OperatorApi.of(self.stack)
 
     def deliver(self, day: str, orders: str, **others: str) -> None:
-        contents = {"customers": CUSTOMERS, "products": PRODUCTS, "orders": orders, **others}
-        for dataset, text in contents.items():
-            self.put(keys.raw(LAYOUT, day, dataset), text.encode())
+        for dataset, text in complete_day({"orders": orders, **others}).items():
+            self.put(keys.raw(LAYOUT, day, dataset), str(text).encode())
 
     def run(self, day: str) -> tuple[str, str]:
         """Run the DAG for the day. Returns how it ended, and the message of the task that failed."""

@@ -22,7 +22,8 @@ from include.config import CONNECTION_ID
 from include.local.dag_run import DAG_ID, trigger_day
 from include.local.ports import LOOPBACK, find_free_ports
 from include.reporting.alerts import SMTP_CONNECTION_ID
-from tests.integration.conftest import LAYOUT, Pipeline, make_orders
+from tests.integration.conftest import LAYOUT, Pipeline
+from tests.raw_files import make_orders
 from tests.waiting import wait_until
 
 _SECONDS = 60

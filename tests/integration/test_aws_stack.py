@@ -44,9 +44,9 @@ from include.reporting import glue_catalog
 from include.reporting.metrics import report_failed, send_published
 from include.transform import transform
 from tests.doubles import Task
-from tests.integration.conftest import CUSTOMERS, PRODUCTS, make_orders
 from tests.integration.own_store import OwnStore, run_own_store
 from tests.moto_cloudformation import BUCKET_POLICIES, teach_all
+from tests.raw_files import complete_day, make_orders
 from tests.records import GREEN
 
 REGION = "us-east-1"
@@ -470,10 +470,9 @@ def run_day(store: OwnStore, faulty: int, namespace: str, task: Task) -> None:
     """A day on the real store, reported as the DAG reports it."""
     hook, settings = store.hook(), Settings()
     day = dt.datetime.now(dt.UTC).date().isoformat()
-    contents = {"customers": CUSTOMERS, "products": PRODUCTS, "orders": make_orders(100 - faulty, faulty)}
-    for dataset, text in contents.items():
+    for dataset, text in complete_day({"orders": make_orders(100 - faulty, faulty)}).items():
         bucket, key = hook.parse_s3_url(keys.raw(settings.layout, day, dataset))
-        hook.get_conn().put_object(Bucket=bucket, Key=key, Body=text.encode())
+        hook.get_conn().put_object(Bucket=bucket, Key=key, Body=str(text).encode())
     extracted = extract(hook, settings, day, "run 1")
     transformed = transform(hook, settings, extracted)
     try:

@@ -12,7 +12,8 @@ from include.contract import DATASETS
 from include.local.dag_run import DAG_ID, wait_for_dag
 from include.local.ports import find_free_ports
 from include.local.stack import Stack
-from tests.integration.conftest import LAYOUT, Pipeline, make_orders
+from tests.integration.conftest import LAYOUT, Pipeline
+from tests.raw_files import make_orders
 from tests.stack_processes import find_scheduler
 from tests.waiting import wait_until
 

@@ -14,7 +14,8 @@ from include.local.dag_run import trigger_day
 from include.publish import publish
 from include.s3.versions import list_versions
 from include.transform import transform
-from tests.integration.conftest import LAYOUT, Pipeline, make_orders
+from tests.integration.conftest import LAYOUT, Pipeline
+from tests.raw_files import make_orders
 from tests.records import VALIDATED
 from tests.waiting import wait_until
 

@@ -9,8 +9,9 @@ from include.local.dag_run import wait_for_dag
 from include.local.ports import find_free_ports
 from include.local.stack import Stack
 from include.local.storage import create_buckets
-from tests.integration.conftest import LAYOUT, Pipeline, make_orders
+from tests.integration.conftest import LAYOUT, Pipeline
 from tests.project_files import PROJECT
+from tests.raw_files import make_orders
 from tests.waiting import wait_until
 
 CONSUMER = "ecommerce_daily_report"

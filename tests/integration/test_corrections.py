@@ -21,7 +21,8 @@ from include.local.__main__ import main
 from include.local.dag_run import CORRECTIONS_DAG_ID, trigger_day
 from include.local.errors import LocalError
 from include.local.repairs import export_quarantine
-from tests.integration.conftest import CUSTOMERS, LAYOUT, ORDERS_HEADER, PRODUCTS, Pipeline, make_orders
+from tests.integration.conftest import LAYOUT, Pipeline
+from tests.raw_files import CUSTOMERS, ORDERS_HEADER, PRODUCTS, make_orders
 
 SETTINGS = Settings()
 _windows, _looks = count(), count()
@@ -226,7 +227,7 @@ def test_late_customers_and_products_heal_the_day(pipeline: Pipeline, days: list
         "duplicates": 0,
         "blank": 0,
     }
-    assert second["rows"]["customers"]["published"] == 1
+    assert second["rows"]["customers"]["published"] == 2
     healed = [
         row
         for row in read_orders(pipeline.get(second["outputs"]["orders"]["key"]))

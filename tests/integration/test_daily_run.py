@@ -10,7 +10,8 @@ import pytest
 from include import keys
 from include.contract import DATASETS
 from include.local.dag_run import trigger_day
-from tests.integration.conftest import LAYOUT, ORDERS_HEADER, Pipeline, make_orders
+from tests.integration.conftest import LAYOUT, Pipeline
+from tests.raw_files import ORDERS_HEADER, make_orders
 from tests.waiting import wait_until
 
 

@@ -9,7 +9,8 @@ import pytest
 from include import keys
 from include.local.dag_run import DAG_ID, trigger_day
 from include.local.state import ADMIN
-from tests.integration.conftest import LAYOUT, Pipeline, make_orders
+from tests.integration.conftest import LAYOUT, Pipeline
+from tests.raw_files import make_orders
 from tests.waiting import wait_until
 
 RED_ORDERS = make_orders(90, faulty=10)

@@ -20,7 +20,8 @@ from include.s3 import objects
 from include.s3.objects import head_object
 from include.s3.streams import RemoteFile
 from include.transform import transform
-from tests.integration.conftest import LAYOUT, Pipeline, make_orders
+from tests.integration.conftest import LAYOUT, Pipeline
+from tests.raw_files import make_orders
 from tests.records import GREEN, VALIDATED
 
 SETTINGS = Settings()

@@ -2,7 +2,8 @@
 
 from include import keys
 from include.local.dag_run import DAG_ID, trigger_day
-from tests.integration.conftest import LAYOUT, Pipeline, make_orders
+from tests.integration.conftest import LAYOUT, Pipeline
+from tests.raw_files import make_orders
 
 
 def test_logs_name_each_step_without_noise_or_values(pipeline: Pipeline, day: str) -> None:

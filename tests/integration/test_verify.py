@@ -23,8 +23,8 @@ from include.publish import publish
 from include.s3.client import Client
 from include.transform import transform
 from include.verify import verify
-from tests.integration.conftest import CUSTOMERS, PRODUCTS, make_orders
 from tests.integration.own_store import run_own_store
+from tests.raw_files import complete_day, make_orders
 from tests.records import VALIDATED
 
 SETTINGS, LAYOUT = Settings(), Layout()
@@ -59,10 +59,9 @@ class PublishedDay:
 
 @pytest.fixture
 def published(tmp_path_factory: pytest.TempPathFactory, store: Client) -> PublishedDay:
-    contents = {"customers": CUSTOMERS, "products": PRODUCTS, "orders": make_orders(20, faulty=1)}
-    for dataset, text in contents.items():
+    for dataset, text in complete_day({"orders": make_orders(20, faulty=1)}).items():
         bucket, key = store.parse_s3_url(keys.raw(LAYOUT, DAY, dataset))
-        store.get_conn().put_object(Bucket=bucket, Key=key, Body=text.encode())
+        store.get_conn().put_object(Bucket=bucket, Key=key, Body=str(text).encode())
     extracted = extract(store, SETTINGS, DAY, RUN)  # type: ignore[arg-type]  # stands in for the hook
     transformed = transform(store, SETTINGS, extracted)  # type: ignore[arg-type]
     now = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
@@ -148,8 +147,8 @@ def test_missing_object_is_noticed(published: PublishedDay, what: str) -> None:
         for path, value in {
             "day": "2026-11-22",
             "run_id": "run 2",
-            "rows.customers.read": 2,
-            "rows.products.published": 2,
+            "rows.customers.read": 3,
+            "rows.products.published": 3,
             "rows.orders.read": 20,
             "rows.orders.published": 21,
             "rows.orders.quarantined": 0,

@@ -27,8 +27,8 @@ from include.spark import job
 from include.spark.transform_day import Sizes, transform_day
 from include.transform import transform
 from tests import cases
-from tests.integration.conftest import CUSTOMERS, PRODUCTS, make_orders
 from tests.integration.own_store import OwnStore
+from tests.raw_files import complete_day, make_orders
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -173,8 +173,8 @@ def test_spark_and_one_machine_write_the_same_rows(
 
 def write_small_day(folder: Path, orders: str) -> dict[str, Path]:
     paths = {name: folder / f"{name}.csv" for name in DATASETS}
-    for name, text in {"customers": CUSTOMERS, "products": PRODUCTS, "orders": orders}.items():
-        paths[name].write_text(text, encoding="latin-1")
+    for name, text in complete_day({"orders": orders}).items():
+        paths[name].write_text(str(text), encoding="latin-1")
     return paths
 
 
