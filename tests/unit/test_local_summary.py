@@ -2,72 +2,46 @@
 
 import io
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.console import Console
 
-from include.keys import Layout
-from include.local.summary import describe_reasons, print_published, print_rejected
-from tests.records import APPROVED, CLOSED_GATE, FAULT, GREEN, MANIFEST
+from include.local.summary import describe_reasons, print_day
+from include.site.days import Day, Verdict, explain_day
+from tests.records import MANIFEST
 
-FOLDER = Path("/output/2026-11-21")
-ROWS = """\
-file       read  published  quarantined  duplicates  reasons
-orders      100         93            5           2  unknown_customer 5
-customers    10         10            0           0
-products      5          5            0           0
-"""
-COPY = """\
-data docs             s3://docs/page.html
-copy of all this      /output/2026-11-21
+DAY = Day(day="2026-11-21", verdict=Verdict.PUBLISHED, manifest=MANIFEST)
+PUBLISHED = f"""\
+2026-11-21            published
+                      {explain_day(DAY)[0]}
+file       read  published  rejected  duplicates  reasons
+orders      100         93         5           2  unknown_customer 5
+customers    10         10         0           0
+products      5          5         0           0
+total price           1234.5600
+quality               1 of 1 expectations met
+outputs               /output/2026-11-21
 to read in a browser  file:///output/2026-11-21/docs/index.html
+the day on the site   http://127.0.0.1:8080/quality/days/2026-11-21
 """
 
 
-def print_to_text(show: Any, *arguments: Any) -> str:
-    console = Console(width=100, file=io.StringIO())
-    show(console, *arguments)
-    assert isinstance(console.file, io.StringIO)
-    lines = console.file.getvalue().replace("\N{NO-BREAK SPACE}", " ").splitlines()
+def print_to_text(day: Day, folder: Path | None = None, site_url: str = "") -> str:
+    file = io.StringIO()
+    print_day(Console(width=100, file=file), day, folder, site_url)
+    lines = file.getvalue().replace("\N{NO-BREAK SPACE}", " ").splitlines()
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
 def test_published_day_is_summarised() -> None:
-    quality = {**GREEN, "expectations": 40, "warnings": ["odd volume"], "skipped": ["a", "b"]}
-    manifest = {**MANIFEST, "quality": quality, "approval": APPROVED}
-
-    assert print_to_text(print_published, Layout(), manifest, FOLDER) == (
-        ROWS
-        + """\
-total price           1234.5600
-gate                  opened by approval: 37 of 40 expectations met, 2 had nothing to compare with
-warning               odd volume
-approved              at 2026-11-21T08:00:00Z by admin: Known.
-orders                s3://b/k
-customers             s3://b/k
-products              s3://b/k
-manifest              s3://ecommerce-curated/manifests/dt=2026-11-21.json
-"""
-        + COPY
-    )
-    assert "\ngate                  open: 1 of 1 expectations met\n" in print_to_text(
-        print_published, Layout(), MANIFEST, FOLDER
-    )
+    assert print_to_text(DAY, Path("/output/2026-11-21"), "http://127.0.0.1:8080") == PUBLISHED
 
 
-def test_rejected_day_is_summarised_with_its_faults() -> None:
-    gate = {**CLOSED_GATE, "approval": {**APPROVED, "approved": False, "by": None, "reason": ""}}
+def test_day_without_counts_is_summarised_by_its_cause() -> None:
+    day = Day(day="2026-11-21", verdict=Verdict.MISSING, missing_files=["s3://raw/orders.csv"])
 
-    assert print_to_text(print_rejected, gate, FOLDER) == (
-        ROWS
-        + f"""\
-total price           1234.5600
-gate                  closed: 1 of 1 expectations met
-                      {FAULT["text"]}
-not approved          at 2026-11-21T08:00:00Z by nobody (timed out):
-"""
-        + COPY
+    assert print_to_text(day) == (
+        "2026-11-21            missing\n                      Not arrived: s3://raw/orders.csv\n"
     )
 
 
