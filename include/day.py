@@ -1,4 +1,4 @@
-"""Days and instants as they are written, and which day a run processes."""
+"""Formats and arithmetic of days and instants, and the day that a run processes."""
 
 import calendar
 import datetime as dt
@@ -18,12 +18,12 @@ def move_day(day: str, days: int) -> str:
 
 
 def days_until(last_day: str, count: int) -> list[str]:
-    """So many days, the last one included, the oldest first."""
+    """The `count` days that end with `last_day`, oldest first."""
     return [move_day(last_day, -age) for age in reversed(range(count))]
 
 
 def days_after(day: str, count: int) -> list[str]:
-    """So many days behind a day, the oldest first."""
+    """The `count` days after `day`, oldest first."""
     return [move_day(day, step) for step in range(1, count + 1)]
 
 
@@ -34,26 +34,26 @@ def list_month(month: str) -> list[str]:
 
 
 def list_due_days(now: dt.datetime, deadline_hour: int, count: int) -> list[str]:
-    """The newest days whose deadline, an hour in UTC, has passed; the newest first."""
+    """The `count` most recent days whose deadline, an hour in UTC, has passed; newest first."""
     newest = (now.astimezone(dt.UTC) - dt.timedelta(hours=deadline_hour)).date()
     return [(newest - dt.timedelta(days=back)).isoformat() for back in range(count)]
 
 
 class Run(Protocol):
-    """The part of Airflow's DagRun that says when it is for."""
+    """The part of Airflow's DagRun that determines its day."""
 
     logical_date: dt.datetime | None
     run_after: dt.datetime
 
 
 def day_of(run: Run, params: Mapping[str, Any]) -> str:
-    """The run's delivery day, `YYYY-MM-DD`, UTC: its param `day`, or else its logical date.
+    """The delivery day of a run, `YYYY-MM-DD`, UTC: its param `day`, or else its logical date.
 
-    A manual run may have neither: then it is the day on which it was started.
+    For a manual run with neither, the day on which it was started.
 
     Raises
     ------
-    SettingError: the param is no date.
+    SettingError: the param is not a date.
     """
     if not params.get("day"):
         return (run.logical_date or run.run_after).astimezone(dt.UTC).strftime("%Y-%m-%d")

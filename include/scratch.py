@@ -1,7 +1,7 @@
-"""Folders for files on the worker's own disk, where a killed process leaves nothing for long.
+"""Temporary folders on the worker's disk that do not outlive a killed process for long.
 
-A living process holds a lock on its folder, which ends with the process however it ends. Whoever makes a
-folder first removes those of the dead.
+A process holds a lock on its folder; the operating system releases it however the process ends. Each new
+folder first removes the unlocked ones.
 """
 
 import fcntl
@@ -20,8 +20,8 @@ _PREFIX = "ecommerce-scratch-"
 
 @contextmanager
 def scratch_folder(purpose: str) -> Iterator[Path]:
-    """An empty folder for as long as the context lasts."""
-    # Nobody may look for dead folders between the making of one and its lock.
+    """An empty folder, deleted when the context ends."""
+    # Between its creation and its lock, a folder would look abandoned to another process.
     with _locked(_open_lock_file()):
         _remove_abandoned()
         folder = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{purpose}-")
@@ -51,13 +51,13 @@ def _locked(file: int) -> Iterator[None]:
 def _remove_abandoned() -> None:
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         if _is_abandoned(folder):
-            # A task does not fail for what another one left.
+            # A failed removal must not fail this task.
             shutil.rmtree(folder, ignore_errors=True)
-            log.info("Removed %s, which a killed process left", folder)
+            log.info("Removed %s of a killed process", folder)
 
 
 def _is_abandoned(folder: Path) -> bool:
-    """Whether nobody holds a folder of ours; one that its owner removes at this moment is none."""
+    """Whether the folder is ours, unlocked, and not being deleted by its owner."""
     try:
         file = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
     except (FileNotFoundError, PermissionError):

@@ -1,7 +1,7 @@
-"""Notices what no run can tell: raw files that do not come, and a day that nobody processes.
+"""Watchdog: alerts about missing raw files and about days that no run has published.
 
-Looks at S3 only, and at the days of a short window: the cost does not grow with history. Of a day that stays
-as it is people are told once.
+Reads S3 only, and only a few recent days, so the cost does not grow with the history. The alert log in S3
+ensures that each problem of a day is alerted once.
 """
 
 import datetime as dt
@@ -35,42 +35,42 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class DayState:
-    """A day that is due, as S3 shows it.
+    """The state of a due day in S3.
 
     Parameters
     ----------
-    told: the kinds of trouble that people were told, each with the instant.
-    published_at: None while it is not published.
+    alerted: the problems that were alerted, each with the instant of its alert.
+    published_at: None if the day is not published.
     published_orders: rows.
-    missing: the raw files that have not come; not looked for once the day is published.
-    complete_at: when the last raw file came; None while one is missing.
+    missing: URLs of the raw files that have not arrived; empty for a published day.
+    complete_at: when the last raw file arrived; None if one is missing.
     """
 
     day: str
-    told: Mapping[str, str]
+    alerted: Mapping[str, str]
     published_at: dt.datetime | None = None
     published_orders: int = 0
     missing: tuple[str, ...] = ()
     complete_at: dt.datetime | None = None
 
     @property
-    def is_delivered(self) -> bool:
-        """Whether anything of the day has come."""
+    def has_delivery(self) -> bool:
+        """Whether at least one file of the day has arrived."""
         return self.published_at is not None or len(self.missing) < len(DATASETS)
 
     @property
-    def is_healed(self) -> bool:
-        """Published after people were told of trouble; an earlier version of the day heals nothing."""
-        if not (self.told and self.published_at):
+    def is_resolved(self) -> bool:
+        """Whether the day was published after its last alert; an earlier publication does not count."""
+        if not (self.alerted and self.published_at):
             return False
-        return self.published_at >= max(map(dt.datetime.fromisoformat, self.told.values()))
+        return self.published_at >= max(map(dt.datetime.fromisoformat, self.alerted.values()))
 
 
 @dataclass(frozen=True, kw_only=True)
-class News:
-    """One message and the days that it tells of. `trouble` is None when it gives the all-clear."""
+class DayAlert:
+    """One alert and the days that it is about; `problem` is None for an all-clear."""
 
-    trouble: str | None
+    problem: str | None
     days: list[str]
     alert: Alert
 
@@ -82,95 +82,100 @@ def watch(
     ui_url: str,
     send: Callable[[Alert], bool] = send_alert,
 ) -> dict[str, str]:
-    """Look at the newest days that are due, and tell people what is new. Returns a few words for each day.
+    """Check the most recent due days and alert about new problems. Returns a short status of each day.
 
     Raises
     ------
-    AlertNotSentError: nobody could be told; the next look tells it again.
+    AlertNotSentError: no channel accepted an alert; the next check sends it again.
     """
     days = list_due_days(now, settings.deadline_hour, settings.watchdog_days)
-    states = [look_at_day(hook, settings.layout, day) for day in reversed(days)]
-    first_day = find_first_day(hook, settings.layout) or find_first_delivered(states)
+    states = [read_day_state(hook, settings.layout, day) for day in reversed(days)]
+    first_day = find_first_published_day(hook, settings.layout) or find_first_delivered_day(states)
     if first_day is None:
-        log.info("Nothing was ever published, and no raw file of %s has come: nothing to watch", days)
+        log.info("Nothing is published and no raw file of %s has arrived: nothing to watch", days)
         return {}
     watched = [state for state in states if state.day >= first_day]
     for state in watched:
         log.info("%s: %s", state.day, describe_state(state))
-    news = collect_news(watched, settings, now, ui_url)
-    is_told = [send_news(hook, settings.layout, each, now, send) for each in news]
-    if not all(is_told):
-        raise AlertNotSentError("No channel took the alert. The log says why; the next look tries again.")
+    alerts = collect_alerts(watched, settings, now, ui_url)
+    is_sent = [send_day_alert(hook, settings.layout, each, now, send) for each in alerts]
+    if not all(is_sent):
+        raise AlertNotSentError("No channel accepted the alert; see the log. The next check tries again.")
     return {state.day: describe_state(state) for state in watched}
 
 
-def look_at_day(hook: "S3Hook", layout: keys.Layout, day: str) -> DayState:
-    told = read_alert_log(hook, layout, day)
+def read_day_state(hook: "S3Hook", layout: keys.Layout, day: str) -> DayState:
+    alerted = read_alert_log(hook, layout, day)
     if manifest := read_json(hook, keys.manifest(layout, day)):
         published_at = dt.datetime.fromisoformat(manifest["published_at"])
         orders = manifest["rows"]["orders"]["published"]
-        return DayState(day=day, told=told, published_at=published_at, published_orders=orders)
+        return DayState(day=day, alerted=alerted, published_at=published_at, published_orders=orders)
     raw = {url: find_object(hook, url) for url in (keys.raw(layout, day, name) for name in DATASETS)}
     missing = tuple(url for url, state in raw.items() if state is None)
-    came_at = [dt.datetime.fromisoformat(state["written_at"]) for state in raw.values() if state]
-    return DayState(day=day, told=told, missing=missing, complete_at=None if missing else max(came_at))
+    arrived_at = [dt.datetime.fromisoformat(state["written_at"]) for state in raw.values() if state]
+    complete_at = None if missing else max(arrived_at)
+    return DayState(day=day, alerted=alerted, missing=missing, complete_at=complete_at)
 
 
-def find_first_day(hook: "S3Hook", layout: keys.Layout) -> str | None:
-    """The first day that was ever published: S3 lists manifests in the order of their days."""
+def find_first_published_day(hook: "S3Hook", layout: keys.Layout) -> str | None:
+    """S3 lists manifests in the order of their days."""
     name = find_first_name(hook, keys.manifests(layout))
     return name.removesuffix(".json") if name else None
 
 
-def find_first_delivered(states: Sequence[DayState]) -> str | None:
-    """Before the first publication: the first day of which a raw file came."""
-    return next((state.day for state in states if state.is_delivered), None)
+def find_first_delivered_day(states: Sequence[DayState]) -> str | None:
+    return next((state.day for state in states if state.has_delivery), None)
 
 
-def collect_news(states: Sequence[DayState], settings: Settings, now: dt.datetime, ui_url: str) -> list[News]:
-    """What people have to be told, one message for each kind."""
+def collect_alerts(
+    states: Sequence[DayState], settings: Settings, now: dt.datetime, ui_url: str
+) -> list[DayAlert]:
+    """The alerts to send now, at most one of each kind."""
     runs_url = f"{ui_url}/dags/{ETL_DAG_ID}/runs"
-    troubles = [(state, find_problem(state, settings, now)) for state in states]
-    new = [(state, trouble) for state, trouble in troubles if trouble and not is_known(state, trouble)]
-    missing = [state for state, trouble in new if trouble == FILES_MISSING]
-    stuck = [state for state, trouble in new if trouble == NOT_PUBLISHED]
-    healed = [state for state in states if state.is_healed]
+    problems = {state.day: find_problem(state, settings, now) for state in states}
+    new = [state for state in states if not is_alerted(state, problems[state.day])]
+    missing = [state for state in new if problems[state.day] == FILES_MISSING]
+    unpublished = [state for state in new if problems[state.day] == NOT_PUBLISHED]
+    resolved = [state for state in states if state.is_resolved]
     found = [
         (FILES_MISSING, missing, describe_missing(missing, settings.deadline_hour, runs_url)),
-        (NOT_PUBLISHED, stuck, describe_stuck(stuck, runs_url)),
-        (None, healed, describe_healed(healed)),
+        (NOT_PUBLISHED, unpublished, describe_unpublished(unpublished, runs_url)),
+        (None, resolved, describe_resolved(resolved)),
     ]
     return [
-        News(trouble=trouble, days=[state.day for state in days], alert=alert)
-        for trouble, days, alert in found
-        if days
+        DayAlert(problem=problem, days=[state.day for state in affected], alert=alert)
+        for problem, affected, alert in found
+        if affected
     ]
 
 
 def find_problem(state: DayState, settings: Settings, now: dt.datetime) -> str | None:
-    """What is wrong with a day that is due; None while nothing is."""
     if state.published_at:
         return None
     if state.complete_at is None:
         return FILES_MISSING
-    has_had_time = now - state.complete_at >= dt.timedelta(hours=settings.processing_hours)
-    return NOT_PUBLISHED if has_had_time else None
+    is_overdue = now - state.complete_at >= dt.timedelta(hours=settings.processing_hours)
+    return NOT_PUBLISHED if is_overdue else None
 
 
-def is_known(state: DayState, trouble: str) -> bool:
-    """Whether people were told; a run that failed told of its day itself."""
-    return trouble in state.told or RUN_FAILED in state.told
+def is_alerted(state: DayState, problem: str | None) -> bool:
+    """Whether an alert was sent about the problem; a failed run sends its own."""
+    return problem in state.alerted or RUN_FAILED in state.alerted
 
 
-def send_news(
-    hook: "S3Hook", layout: keys.Layout, news: News, now: dt.datetime, send: Callable[[Alert], bool]
+def send_day_alert(
+    hook: "S3Hook",
+    layout: keys.Layout,
+    day_alert: DayAlert,
+    now: dt.datetime,
+    send: Callable[[Alert], bool],
 ) -> bool:
-    """Send, and keep that it was told. Returns whether somebody was told."""
-    if not send(news.alert):
+    """Send an alert and record it for its days. Returns whether it was sent."""
+    if not send(day_alert.alert):
         return False
-    for day in news.days:
-        if news.trouble:
-            record_alert(hook, layout, day, news.trouble, now)
+    for day in day_alert.days:
+        if day_alert.problem:
+            record_alert(hook, layout, day, day_alert.problem, now)
         else:
             clear_alert_log(hook, layout, day)
     return True
@@ -182,10 +187,10 @@ def describe_missing(states: Sequence[DayState], deadline_hour: int, runs_url: s
         subject=make_subject(join_days(states), "raw files are missing"),
         text="\n".join(
             [
-                f"These raw files had not come by {deadline_hour:02}:00 UTC:",
+                f"These raw files had not arrived by {deadline_hour:02}:00 UTC:",
                 *files,
                 "",
-                "The run of a day waits for its files and goes on by itself when they come.",
+                "Each day's run waits for its files and continues when they arrive.",
                 f"Runs: {runs_url}",
                 "",
                 describe_remedy("Ask the producers.", "Raw files are missing"),
@@ -194,25 +199,24 @@ def describe_missing(states: Sequence[DayState], deadline_hour: int, runs_url: s
     )
 
 
-def describe_stuck(states: Sequence[DayState], runs_url: str) -> Alert:
-    days = [f"{state.day}: {describe_state(state)}" for state in states]
+def describe_unpublished(states: Sequence[DayState], runs_url: str) -> Alert:
     return Alert(
-        subject=make_subject(join_days(states), "not published, though all files are there"),
+        subject=make_subject(join_days(states), "not published, although all raw files have arrived"),
         text="\n".join(
             [
-                "All raw files have come, no failure was told, and yet:",
-                *days,
+                "All raw files have arrived and no run reported a failure, but the day is not published:",
+                *(f"{state.day}: {describe_state(state)}" for state in states),
                 "",
-                "The run was never started, was killed, waits, or hangs.",
+                "The run was never started, was killed, is waiting or hangs.",
                 f"Runs: {runs_url}",
                 "",
-                describe_remedy("Look at the run of the day.", "A day is not published"),
+                describe_remedy("Check the run of the day.", "A day is not published"),
             ]
         ),
     )
 
 
-def describe_healed(states: Sequence[DayState]) -> Alert:
+def describe_resolved(states: Sequence[DayState]) -> Alert:
     return Alert(
         subject=make_subject(join_days(states), "all clear"),
         text="\n".join(f"{state.day}: {describe_state(state)}." for state in states),
@@ -224,14 +228,13 @@ def join_days(states: Sequence[DayState]) -> str:
 
 
 def describe_state(state: DayState) -> str:
-    """A day in a few words."""
+    """A short status, such as `not published yet; missing s3://…/orders.csv`."""
     if state.published_at:
         return f"published at {format_minute(state.published_at)}, {state.published_orders:,} orders"
     if state.complete_at:
-        return f"not published yet; its raw files are complete since {format_minute(state.complete_at)}"
+        return f"not published yet; its raw files were complete at {format_minute(state.complete_at)}"
     return f"not published yet; missing {', '.join(state.missing)}"
 
 
 def format_minute(instant: dt.datetime) -> str:
-    """For people, who wait for days and not for seconds."""
     return instant.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -12,7 +12,7 @@ from include.local.ports import find_free_ports
 from include.local.settings_file import Connection, move_endpoint
 from include.local.stack import Stack
 from include.local.store import choose_ports, remove_sockets, start_store, wait_for_store
-from include.s3.client import Client
+from include.s3.objects import Client
 
 
 @dataclass(frozen=True)

@@ -26,30 +26,28 @@ if TYPE_CHECKING:
 APPROVE, REJECT = ApprovalOperator.APPROVE, ApprovalOperator.REJECT
 #: The page of a day on the data-quality site, relative to the root of the Airflow UI.
 DAY_PAGE = "plugin/data-quality/quality/days/{day}"
-REASON = Param(
-    "", type="string", title="Reason", description="Why. It is kept in the manifest or in gate.json."
-)
+REASON = Param("", type="string", title="Reason", description="Recorded in the manifest or in gate.json.")
 
 
 class GateApproval(HITLOperator):
-    """Asks a person about a closed gate; returns at once when there is nothing to ask.
+    """Asks a person whether to publish despite a closed gate; returns at once if there is nothing to ask.
 
-    Returns the Approval, or None where nobody was asked. No answer in time counts as a rejection by nobody.
-    Unlike ApprovalOperator it neither skips nor fails on a rejection: `publish` records it in `gate.json` and
-    fails with the usual message.
+    Returns the Approval, or None if nobody was asked. No answer in time counts as a rejection.
+    Unlike ApprovalOperator, it does not fail on a rejection: `publish` records the rejection in `gate.json`
+    and fails.
     """
 
     template_fields = ("extracted", "transformed", "validated")
 
     def __init__(self, *, extracted: Any, transformed: Any, validated: Any, **kwargs: Any) -> None:
         super().__init__(
-            subject="The gate is closed. Publish all the same?",
+            subject="The gate is closed. Publish anyway?",
             options=[APPROVE, REJECT],
             defaults=REJECT,
-            # A placeholder for the setting, which is read when the task runs. Without it, Airflow would take
-            # the execution timeout as the response timeout.
+            # A placeholder: the setting is read when the task runs. Without a value here, Airflow would use
+            # the execution timeout.
             response_timeout=dt.timedelta(hours=Settings().gate_approval_hours),
-            # Replaces the params of the run, which Airflow merges in: they are no fields of this form.
+            # Replaces the params of the run, which Airflow would add to the form.
             **{**kwargs, "params": {"reason": REASON}},
         )
         self.extracted = extracted
@@ -62,7 +60,7 @@ class GateApproval(HITLOperator):
         if not gate["can_be_approved"]:
             return gate["approval"]
         day = self.extracted["day"]
-        self.subject = f"The gate is closed for {day}. Publish it all the same?"
+        self.subject = f"The gate is closed for {day}. Publish it anyway?"
         now = dt.datetime.now(dt.UTC)
         run = summarise_run(self.extracted, self.transformed, self.validated, now)
         self.body = describe_closed_gate(judge_run(run))
@@ -73,7 +71,7 @@ class GateApproval(HITLOperator):
         try:
             return super().execute(context)
         except TaskAwaitingInput as waiting:
-            # The approval covers what the form shows, even if validate runs again meanwhile.
+            # The approval covers the faults on the form, even if validate runs again in the meantime.
             waiting.kwargs = {"faults": gate["faults"]}
             raise
 
@@ -87,10 +85,10 @@ class GateApproval(HITLOperator):
 
 
 def require_current_form(task: HITLOperator, context: "Context", body: str) -> None:
-    """Write the form, and check that Airflow shows it.
+    """Create the form, and check that Airflow shows it.
 
-    Airflow 3.3 keeps the text of a form when its task is cleared: a person would approve other faults than
-    those on the form. Remove this with https://github.com/apache/airflow/pull/73235.
+    Airflow 3.3 keeps the text of an existing form when its task is cleared, so a person would approve other
+    faults than those shown. Remove this with https://github.com/apache/airflow/pull/73235.
 
     Raises
     ------
@@ -112,13 +110,13 @@ def require_current_form(task: HITLOperator, context: "Context", body: str) -> N
     shown = SUPERVISOR_COMMS.send(msg=form)
     if getattr(shown, "body", None) != body:
         raise StaleFormError(
-            "This run has asked about other faults before, and Airflow would show that form again. Nothing "
-            "was published. Start a new run of the DAG with the param day: it asks about these.\n" + body
+            "This run asked about other faults before, and Airflow would show that form again. Nothing was "
+            "published. Start a new run of the DAG with the param day to be asked about these:\n" + body
         )
 
 
 def record_answer(answer: Mapping[str, Any], faults: Sequence[Fault]) -> Approval:
-    """The answer as the manifest keeps it; an answer without a user means that the time ran out."""
+    """The answer as recorded in the manifest. It has no user if nobody answered in time."""
     user = answer["responded_by_user"]
     return {
         "approved": answer["chosen_options"] == [APPROVE] and user is not None,
@@ -138,9 +136,9 @@ def describe_closed_gate(day: Day) -> str:
             *(f"- {sentence}" for sentence in explain_day(day)),
             "",
             *describe_reasons(day),
-            f"[Everything about this day]({DAY_PAGE.format(day=day.day)}), including its validation.",
+            f"[All details of this day]({DAY_PAGE.format(day=day.day)}), including its validation.",
             "",
-            "**Approve** publishes the good rows; the rejected ones stay in quarantine.",
+            "**Approve** publishes the accepted rows; the rejected ones go to quarantine.",
             "**Reject** publishes nothing.",
         ]
     )

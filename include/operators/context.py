@@ -1,4 +1,4 @@
-"""What tasks share: the S3 hook, the settings, error handling and failure reports."""
+"""Shared by all tasks: the S3 hook, the settings, error handling and failure reports."""
 
 import datetime as dt
 import logging
@@ -23,16 +23,16 @@ log = logging.getLogger(__name__)
 
 
 def connect(names: Iterable[str] | None = None) -> "tuple[S3Hook, Settings]":
-    """The hook that all S3 traffic goes through, and the settings, all or those named."""
+    """The hook for all S3 traffic, and the settings, or only those named."""
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
     return S3Hook(aws_conn_id=CONNECTION_ID), Settings.from_variables(names)
 
 
 def connect_for_report() -> "tuple[S3Hook, Settings]":
-    """The same, where an invalid setting counts as not set, and nothing waits long for the store.
+    """Like `connect`, but ignores invalid settings and does not wait long for the store.
 
-    Either may be what is reported.
+    Either may be the failure to report.
     """
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
     from botocore.config import Config
@@ -43,7 +43,7 @@ def connect_for_report() -> "tuple[S3Hook, Settings]":
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Raise library errors as messages for the person who reads them in Airflow.
+    """Turn library errors into messages for the reader of the task log.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def translate_errors() -> Iterator[None]:
 
 @contextmanager
 def task_context() -> "Iterator[tuple[S3Hook, Settings]]":
-    """The hook and the settings for the body of a task. Library errors become messages that say what to do.
+    """The hook and the settings for the body of a task, with library errors translated.
 
     Raises
     ------
@@ -83,9 +83,9 @@ def raw_keys(run: Run, params: Mapping[str, Any]) -> list[str]:
 
 
 def report_failure(context: Mapping[str, Any]) -> None:
-    """Send the alert and the metrics of a failed run; called once, after the last retry of a task.
+    """Send the alert and the metrics of a failed run. Airflow calls this after the last retry of a task.
 
-    Works while the store is down or a setting is wrong: that may be the failure.
+    Works even if the store is down or a setting is invalid, since that may be the failure.
     """
     from include.reporting.alerts import describe_failure, find_cause, send_alert
     from include.reporting.metrics import report_failed
@@ -93,7 +93,7 @@ def report_failure(context: Mapping[str, Any]) -> None:
     hook, settings = connect_for_report()
     day = _find_day(context)
     failure = _describe_failure(day, context)
-    judged = _keep_failure(hook, settings.layout, failure) if day else None
+    judged = _record_failure(hook, settings.layout, failure) if day else None
     if send_alert(describe_failure(failure, judged)) and day:
         _record_alert(hook, settings.layout, day)
     cause = find_cause(failure.error)
@@ -113,18 +113,18 @@ def report_maintenance_failure(context: Mapping[str, Any]) -> None:
 
 
 def _was_reported(context: Mapping[str, Any]) -> bool:
-    """Whether the previous run failed on the same day; False if Airflow does not know."""
+    """Whether the previous run failed on the same day; False if that is unknown."""
     try:
         before = context["ti"].get_previous_dagrun()
         is_same_day = before and before.run_after.date() == context["dag_run"].run_after.date()
         return bool(is_same_day and before.state == "failed")
     except Exception:
-        log.exception("The state of the previous run is unknown: sending the alert")
+        log.exception("Could not read the state of the previous run: sending the alert")
         return False
 
 
 def _find_day(context: Mapping[str, Any]) -> str | None:
-    """The day of the run; None if the param is invalid, or if Airflow passed no run."""
+    """The day of the run; None if its param is invalid or Airflow passed no run."""
     try:
         return day_of(context["dag_run"], context["params"])
     except (SettingError, KeyError):
@@ -145,8 +145,8 @@ def _describe_failure(day: str | None, context: Mapping[str, Any]) -> "Failure":
     )
 
 
-def _keep_failure(hook: "S3Hook", layout: keys.Layout, failure: "Failure") -> "Day | None":
-    """Show on the data-quality site why the run failed. Returns the day; None if the store is down."""
+def _record_failure(hook: "S3Hook", layout: keys.Layout, failure: "Failure") -> "Day | None":
+    """Record the failure for the data-quality site. Returns the day; None if the store is down."""
     from include.reporting.alerts import make_record
     from include.site.publish import record_failure
 
@@ -163,4 +163,4 @@ def _record_alert(hook: "S3Hook", layout: keys.Layout, day: str) -> None:
     try:
         record_alert(hook, layout, day, RUN_FAILED, dt.datetime.now(dt.UTC))
     except Exception:
-        log.exception("The alert about %s was not recorded: the watchdog may send another", day)
+        log.exception("The alert about %s was not recorded: the watchdog may send another one", day)

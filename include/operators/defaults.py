@@ -1,4 +1,4 @@
-"""What all DAGs have in common, and the option that decides where days are transformed."""
+"""Arguments shared by all DAGs, and the option that selects the engine of the transform."""
 
 import datetime as dt
 from typing import Any
@@ -9,7 +9,7 @@ from airflow.sdk.configuration import conf
 from include.errors import SettingError
 from include.operators.context import report_maintenance_failure
 
-#: Where days are transformed.
+#: Engines of the transform: pandas on the worker, or Spark on AWS Glue.
 PANDAS, GLUE = "pandas", "glue"
 #: For every DAG.
 DAG_DEFAULTS: dict[str, Any] = {
@@ -22,16 +22,16 @@ DAG_DEFAULTS: dict[str, Any] = {
 TASK_DEFAULTS: dict[str, Any] = {
     "owner": "data-engineering",
     "retries": 3,
-    # The stages log what matters of it; XCom has the whole.
+    # The stages log a summary; XCom holds the full value.
     "show_return_value_in_logs": False,
     "on_failure_callback": report_maintenance_failure,
 }
 
 
 def read_engine() -> str:
-    """The Airflow option `[ecommerce] engine`, which decides what the DAG looks like.
+    """The Airflow option `[ecommerce] engine`, which determines the transform task of the DAG.
 
-    An option, not a Variable: DAG files are parsed all the time, and a Variable costs a request.
+    An option and not a Variable, because DAG files are parsed constantly and a Variable costs a request.
 
     Raises
     ------
@@ -50,16 +50,16 @@ ENGINE = read_engine()
 
 
 def cron_utc(cron: str) -> CronTriggerTimetable:
-    """A cron schedule in UTC. The logical date of a run is the instant at which it starts."""
+    """A cron schedule in UTC. The logical date of a run is its scheduled start."""
     return CronTriggerTimetable(cron, timezone="UTC")
 
 
-def day_param(title: str, without: str) -> Param:
-    """The param `day`; `without` says what a run without it does."""
+def day_param(title: str, default: str) -> Param:
+    """The param `day`; `default` describes a run without it."""
     return Param(
         None,
         type=["null", "string"],
         format="date",
         title=title,
-        description=f"YYYY-MM-DD, UTC. {without}",
+        description=f"YYYY-MM-DD, UTC. {default}",
     )

@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
     from include.manifest import Extracted, Transformed
 
-#: The state of a job changes over minutes. Its own timeout ends it before the attempts do.
+#: A job takes minutes. Its own timeout is shorter than all attempts together.
 _POLL_SECONDS, _POLL_ATTEMPTS = 30, 24 * 60 * 2
 
 
 class GlueTransform(GlueJobOperator):
-    """Transforms a large day on Glue, and a small one on the worker.
+    """Transforms large days on Glue and small ones on the worker.
 
     Parameters
     ----------
-    extracted: what the extract task returned.
+    extracted: the result of the extract task.
     """
 
     template_fields: Sequence[str] = (*GlueJobOperator.template_fields, "extracted")
@@ -46,7 +46,7 @@ class GlueTransform(GlueJobOperator):
         self.extracted = extracted
 
     def execute(self, context: "Context") -> Any:
-        """Start the job and wait for it, deferred; or do the work here."""
+        """Start the job and wait for it, deferred; or transform a small day here."""
         with task_context() as (hook, settings):
             if is_small(settings, self.extracted):
                 from include.transform import transform
@@ -86,7 +86,7 @@ def make_arguments(settings: Settings, extracted: "Extracted") -> dict[str, str]
 
 
 def name_result(settings: Settings, extracted: "Extracted") -> str:
-    """Where the job leaves its result. Named after the inputs: a delayed job may still work on others."""
+    """The URL of the job's result, with a digest of the inputs, since a delayed job may have others."""
     name = f"transformed-{digest_inputs(extracted['inputs'])}.json"
     return keys.staged(settings.layout, extracted["day"], extracted["run_id"], name)
 
@@ -96,12 +96,14 @@ def read_result(hook: "S3Hook", settings: Settings, extracted: "Extracted") -> "
 
     Raises
     ------
-    PipelineError: the job left no result, or failed; then its error is raised here again.
+    PipelineError: the job wrote no result, or failed; its own error is raised again here.
     """
     url = name_result(settings, extracted)
     result = read_json(hook, url)
     if result is None:
-        raise PipelineError(f"The Glue job succeeded but left no {url}. Clear this run from transform on.")
+        raise PipelineError(
+            f"The Glue job succeeded but did not write {url}. Clear this run from transform on."
+        )
     if "error" in result:
         raise restore_error(result.get("kind", ""), result["error"])
     return cast("Transformed", result)

@@ -1,4 +1,4 @@
-"""Days that are not published because their gate stayed closed, as the latest run of each left them."""
+"""Reads the latest closed gate of days that are not published."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypedDict, cast
@@ -16,7 +16,7 @@ _GATE = "gate.json"
 
 
 class ClosedDay(TypedDict):
-    """What a closed gate left, with the names of a manifest; `outputs` has the rejected orders alone."""
+    """The record of a closed gate, with the fields of a manifest. `outputs` has only the rejected orders."""
 
     day: str
     run_id: str
@@ -28,7 +28,7 @@ class ClosedDay(TypedDict):
 
 
 def read_closed_days(hook: "S3Hook", layout: keys.Layout, days: Iterable[str]) -> dict[str, ClosedDay]:
-    """The closed ones of some unpublished days; one listing for each day."""
+    """The closed gates of unpublished days, for the days that have one. Costs one listing per day."""
     found = {day: read_closed_day(hook, layout, day) for day in days}
     return {day: closed for day, closed in found.items() if closed}
 
@@ -43,7 +43,7 @@ def read_closed_day(hook: "S3Hook", layout: keys.Layout, day: str) -> ClosedDay 
     latest = max(gates, key=lambda each: (each.written_at, each.url))
     gate = cast("ClosedGate | None", read_json(hook, latest.url))
     rejected = find_object(hook, latest.url.removesuffix(_GATE) + f"quarantine/{ORDERS.name}.parquet")
-    # A gate of an earlier release has no verdict.
+    # Earlier releases recorded no verdict.
     if gate is None or rejected is None or "gate" not in gate:
         return None
     return {

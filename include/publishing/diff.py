@@ -1,4 +1,4 @@
-"""What a publication changes in the one that it replaces: the `correction` of the manifest."""
+"""Compares a publication with the one that it replaces: the field `correction` of the manifest."""
 
 import logging
 from pathlib import Path
@@ -27,15 +27,15 @@ _THREADS = 2
 
 
 def find_correction(hook: "S3Hook", published: ManifestVersion, candidate: Candidate) -> Correction | None:
-    """How the staged day differs from the published one; None when the day was never published.
+    """Compare the staged day with the published one; None if the day was never published.
 
-    Must be called before anything of the day is replaced.
+    Call this before anything of the day is replaced.
     """
     previous = published.manifest
     if previous is None:
         return None
     if (previous["run_id"], previous["started_at"]) == (candidate.run_id, candidate.started_at):
-        # A retry of a task that had written its manifest already. Earlier releases wrote no correction.
+        # A retry after the manifest was written. Earlier releases wrote no correction.
         return previous.get("correction")
     staged_key = candidate.transformed["staged"]["orders.parquet"]
     orders = _compare_published(hook, previous["outputs"]["orders"], staged_key)
@@ -67,22 +67,22 @@ def _compare_published(hook: "S3Hook", published: Output, staged_key: str) -> Ch
         except ClientError as error:
             if not is_missing(error):
                 raise
-            log.warning("%s, as published before, is gone: the changes cannot be counted", published["key"])
+            log.warning("The previous version of %s is gone: cannot count the changes", published["key"])
             return None
         download_file(hook, staged_key, after)
         return compare_orders(before, after, folder)
 
 
 def compare_orders(before: Path, after: Path, scratch: Path) -> ChangedRows:
-    """Count the rows of two Parquet files of published orders that differ, joined on their key.
+    """Count the differing rows of two Parquet files of published orders, joined on the key of orders.
 
-    A row is altered when any column differs that both files have. DuckDB spills to `scratch`.
+    A row is altered if a column that both files have differs. DuckDB spills to `scratch`.
     """
     import duckdb
     import pyarrow.parquet as pq
 
     columns = [name for name in pq.read_schema(after).names if name in pq.read_schema(before).names]
-    # A day from before a key column was declared has no such column.
+    # A file that is older than the declaration of a key column does not have it.
     is_same_key = " AND ".join(
         f'b."{name}" IS NOT DISTINCT FROM a."{name}"' for name in ORDERS.key_columns if name in columns
     )

@@ -1,4 +1,4 @@
-"""The gate: decides once per run whether a day may be published, and what an approval covers."""
+"""The gate: decides once per run whether a day may be published, and which faults an approval covers."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 #: How many reject reasons a sentence lists.
 _LISTED_REASONS = 5
-#: How the expectation about the rejected rows of a file is called.
+#: The type of the expectation about the rejected rows of a file.
 _REJECT_RATIO = "expect_reject_ratio_to_be_allowed"
 
 
@@ -35,8 +35,8 @@ def decide_gate(
 ) -> GateVerdict:
     """Decide whether the day may be published.
 
-    `published` is the manifest of the day as it is published now. If a person approved that publication, the
-    approval also covers a correction that only reduces the approved faults.
+    `published` is the current manifest of the day. If a person approved that publication, the approval also
+    covers a correction that only reduces the approved faults.
     """
     faults = find_faults(counts, quality, settings)
     approval = published["approval"] if published and faults else None
@@ -50,7 +50,7 @@ def decide_gate(
 
 
 def find_faults(counts: Counts, quality: Quality, settings: "Settings") -> list[Fault]:
-    """Why the gate stays closed: too many rejected rows in a file, or a failed expectation."""
+    """The reasons to keep the gate closed: too many rejected rows in a file, or a failed expectation."""
     return [*_find_rejected_files(counts, settings), *_find_failed_expectations(quality)]
 
 
@@ -76,7 +76,7 @@ def find_reject_ratio(rows: RowCounts) -> float:
 
 
 def list_largest(reasons: dict[str, int]) -> str:
-    """The largest reject reasons; `reasons` come with the largest first."""
+    """The most frequent reject reasons as text; `reasons` must be sorted."""
     listed = [f"{reason} {count:,}" for reason, count in reasons.items()]
     if len(listed) > _LISTED_REASONS:
         listed[_LISTED_REASONS:] = [f"and {len(listed) - _LISTED_REASONS} more"]
@@ -87,7 +87,7 @@ def _find_failed_expectations(quality: Quality) -> Iterator[Fault]:
     for line in quality["failed"]:
         subject = line.partition(": ")[0]
         if subject.startswith(_REJECT_RATIO):
-            # The fault of the file says it already, with the reasons.
+            # `_find_rejected_files` reports this fault, with the reasons.
             continue
         yield {"subject": subject, "text": f"Failed expectation: {line}.", "ratio": None, "reasons": {}}
 
@@ -104,7 +104,7 @@ def covers_faults(approval: Approval | None, faults: Sequence[Fault]) -> bool:
 
 
 def _is_reduced(fault: Fault, approved: Fault) -> bool:
-    """Whether fewer rows were rejected than approved: no more for any reason, and no larger share."""
+    """Whether no more rows were rejected than approved, neither for any reason nor as a share."""
     if fault["subject"] != approved["subject"] or fault["ratio"] is None or approved["ratio"] is None:
         return False
     has_no_more = all(count <= approved["reasons"].get(name, 0) for name, count in fault["reasons"].items())
@@ -116,7 +116,7 @@ def require_open_gate(hook: "S3Hook", layout: keys.Layout, candidate: Candidate)
 
     Raises
     ------
-    GateClosedError: nobody approved the faults. Leaves `gate.json` in S3.
+    GateClosedError: nobody approved the faults. `gate.json` was written to S3.
     """
     faults = candidate.validated["gate"]["faults"]
     if faults and not covers_faults(candidate.approval, faults):
@@ -156,12 +156,12 @@ def describe_closed_gate(candidate: Candidate) -> ClosedGate:
 
 
 def describe_decision(approval: Approval | None) -> list[str]:
-    """What a person decided about a gate that stays closed; empty when nobody was asked."""
+    """The decision of a person to keep the gate closed; empty if nobody was asked."""
     if approval is None:
         return []
     if approval["approved"]:
-        return [f"Other faults were approved at {approval['at']}. Clear approve to be asked about these."]
+        return [f"The approval at {approval['at']} was for other faults. Clear approve to be asked again."]
     if approval["by"] is None:
         return [f"Nobody answered by {approval['at']}. Clear approve to be asked again."]
-    why = f": {approval['reason']}" if approval["reason"] else "."
-    return [f"It was rejected at {approval['at']}{why}"]
+    reason = f": {approval['reason']}" if approval["reason"] else "."
+    return [f"It was rejected at {approval['at']}{reason}"]

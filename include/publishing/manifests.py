@@ -15,7 +15,7 @@ _READERS = 8
 
 
 def read_manifests(hook: "S3Hook", layout: keys.Layout, days: Iterable[str]) -> dict[str, Manifest]:
-    """The manifest of each of the days that is published, in the order given; one request per day."""
+    """The manifests of those days that are published, in the given order. Costs one request per day."""
 
     def read(day: str) -> tuple[str, Manifest | None]:
         return day, cast("Manifest | None", read_json(hook, keys.manifest(layout, day)))

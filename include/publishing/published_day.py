@@ -1,9 +1,9 @@
-"""A day as it is published: reads it, replaces it by exactly one run at a time, restores it.
+"""Reads, replaces and restores a published day, so that concurrent runs cannot mix their outputs.
 
-S3 replaces one object in one step, but a day has several. Two things make them one: the manifest names the
-version of every object and is itself replaced only if it did not change since this run read it; and every
-publication, successful or not, ends by restoring what the manifest names. So a second run of the day, or one
-that was presumed dead and continues, changes nothing for good. See docs/promises.md.
+S3 replaces single objects atomically, but a day has several. The manifest names the version of every object,
+and it is replaced only if it has not changed since this run read it. Every publication, successful or not,
+ends by restoring the versions in the manifest. So a concurrent or delayed run of the day has no lasting
+effect. See docs/promises.md.
 """
 
 import json
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ManifestVersion:
-    """A manifest as it is in S3; everything is None where the day was never published."""
+    """A manifest and its version in S3; all None if the day was never published."""
 
     manifest: Manifest | None
     etag: str | None
@@ -40,11 +40,11 @@ class ManifestVersion:
 
 @dataclass(frozen=True)
 class PublishedDay:
-    """A day as this run found it, and can replace it.
+    """The state of a day before its publication by this run.
 
     Parameters
     ----------
-    etags: the ETag of each published object by its key; None where there is none.
+    etags: the ETag of each published object by its key; None if the object does not exist.
     previous: the manifest that this run replaces.
     """
 
@@ -55,11 +55,11 @@ class PublishedDay:
     previous: ManifestVersion
 
     def replace_tables(self, candidate: Candidate) -> dict[str, Output]:
-        """Copy each staged table and quarantine over the published one, if that is still what was found.
+        """Copy each staged table and quarantine over the published one, unless that has changed since.
 
         Raises
         ------
-        ObjectChangedError: another run replaced one of them.
+        ObjectChangedError: another run replaced a published object.
         StagedChangedError: an earlier try of this run, from other raw files, wrote a staged table.
         """
         outputs: dict[str, Output] = {}
@@ -79,7 +79,7 @@ class PublishedDay:
         return {**state, "rows": rows}
 
     def replace_manifest(self, manifest: Manifest) -> None:
-        """Publish: from here on, the day is what the new manifest names.
+        """Write the new manifest, which makes the new versions the published ones.
 
         Raises
         ------
@@ -90,20 +90,20 @@ class PublishedDay:
 
 @contextmanager
 def open_day(hook: "S3Hook", layout: "Layout", day: str) -> Iterator[PublishedDay]:
-    """Read a day in order to replace it. However this ends, the published keys hold what the manifest names.
+    """Read a day to replace it. In any case, the published keys hold the versions in the manifest at the end.
 
     Raises
     ------
-    PublishConflictError: another run published the day at the same moment; a retry sees its publication.
+    PublishConflictError: another run published the day at the same time; a retry starts from its publication.
     """
     try:
-        # The objects are read before the manifest. If another run publishes in between, the objects are out
-        # of date and cannot be replaced. In the other order they would be, for a manifest that cannot.
+        # Objects first: if another run publishes in between, their ETags are outdated and no copy works.
+        # In the other order, objects would be replaced before the write of the manifest fails.
         etags = {url: _find_etag(hook, url) for url in list_keys(layout, day)}
         yield PublishedDay(hook, layout, day, etags, read_manifest(hook, layout, day))
     except ObjectChangedError as error:
         raise PublishConflictError(
-            f"Another run published {day} at the same moment ({error}). Airflow will retry."
+            f"Another run published {day} at the same time ({error}). Airflow will retry."
         ) from error
     finally:
         restore_day(hook, layout, day)
@@ -129,10 +129,10 @@ def read_manifest(hook: "S3Hook", layout: "Layout", day: str) -> ManifestVersion
 
 
 def restore_day(hook: "S3Hook", layout: "Layout", day: str) -> None:
-    """Make the published keys hold what the manifest names, whatever another run did in the meantime.
+    """Make the published keys hold the versions in the manifest, whatever another run did in the meantime.
 
-    Every run does so at its end, and repeats it until the manifest stays the same, so the last run to end
-    leaves everything consistent. A bucket without versions has nothing to restore from.
+    Every run ends with this and repeats it until the manifest no longer changes, so the day is consistent
+    after the last run. In a bucket without versioning nothing can be restored.
     """
     etag = None
     while True:
@@ -157,7 +157,7 @@ def _restore_object(hook: "S3Hook", output: Output) -> None:
 
 
 def reject_stale_run(published: Manifest | None, extracted: Extracted) -> None:
-    """A delayed run must not replace what was delivered, repaired or added since it was extracted.
+    """Reject a delayed run that would replace later deliveries, repairs or late rows.
 
     Raises
     ------
@@ -169,7 +169,7 @@ def reject_stale_run(published: Manifest | None, extracted: Extracted) -> None:
 
 
 def _reject_older_delivery(published: Manifest, extracted: Extracted) -> None:
-    # A day published before a dataset was declared has no file of it.
+    # A day that was published before a dataset was declared has no file of it.
     for dataset in (name for name in DATASETS if name in published["inputs"]):
         own = extracted["inputs"][dataset].get("written_at")
         newest = published["inputs"][dataset].get("written_at")
@@ -177,14 +177,14 @@ def _reject_older_delivery(published: Manifest, extracted: Extracted) -> None:
             raise OlderDeliveryError(
                 f"{extracted['day']} was published by run {published['run_id']} with {dataset} delivered at "
                 f"{newest}; this run has those of {own}. Nothing was published. If the later delivery is "
-                "still in raw, there is nothing to do; to publish what is in raw now, clear this run from "
+                "still in raw, there is nothing to do; to publish the present raw files, clear this run from "
                 "extract on. If the later delivery was withdrawn and an earlier version restored, deliver "
                 "that version again first."
             )
 
 
 def _reject_missing_rows(published: Manifest, extracted: Extracted) -> None:
-    """A run extracted after that publication knew of its repairs: if it has none, they were withdrawn."""
+    """A run that was extracted after the publication is fine: if it lacks the rows, they were withdrawn."""
     pinned_at = extracted.get("pinned_at")
     if pinned_at is None or pinned_at >= published["published_at"]:
         return
@@ -192,7 +192,7 @@ def _reject_missing_rows(published: Manifest, extracted: Extracted) -> None:
     if missing := [name for name in added if name not in extracted["inputs"]]:
         raise OlderDeliveryError(
             f"{extracted['day']} was published by run {published['run_id']} at {published['published_at']} "
-            f"with {', '.join(missing)}; this run was extracted at {pinned_at}, before that, and does not "
-            "have them. Nothing was published. To publish the day from what is there now, clear this run "
-            "from extract on; otherwise there is nothing to do."
+            f"with {', '.join(missing)}; this run was extracted earlier, at {pinned_at}, without them. "
+            "Nothing was published. To publish the present files, clear this run from extract on; otherwise "
+            "there is nothing to do."
         )

@@ -1,1 +1,1 @@
-"""The checkpoint of the validate stage: the suite, the table it is held against, and the findings."""
+"""The quality checkpoint of the validate stage: suite, baseline of earlier days, execution and findings."""

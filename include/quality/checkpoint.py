@@ -1,6 +1,6 @@
-"""The Great Expectations checkpoint over one Parquet file, on DuckDB. Knows no S3 and no Airflow.
+"""The Great Expectations checkpoint on one Parquet file, run on DuckDB. Uses neither S3 nor Airflow.
 
-Importing this module imports Great Expectations, which costs seconds: import it inside functions.
+Importing this module imports Great Expectations, which takes seconds: import it inside functions.
 """
 
 import re
@@ -29,10 +29,10 @@ from include.scratch import scratch_folder
 
 registry.register("duckdb", "include.quality.duckdb_dialect", "DuckDBDialect")
 
-#: Enough for ten million rows; what does not fit is spilled next to the database.
+#: Enough for ten million rows; DuckDB spills the rest to the folder of the database.
 MEMORY_LIMIT = "500MB"
 THREADS = 2
-#: Everything is kept in memory, and nothing is printed.
+#: Stores in memory, no output.
 CONTEXT = DataContextConfig(
     store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
     progress_bars=ProgressBarsConfig(globally=False),
@@ -41,15 +41,14 @@ CONTEXT = DataContextConfig(
 #: Counts only: no value of any row enters a result or a page.
 RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": 0}
 
-#: How DuckDB's errors begin that are none of a query. Great Expectations keeps the text alone, and with it
-#: the query.
+#: DuckDB errors that are not caused by the table. Great Expectations keeps their messages, with the query.
 _MACHINE_ERRORS = {"IO Error": duckdb.IOException, "Out of Memory Error": duckdb.OutOfMemoryException}
 _MACHINE_ERROR = re.compile(rf"(?s)(?P<kind>{'|'.join(_MACHINE_ERRORS)}): .*?(?=\n\[SQL|\Z)")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """What a checkpoint found, each list with one line for an expectation; warnings leave it a success."""
+    """The result of a checkpoint. Each list has one line per expectation; a warning is not a failure."""
 
     success: bool
     failed: list[str]
@@ -67,12 +66,12 @@ def run_checkpoint(
     warn_only: str = "",
     ratios: Sequence[RejectRatio] = (),
 ) -> Checked:
-    """Check the orders in a Parquet file, how the day compares with earlier ones, and its reject ratios.
+    """Check the orders in a Parquet file, the comparisons with earlier days, and the reject ratios.
 
     Raises
     ------
-    SettingError: `warn_only` names something that no expectation is called.
-    duckdb.IOException, duckdb.OutOfMemoryException: there was not enough disk or memory for a check.
+    SettingError: `warn_only` names an expectation that does not exist.
+    duckdb.IOException, duckdb.OutOfMemoryException: not enough disk or memory for a check.
     """
     suite = build_suite(comparisons, warn_only, ratios)
     with scratch_folder("checkpoint") as folder:
@@ -85,7 +84,7 @@ def run_checkpoint(
     raise_machine_errors(result)
     hide_errors(result)
     failed = describe_outcomes(result, Outcome.FAILED)
-    # Great Expectations counts what only warns among the failures.
+    # Great Expectations counts warnings as failures.
     result.success = not failed
     return Checked(
         success=not failed,
@@ -98,7 +97,7 @@ def run_checkpoint(
 
 
 def raise_machine_errors(result: ExpectationSuiteValidationResult) -> None:
-    """A check that the machine cut short tells nothing of the table, unlike one that a column makes fail."""
+    """Raise the errors that say nothing about the table, unlike those of a missing column."""
     for text in (text for each in result.results for text in list_errors(each)):
         if found := _MACHINE_ERROR.search(text):
             raise _MACHINE_ERRORS[found["kind"]](found[0])
@@ -117,7 +116,7 @@ def build_checkpoint(
 
 
 def open_table(context: EphemeralDataContext, orders: Path, folder: Path) -> BatchDefinition[Any]:
-    """Show the Parquet file as a table; the folder takes the database and what it spills."""
+    """The Parquet file as a table. The database and its spilled data go to `folder`."""
     database = folder / "checkpoint.duckdb"
     config = {
         "memory_limit": MEMORY_LIMIT,

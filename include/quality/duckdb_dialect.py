@@ -1,7 +1,7 @@
-"""DuckDB for SQLAlchemy: the little of a dialect that reading one table needs.
+"""A minimal SQLAlchemy dialect for DuckDB that can read one table.
 
-The published dialect keeps no result open after its connection is back in the pool, which is when Great
-Expectations fetches it, and cannot list the columns of a table under SQLAlchemy 2.1.
+The package duckdb-engine does not work here: it closes a result when its connection returns to the pool,
+before Great Expectations fetches it, and it cannot list the columns of a table under SQLAlchemy 2.1.
 """
 
 from typing import TYPE_CHECKING, Any, cast
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class TextTypedCursor:
-    """Names the types of a result as text: SQLAlchemy would keep DuckDB's own objects for good."""
+    """Describes the types of a result as text, since SQLAlchemy would keep DuckDB's type objects forever."""
 
     def __init__(self, cursor: "DBAPICursor") -> None:
         self._cursor = cursor
@@ -38,7 +38,7 @@ class DuckDBContext(DefaultExecutionContext):
 
 
 class DuckDBDialect(DefaultDialect):
-    """Every statement is its own transaction, so there is nothing to commit or to roll back."""
+    """DuckDB in autocommit mode: there is nothing to commit or roll back."""
 
     name = "duckdb"
     driver = "duckdb"
@@ -71,7 +71,7 @@ class DuckDBDialect(DefaultDialect):
     def get_columns(
         self, connection: Any, table_name: str, schema: str | None = None, **_: Any
     ) -> "list[ReflectedColumn]":
-        """Names only: a type such as DECIMAL(18,4) has no class of SQLAlchemy's that tells it from others."""
+        """The names without types: SQLAlchemy has no exact equivalent of a type such as DECIMAL(18,4)."""
         return [
             {"name": name, "type": types.NullType(), "nullable": True, "default": None}
             for name in self._describe(connection, table_name)

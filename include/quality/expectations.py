@@ -1,7 +1,7 @@
-"""The expectation suite of the published orders, derived from the contract and from earlier days.
+"""The expectation suite of the published orders, built from the contract and from earlier days.
 
-Importing this module imports Great Expectations, which costs seconds: import it inside functions.
-The formulas stand here a second time on purpose, as SQL: the checkpoint does not trust the transform.
+Importing this module imports Great Expectations, which takes seconds: import it inside functions.
+The formulas repeat those of the transform, in SQL, so that the checkpoint verifies it independently.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,22 +22,22 @@ from typing_extensions import override
 from include.contract import ORDERS, published_orders
 from include.contract.arrow import published_schema
 from include.quality.baseline import Comparison, show_figure
-from include.quality.severity import name_expectation, read_names, require_known
+from include.quality.findings import name_expectation, parse_names, require_known
 
 SUITE_NAME = "published_orders"
-#: The name of the suite's parameter: how many rows the transform says that it published.
+#: The suite parameter for the number of rows that the transform published.
 PUBLISHED_ROWS = "published_rows"
-#: The table that the suite is about, as the checkpoint names it.
+#: The name of the validated table in the checkpoint.
 TABLE_NAME = "orders"
 
 #: 24 hours in microseconds, the unit of `epoch_us`.
 DAY_US = 24 * 60 * 60 * 1_000_000
-#: Whole days between two moments; the published tables do not say which deliveries had no time, so a delivery
-#: at midnight may also count calendar days.
+#: Whole days between two instants. The published table does not say which deliveries had a date only, so a
+#: delivery at midnight may also count calendar days.
 ELAPSED_DAYS = f"(epoch_us(delivery_date) - epoch_us(order_date)) // {DAY_US}"
 CALENDAR_DAYS = f"epoch_us(delivery_date) // {DAY_US} - epoch_us(order_date) // {DAY_US}"
 IS_MIDNIGHT = f"epoch_us(delivery_date) % {DAY_US} = 0"
-#: For each computed column what its values must equal, and the condition of rows that break this.
+#: For each computed column, its formula and the SQL condition of rows that violate it.
 FORMULAS = {
     "total_price": (
         "quantity * selling_price",
@@ -60,7 +60,7 @@ EARLY_DELIVERIES = f"""
 
 @dataclass(frozen=True, kw_only=True)
 class RejectRatio:
-    """The rejected rows of one file, as the gate counted them. A few rows of a small file are allowed."""
+    """The rejected rows of one file, as the gate counts them: a few rows of a small file are allowed."""
 
     dataset: str
     read: int
@@ -72,11 +72,11 @@ class RejectRatio:
 def build_suite(
     comparisons: Sequence[Comparison] = (), warn_only: str = "", ratios: Sequence[RejectRatio] = ()
 ) -> ExpectationSuite:
-    """The suite of one run. `warn_only` names expectations that only warn; reject ratios never only warn.
+    """The suite of one run. `warn_only` names expectations that only warn; it has no effect on reject ratios.
 
     Raises
     ------
-    SettingError: `warn_only` names something that no expectation is called.
+    SettingError: `warn_only` names an expectation that does not exist.
     """
     expectations = [
         *expect_table(),
@@ -91,7 +91,7 @@ def build_suite(
 
 def set_severities(expectations: Sequence[Expectation], warn_only: str) -> None:
     """Expectations that the setting names only warn; all others close the gate."""
-    wanted, known = read_names(warn_only), set()
+    wanted, known = parse_names(warn_only), set()
     for expectation in expectations:
         config = expectation.configuration
         names = {config.type, name_expectation(config)}
@@ -145,7 +145,7 @@ def expect_usual(comparisons: Sequence[Comparison]) -> Iterator[Expectation]:
             found=comparison.found,
             lowest=comparison.lowest,
             highest=comparison.highest,
-            description=f"{comparison.measure}: {comparison.told}.",
+            description=f"{comparison.measure}: {comparison.summary}.",
         )
 
 
@@ -162,7 +162,7 @@ def expect_ratios(ratios: Sequence[RejectRatio]) -> Iterator[Expectation]:
 
 
 class SqlTypes(TableMetricProvider):
-    """The exact type of each column; SQLAlchemy cannot reflect DuckDB's tables."""
+    """The exact type of each column, since SQLAlchemy cannot reflect DuckDB's tables."""
 
     metric_name = "table.sql_types"
 
@@ -184,7 +184,7 @@ class ExpectColumnSqlTypeToBe(gxe.ExpectColumnTypeToBe):
 
 
 class RowRule(gxe.UnexpectedRowsExpectation):
-    """Counts the rows that a query finds, without fetching any. `column` names the columns it is about."""
+    """Counts the rows that a query finds without fetching them. `column` lists the columns concerned."""
 
     column: str
     metric_dependencies = ("unexpected_rows_query.row_count", "table.row_count")
@@ -199,7 +199,7 @@ class RowRule(gxe.UnexpectedRowsExpectation):
 
 
 class ExpectColumnValuesToEqualFormula(RowRule):
-    """The column is what the formula says."""
+    """The values of the column equal a formula."""
 
 
 class ExpectKeyValuesToBeUnique(RowRule):
@@ -211,7 +211,7 @@ class ExpectDatesToBeInOrder(RowRule):
 
 
 class ExpectMeasureToBeUsual(BatchExpectation):
-    """One figure of the day is what earlier days make usual; without a range it is skipped."""
+    """A figure of the day is in the usual range of earlier days; skipped if there is no range."""
 
     measure: str
     found: float | None
@@ -229,7 +229,7 @@ class ExpectMeasureToBeUsual(BatchExpectation):
 
 
 class ExpectRejectRatioToBeAllowed(BatchExpectation):
-    """The gate's own limit, as an expectation: the pages of a closed gate show it as failed."""
+    """The gate's limit of rejected rows, so that the validation page of a closed gate shows it as failed."""
 
     dataset: str
     read: int

@@ -1,19 +1,25 @@
-"""What a checkpoint found, in plain words, and free of values of rows."""
+"""Names of expectations, and summaries of a checkpoint's results that contain no value of any row."""
 
+import re
+from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, cast
 
-from include.quality.severity import is_warn_only, name_expectation
+from include.errors import SettingError
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationSuiteValidationResult, ExpectationValidationResult
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
 NOT_CHECKED = "could not be checked: its columns are missing or have another type"
+#: The arguments that distinguish expectations of one type.
+_SUBJECTS = ("column", "column_A", "column_B", "measure", "dataset")
+#: A name may contain commas in its parentheses.
+_NAME = re.compile(r"[^\s,(]+(?:\([^)]*\))?")
 
 
 class Outcome(StrEnum):
-    """How an expectation ended. Only a failure closes the gate."""
+    """The result of an expectation. Only a failure closes the gate."""
 
     MET = "met"
     FAILED = "failed"
@@ -21,14 +27,41 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
 
 
+def name_expectation(config: "ExpectationConfiguration") -> str:
+    """The type and the subject of an expectation, such as `expect_…(quantity)`."""
+    subjects = [config.kwargs[name] for name in _SUBJECTS if name in config.kwargs]
+    return f"{config.type}({', '.join(subjects)})" if subjects else config.type
+
+
+def parse_names(text: str) -> set[str]:
+    """The names in a comma-separated list, with one blank after each comma in their parentheses."""
+    return {re.sub(r",\s*", ", ", name) for name in _NAME.findall(text)}
+
+
+def require_known(names: AbstractSet[str], known: AbstractSet[str]) -> None:
+    """Check the names in the setting `warn_only`.
+
+    Raises
+    ------
+    SettingError: there is no expectation of one of the names.
+    """
+    if unknown := sorted(names - known):
+        types = sorted({name.partition("(")[0] for name in known})
+        raise SettingError(
+            f"Variable ecommerce_warn_only names {', '.join(unknown)}, but there is no such expectation. "
+            f"Give one of {', '.join(types)}, optionally with its subject, as in "
+            "expect_measure_to_be_usual(revenue). Correct it in the Airflow UI under Admin, Variables."
+        )
+
+
 def find_outcome(result: "ExpectationValidationResult") -> Outcome:
     if result.success:
         return Outcome.SKIPPED if result.result.get("skipped") else Outcome.MET
-    return Outcome.WARNING if is_warn_only(find_config(result)) else Outcome.FAILED
+    return Outcome.WARNING if find_config(result).severity == "warning" else Outcome.FAILED
 
 
 def describe_outcomes(result: "ExpectationSuiteValidationResult", outcome: Outcome) -> list[str]:
-    """Each expectation that ended so, in a line such as `expect_…(quantity): 3 of 1,000 rows`; sorted."""
+    """One line per expectation with that outcome, such as `expect_…(quantity): 3 of 1,000 rows`; sorted."""
     found = (each for each in result.results if find_outcome(each) is outcome)
     return sorted(f"{name_expectation(find_config(each))}: {describe(each)}" for each in found)
 
@@ -38,7 +71,7 @@ def find_config(result: "ExpectationValidationResult") -> "ExpectationConfigurat
 
 
 def describe(result: "ExpectationValidationResult") -> str:
-    """What was found in place of what was expected; nothing for an expectation that was met."""
+    """The difference between expected and found; empty if the expectation was met."""
     outcome = find_outcome(result)
     if outcome is Outcome.MET:
         return ""
@@ -47,8 +80,8 @@ def describe(result: "ExpectationValidationResult") -> str:
     config = find_config(result)
     found, kwargs = result.result, config.kwargs
     if "measure" in kwargs:
-        told = str(config.description).removeprefix(f"{kwargs['measure']}: ").rstrip(".")
-        return told if outcome is Outcome.SKIPPED else f"found {found['observed_value']}, {told}"
+        summary = str(config.description).removeprefix(f"{kwargs['measure']}: ").rstrip(".")
+        return summary if outcome is Outcome.SKIPPED else f"found {found['observed_value']}, {summary}"
     if "allowed" in kwargs:
         return f"{found['observed_value']} rejected, allowed {kwargs['allowed']:.1%}"
     if "unexpected_count" in found:
@@ -77,14 +110,14 @@ def has_raised(result: "ExpectationValidationResult") -> bool:
 
 
 def list_errors(result: "ExpectationValidationResult") -> list[str]:
-    """What ended the check, in the words of who raised it; there is a record of it, or one a metric."""
+    """The errors that ended the check. Great Expectations keeps one record, or one per metric."""
     info = result.exception_info
     records: list[Any] = [info] if "raised_exception" in info else list(info.values())
     return [record["exception_message"] for record in records if record["raised_exception"]]
 
 
 def hide_errors(result: "ExpectationSuiteValidationResult") -> None:
-    """Replace what the database said of a check that it could not run: it may quote values of rows."""
+    """Replace the database's error messages, because they may quote values of rows."""
     for each in result.results:
         if has_raised(each):
             each.exception_info = {

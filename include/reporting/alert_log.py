@@ -1,6 +1,6 @@
-"""Which alerts were sent about a day, kept in S3, so that each is sent once.
+"""The log of alerts about each day, kept in S3 so that each alert is sent once.
 
-One small object per day that ever had an alert; it is empty again once the day is published.
+One small object per day that had an alert; cleared when the day is published.
 """
 
 import datetime as dt
@@ -19,15 +19,15 @@ RUN_FAILED = "run_failed"
 
 
 def read_alert_log(hook: "S3Hook", layout: keys.Layout, day: str) -> dict[str, str]:
-    """The kinds of alerts that were sent, each with the instant."""
+    """The kinds of alerts that were sent about a day, each with its instant."""
     return dict((read_json(hook, keys.alerts(layout, day)) or {}).get("told", {}))
 
 
 def record_alert(hook: "S3Hook", layout: keys.Layout, day: str, kind: str, now: dt.datetime) -> None:
-    told = read_alert_log(hook, layout, day) | {kind: now.isoformat(timespec="seconds")}
-    write_json(hook, {"day": day, "told": told}, keys.alerts(layout, day))
+    sent = read_alert_log(hook, layout, day) | {kind: now.isoformat(timespec="seconds")}
+    write_json(hook, {"day": day, "told": sent}, keys.alerts(layout, day))
 
 
 def clear_alert_log(hook: "S3Hook", layout: keys.Layout, day: str) -> None:
-    """The day is published: a later problem is alerted again."""
+    """Allow new alerts about a day that has been published."""
     write_json(hook, {"day": day, "told": {}}, keys.alerts(layout, day))

@@ -1,6 +1,6 @@
-"""The CloudWatch metrics of a run, sent in one call at its end. Off while the namespace is empty.
+"""CloudWatch metrics of a run, sent in one call at its end if the setting `metrics_namespace` is set.
 
-The manifest holds the exact figures; a metric is binary floating point.
+Metrics are binary floating point; the manifest has the exact figures.
 """
 
 import datetime as dt
@@ -18,66 +18,43 @@ log = logging.getLogger(__name__)
 
 Datum = dict[str, Any]
 
-#: The tasks whose durations are reported. The wait for the files is not the pipeline's.
+#: The tasks whose durations are reported; waiting for the files does not count.
 STAGES = ("extract", "transform", "validate", "publish")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Metric:
-    """One metric. It has no dimensions where an alarm uses it.
-
-    Parameters
-    ----------
-    is_red: whether a failed run sends it, too.
-    """
+    """A metric. One with dimensions cannot be used by an alarm."""
 
     unit: str
     meaning: str
     dimensions: tuple[str, ...] = ()
-    is_red: bool = False
 
 
-METRICS: dict[str, Metric] = {
-    "DayPublished": Metric(
-        unit="Count", meaning="1 for a published day, 0 for a run that failed", is_red=True
-    ),
-    "RunFailed": Metric(unit="Count", meaning="1 for a run that failed after its last retry", is_red=True),
-    "GateClosed": Metric(unit="Count", meaning="1 for a run that the quality gate stopped", is_red=True),
-    "HighestRejectRatio": Metric(unit="None", meaning="the highest RejectRatio of the files", is_red=True),
-    "RunDuration": Metric(
-        unit="Seconds", meaning="all stages together, without the wait for files", is_red=True
-    ),
-    "StageDuration": Metric(
-        unit="Seconds", dimensions=("Stage",), meaning="one stage, its last try", is_red=True
-    ),
-    "RowsRead": Metric(
-        unit="Count", dimensions=("Dataset",), meaning="rows in the delivered file", is_red=True
-    ),
-    "RowsPublished": Metric(unit="Count", dimensions=("Dataset",), meaning="rows that were accepted"),
-    "RowsQuarantined": Metric(
-        unit="Count", dimensions=("Dataset",), meaning="rows that were rejected", is_red=True
-    ),
-    "RowsDuplicate": Metric(
-        unit="Count", dimensions=("Dataset",), meaning="rows that repeat another one", is_red=True
-    ),
+METRICS = {
+    "DayPublished": Metric("Count", "1 for a published day, 0 for a run that failed"),
+    "RunFailed": Metric("Count", "1 for a run that failed after its last retry"),
+    "GateClosed": Metric("Count", "1 for a run that the quality gate stopped"),
+    "HighestRejectRatio": Metric("None", "the highest RejectRatio of the files"),
+    "RunDuration": Metric("Seconds", "all stages together, without the wait for files"),
+    "StageDuration": Metric("Seconds", "one stage, its last try", ("Stage",)),
+    "RowsRead": Metric("Count", "rows in the delivered file", ("Dataset",)),
+    "RowsPublished": Metric("Count", "rows that were accepted", ("Dataset",)),
+    "RowsQuarantined": Metric("Count", "rows that were rejected", ("Dataset",)),
+    "RowsDuplicate": Metric("Count", "rows that repeat another one", ("Dataset",)),
     "RowsRefused": Metric(
-        unit="Count",
-        dimensions=("Dataset", "Reason"),
-        meaning="rows rejected for one reason; sent for reasons that occurred",
-        is_red=True,
+        "Count", "rows rejected for one reason; sent for reasons that occurred", ("Dataset", "Reason")
     ),
-    "RejectRatio": Metric(
-        unit="None", dimensions=("Dataset",), meaning="RowsQuarantined ÷ RowsRead", is_red=True
-    ),
-    "Revenue": Metric(unit="None", meaning="the sum of total_price of the published orders"),
-    "InputBytes": Metric(unit="Bytes", dimensions=("Dataset",), meaning="size of the delivered file"),
-    "OutputBytes": Metric(unit="Bytes", dimensions=("Dataset",), meaning="size of the published table"),
-    "DataAgeHours": Metric(unit="None", meaning="hours from the start of the day to its publishing"),
+    "RejectRatio": Metric("None", "RowsQuarantined ÷ RowsRead", ("Dataset",)),
+    "Revenue": Metric("None", "the sum of total_price of the published orders"),
+    "InputBytes": Metric("Bytes", "size of the delivered file", ("Dataset",)),
+    "OutputBytes": Metric("Bytes", "size of the published table", ("Dataset",)),
+    "DataAgeHours": Metric("None", "hours from the start of the day to its publishing"),
 }
 
 
 class RunningTask(Protocol):
-    """The part of Airflow's task instance that knows the durations of the run's stages."""
+    """The part of Airflow's task instance that is used here."""
 
     dag_id: str
     run_id: str

@@ -1,4 +1,4 @@
-"""Writes that hold only while what they copy, or what they replace, is still what it was."""
+"""Copies and writes that succeed only if the objects involved have not changed."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -20,14 +20,14 @@ from include.s3.objects import (
 
 log = logging.getLogger(__name__)
 
-#: S3 copies objects of up to 5 GiB in one request; larger ones go in parts.
+#: S3 copies objects of up to 5 GiB in one request; larger ones are copied in parts.
 LARGEST_SINGLE_COPY_BYTES = 5 * 1024**3
-#: What S3 answers when the object has another ETag; or is not there, or is being written by somebody else.
-_OTHER_ETAG, _GONE, _BEING_WRITTEN = 412, 404, 409
+#: Statuses of a failed condition: other ETag, object missing, concurrent write.
+_OTHER_ETAG, _MISSING, _CONCURRENT_WRITE = 412, 404, 409
 
 
 class ObjectChangedError(Exception):
-    """An object was to be copied or replaced as it was, and is another one by now."""
+    """An object changed after it was read, so it was neither copied nor replaced."""
 
 
 @add_object_urls
@@ -40,13 +40,13 @@ def copy_object(
     version_id: str | None = None,
     run_id: str | None = None,
 ) -> ObjectState:
-    """Copy on the server, one version if it is named; with `if_etag`, only if the source still has that ETag.
+    """Copy an object, or one version of it, inside S3; with `if_etag`, only if it still has that ETag.
 
-    With `run_id` the copy says which run it belongs to.
+    `run_id` goes into the metadata of the copy.
 
     Raises
     ------
-    ObjectChangedError: the source is another one by now.
+    ObjectChangedError: the source has another ETag.
     """
     from boto3.s3.transfer import TransferConfig
 
@@ -54,8 +54,8 @@ def copy_object(
     if run_id:
         extra |= {"Metadata": {RUN_ID: run_id}, "MetadataDirective": "REPLACE"}
     in_parts = TransferConfig(multipart_threshold=LARGEST_SINGLE_COPY_BYTES, multipart_chunksize=1024**3)
-    # Not a 404: the bucket of the target may be what is missing.
-    with _conditional(source, _OTHER_ETAG):
+    # A 404 may also mean that the bucket of the target is missing.
+    with _translate_failed_condition(source, _OTHER_ETAG):
         origin = _locate_version(hook, source, version_id)
         hook.get_conn().copy(origin, **locate(hook, target), ExtraArgs=extra, Config=in_parts)
     state = head_object(hook, target)
@@ -73,24 +73,24 @@ def replace_object(
     version_id: str | None = None,
     made_from: str | None = None,
 ) -> ObjectState:
-    """Copy on the server, if the target still has that ETag, or for None, if it is not there.
+    """Copy inside S3 if the target still has the ETag `etag`, or for None, if it does not exist.
 
-    The answer tells of exactly the version that was made, whatever others do at the same moment. With
-    `made_from`, a source that says that it was made from something else is refused.
+    Returns the state of exactly the version that was written, even if others write at the same time.
+    A source whose metadata names other inputs than `made_from` is rejected.
 
     Raises
     ------
-    ObjectChangedError: the source or the target is another one by now.
-    StagedChangedError: the source was made from something else.
+    ObjectChangedError: the source or the target has changed.
+    StagedChangedError: the source was made from other inputs.
     """
     origin = _locate_version(hook, source, version_id)
     head = hook.get_conn().head_object(**origin)
     if made_from:
         _require_made_from(source, head, made_from)
     if head["ContentLength"] > LARGEST_SINGLE_COPY_BYTES:
-        # In parts there is no condition; whoever publishes looks at the end whether all is in order.
+        # A copy in parts takes no condition; `restore_day` repairs a concurrent replacement afterwards.
         return copy_object(hook, source, target, version_id=version_id)
-    with _conditional(target, _OTHER_ETAG, _GONE, _BEING_WRITTEN):
+    with _translate_failed_condition(target, _OTHER_ETAG, _MISSING, _CONCURRENT_WRITE):
         answer = hook.get_conn().copy_object(
             **locate(hook, target),
             CopySource=origin,
@@ -114,32 +114,32 @@ def _locate_version(hook: Hook, url: str, version_id: str | None) -> dict[str, s
 def _require_made_from(source: str, head: Mapping[str, Any], made_from: str) -> None:
     if head["Metadata"].get(MADE_FROM, made_from) != made_from:
         raise StagedChangedError(
-            f"{source} was written by an earlier try that was held up, from other raw files. Nothing of it "
-            "was published. Clear this run from transform on."
+            f"{source} was written by a delayed earlier try, from other raw files. Nothing of it was "
+            "published. Clear this run from transform on."
         )
 
 
 @add_object_urls
 def replace_json(hook: Hook, document: Mapping[str, Any], url: str, etag: str | None) -> None:
-    """Store a document, if the object still has that ETag, or for None, if it is not there.
+    """Store a document if the object still has the ETag `etag`, or for None, if it does not exist.
 
     Raises
     ------
-    ObjectChangedError: the object is another one by now.
+    ObjectChangedError: the object has changed.
     """
-    with _conditional(url, _OTHER_ETAG, _GONE, _BEING_WRITTEN):
+    with _translate_failed_condition(url, _OTHER_ETAG, _MISSING, _CONCURRENT_WRITE):
         write_json(hook, document, url, **_make_condition(etag))
 
 
 @contextmanager
-def _conditional(url: str, *failed: int) -> Iterator[None]:
+def _translate_failed_condition(url: str, *statuses: int) -> Iterator[None]:
     from botocore.exceptions import ClientError
 
     try:
         yield
     except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] in failed:
-            raise ObjectChangedError(f"{url} is another one by now") from error
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] in statuses:
+            raise ObjectChangedError(f"{url} has changed") from error
         raise
 
 

@@ -1,4 +1,4 @@
-"""One S3 object made of parts of others, without fetching what is large."""
+"""Assembles one S3 object from parts of other objects; large parts are copied inside S3."""
 
 import logging
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ from include.s3.streams import open_object
 
 log = logging.getLogger(__name__)
 
-#: A part of an upload, except the last one, has at least so many bytes.
+#: The minimum size of every part of an upload except the last one.
 SMALLEST_PART_BYTES = 5 * 1024**2
 
 
 @dataclass(frozen=True, kw_only=True)
 class Segment:
-    """Bytes of an object, or bytes that are at hand."""
+    """A range of an object, or bytes in memory."""
 
     url: str = ""
     body: bytes = b""
@@ -36,10 +36,7 @@ class Segment:
 def join_segments(
     hook: Hook, segments: Sequence[Segment], target: str, pool: ThreadPoolExecutor, *, made_from: str
 ) -> None:
-    """Store segments behind each other as one object; a reader sees all of it or none.
-
-    What is large enough for a part of its own is copied inside S3. The object says what it was made from.
-    """
+    """Concatenate segments into one object, atomically. `made_from` goes into its metadata."""
     groups, s3, location = group_segments(segments), hook.get_conn(), locate(hook, target)
     metadata = {MADE_FROM: made_from}
     if len(groups) == 1:
@@ -58,7 +55,7 @@ def join_segments(
 
 
 def group_segments(segments: Sequence[Segment]) -> list[list[Segment]]:
-    """Segments, in order, in groups that are large enough for a part; the last may be smaller."""
+    """Group consecutive segments so that each group, except the last one, is large enough for a part."""
     groups: list[list[Segment]] = [[]]
     for segment in segments:
         if sum(each.bytes for each in groups[-1]) >= SMALLEST_PART_BYTES:

@@ -1,8 +1,4 @@
-"""S3 objects by URL, through the hook, each as a whole.
-
-Only this module and its neighbours talk to S3: `object_streams` reads pieces, `object_conditions` replaces
-what nobody else has replaced, `object_parts` joins, `object_listings` and `object_versions` list.
-"""
+"""Whole S3 objects, addressed by URL: read, write, download, upload and delete."""
 
 import json
 import logging
@@ -20,17 +16,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Found = TypeVar("Found")
-Given = ParamSpec("Given")
+_Result = TypeVar("_Result")
+_Parameters = ParamSpec("_Parameters")
 
 _MOST_DELETED_AT_ONCE = 1000
 _RANGE = re.compile(r"bytes (?P<first>\d+)-(?P<last>\d+)")
-#: The metadata that says which run an object belongs to, and what it was made from.
+#: Metadata: the run that an object belongs to, and a digest of the inputs that it was made from.
 RUN_ID, MADE_FROM = "run-id", "made-from"
 
 
 class Hook(Protocol):
-    """What is used of S3Hook, so that a Spark job, which has no Airflow, can bring its own."""
+    """The part of Airflow's S3Hook that is used here."""
 
     def get_conn(self) -> Any: ...
 
@@ -38,10 +34,25 @@ class Hook(Protocol):
     def parse_s3_url(s3url: str) -> tuple[str, str]: ...
 
 
-class ObjectState(TypedDict):
-    """What S3 says of an object. `version_id` is None in a bucket without versioning.
+class Client:
+    """A Hook over a boto3 client, for programs without Airflow: Spark jobs and local commands."""
 
-    `written_at` is in UTC, ISO 8601 with a Z, by the store's own clock.
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def get_conn(self) -> Any:
+        return self._client
+
+    @staticmethod
+    def parse_s3_url(s3url: str) -> tuple[str, str]:
+        bucket, _, key = s3url.removeprefix("s3://").partition("/")
+        return bucket, key
+
+
+class ObjectState(TypedDict):
+    """An object in S3. `version_id` is None in a bucket without versioning.
+
+    `written_at` is in UTC, ISO 8601 with a Z, by the clock of the store.
     """
 
     key: str
@@ -51,11 +62,11 @@ class ObjectState(TypedDict):
     written_at: NotRequired[str]
 
 
-def add_object_urls(function: Callable[Given, Found]) -> Callable[Given, Found]:
-    """Have an error name the objects that it is about, which S3 does not always say: a note on the error."""
+def add_object_urls(function: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
+    """Add a note with the URLs of the objects to every error, since errors of S3 often lack them."""
 
     @wraps(function)
-    def call(*args: Given.args, **kwargs: Given.kwargs) -> Found:
+    def call(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> _Result:
         try:
             return function(*args, **kwargs)
         except Exception as error:
@@ -80,13 +91,13 @@ def head_object(hook: Hook, url: str) -> ObjectState:
 
 
 def find_object(hook: Hook, url: str) -> ObjectState | None:
-    """The state of an object, or None where there is none."""
-    return _unless_missing(lambda: head_object(hook, url))
+    """The state of an object, or None if it does not exist."""
+    return _none_if_missing(lambda: head_object(hook, url))
 
 
 @add_object_urls
 def read_object(hook: Hook, url: str) -> tuple[ObjectState, bytes] | None:
-    """A small object and its state at that moment, or None where there is none."""
+    """The state and the content of a small object, or None if it does not exist."""
 
     def read() -> tuple[ObjectState, bytes]:
         answer = hook.get_conn().get_object(**locate(hook, url))
@@ -94,10 +105,10 @@ def read_object(hook: Hook, url: str) -> tuple[ObjectState, bytes] | None:
         etag = answer["ETag"].strip('"')
         return {"key": url, "etag": etag, "version_id": answer.get("VersionId"), "bytes": len(body)}, body
 
-    return _unless_missing(read)
+    return _none_if_missing(read)
 
 
-def _unless_missing(read: Callable[[], Found]) -> Found | None:
+def _none_if_missing(read: Callable[[], _Result]) -> _Result | None:
     from botocore.exceptions import ClientError
 
     try:
@@ -109,42 +120,39 @@ def _unless_missing(read: Callable[[], Found]) -> Found | None:
 
 
 def is_missing(error: "ClientError") -> bool:
-    """Whether S3 said that there is no such object, or no such version of it."""
+    """Whether the object, or the requested version of it, does not exist."""
     return bool(error.response["ResponseMetadata"]["HTTPStatusCode"] == 404)
 
 
 @add_object_urls
 def download_file(hook: Hook, url: str, path: Path, *, version_id: str | None = None) -> None:
-    """Fetch an object, or one version of it, into a local file.
+    """Download an object, or one version of it, to a local file.
 
     Raises
     ------
-    RetryableError: a part was cut off on its way.
+    RetryableError: a response was truncated.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     client = hook.get_conn()
     client.meta.events.register(
         "after-call.s3.GetObject", require_whole_range, unique_id=require_whole_range.__name__
     )
-    client.download_file(
-        **locate(hook, url),
-        Filename=str(path),
-        ExtraArgs={"VersionId": version_id} if version_id else {},
-    )
+    extra = {"VersionId": version_id} if version_id else {}
+    client.download_file(**locate(hook, url), Filename=str(path), ExtraArgs=extra)
     log.info("Read %s (%s bytes)", url, f"{path.stat().st_size:,}")
 
 
 def require_whole_range(parsed: Mapping[str, Any], **_: Any) -> None:
-    """Refuse an answer that is shorter than the range that it says it holds.
+    """Reject a response that is shorter than its own Content-Range.
 
-    Somebody on the way may cut it off and give it a length that fits. Of a large object that the client
-    fetches in parts, each written to its place, the rest would be a hole of zeros in a file of the right
-    size.
+    A proxy can truncate a response and adjust its length. The client writes the parts of a large object to
+    their offsets, so the missing bytes would become zeros in a file of the right size.
     """
     found = _RANGE.match(parsed.get("ContentRange", ""))
     if found and parsed["ContentLength"] != int(found["last"]) - int(found["first"]) + 1:
         raise RetryableError(
-            f"Of {found[0]} only {parsed['ContentLength']:,} bytes arrived. The next try may go well."
+            f"Received only {parsed['ContentLength']:,} bytes of {found[0]}. This may be temporary; Airflow "
+            "will retry."
         )
 
 
@@ -152,64 +160,57 @@ def require_whole_range(parsed: Mapping[str, Any], **_: Any) -> None:
 def upload_file(
     hook: Hook, path: Path, url: str, content_type: str | None = None, *, made_from: str | None = None
 ) -> None:
-    """Store a local file as one object: a reader sees the old object or the new one, never half.
-
-    With `made_from` the object says what it was made from.
-    """
+    """Store a local file as one object, atomically. `made_from` goes into its metadata."""
     extra: dict[str, Any] = {"ContentType": content_type} if content_type else {}
     if made_from:
         extra["Metadata"] = {MADE_FROM: made_from}
-    hook.get_conn().upload_file(
-        Filename=str(path),
-        **locate(hook, url),
-        ExtraArgs=extra,
-    )
+    hook.get_conn().upload_file(Filename=str(path), **locate(hook, url), ExtraArgs=extra)
     log.info("Wrote %s (%s bytes)", url, f"{path.stat().st_size:,}")
 
 
 def read_json(hook: Hook, url: str) -> dict[str, Any] | None:
-    """The document, or None where there is none."""
+    """A JSON document, or None if it does not exist."""
     found = read_object(hook, url)
     return json.loads(found[1]) if found else None
 
 
 @add_object_urls
 def write_json(hook: Hook, document: Mapping[str, Any], url: str, **condition: str) -> None:
-    """Store a document as readable JSON, under a condition in the words of S3 if there is one."""
+    """Store a document as indented JSON; `condition` is as for `write_text`."""
     write_text(hook, json.dumps(document, indent=2, ensure_ascii=False), url, "application/json", **condition)
     log.info("Wrote %s", url)
 
 
 @add_object_urls
 def write_text(hook: Hook, text: str, url: str, content_type: str, **condition: str) -> None:
-    """Store a text of which S3 says what it is, under a condition in the words of S3 if there is one."""
+    """Store a text; `condition` is a parameter of `put_object`, such as `IfMatch`."""
     hook.get_conn().put_object(**locate(hook, url), Body=text.encode(), ContentType=content_type, **condition)
 
 
 def delete_objects(hook: Hook, urls: Sequence[str]) -> None:
-    """Remove objects, all of one bucket, whether they exist or not."""
-    delete_places(hook, [locate(hook, url) for url in urls])
+    """Delete objects of one bucket. Objects that do not exist are ignored."""
+    delete_locations(hook, [locate(hook, url) for url in urls])
 
 
-def delete_places(hook: Hook, places: Sequence[dict[str, str]]) -> None:
-    """Remove what is at the places, all of one bucket: bucket, key and perhaps version of each.
+def delete_locations(hook: Hook, locations: Sequence[dict[str, str]]) -> None:
+    """Delete objects of one bucket by Bucket, Key and, for a single version, VersionId.
 
     Raises
     ------
-    ClientError: S3 left one of them; as if it had been asked for that one alone.
+    ClientError: S3 could not delete one of them; looks like the error of a request for that object alone.
     """
     from botocore.exceptions import ClientError
 
-    for start in range(0, len(places), _MOST_DELETED_AT_ONCE):
-        batch = [dict(place) for place in places[start : start + _MOST_DELETED_AT_ONCE]]
-        (bucket,) = {place.pop("Bucket") for place in batch}
+    for start in range(0, len(locations), _MOST_DELETED_AT_ONCE):
+        batch = [dict(location) for location in locations[start : start + _MOST_DELETED_AT_ONCE]]
+        (bucket,) = {location.pop("Bucket") for location in batch}
         answer = hook.get_conn().delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
         for error in answer.get("Errors", []):
-            refusal = {"Error": {**error, "Resource": f"s3://{bucket}/{error['Key']}"}}
-            raise ClientError({**refusal, "ResponseMetadata": answer["ResponseMetadata"]}, "DeleteObjects")
+            details = {"Error": {**error, "Resource": f"s3://{bucket}/{error['Key']}"}}
+            raise ClientError({**details, "ResponseMetadata": answer["ResponseMetadata"]}, "DeleteObjects")
 
 
 def locate(hook: Hook, url: str) -> dict[str, str]:
-    """The bucket and the key, as the parameters of a request."""
+    """Bucket and Key, as the parameters of a request."""
     bucket, key = hook.parse_s3_url(url)
     return {"Bucket": bucket, "Key": key}

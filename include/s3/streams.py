@@ -1,4 +1,4 @@
-"""S3 objects piece by piece: what is large, or only partly wanted, is never fetched as a whole."""
+"""Parts of S3 objects: reads ranges and streams without fetching a large object as a whole."""
 
 import io
 from collections.abc import Iterator, Mapping
@@ -21,13 +21,13 @@ def open_object(
     if_etag: str | None = None,
     version_id: str | None = None,
 ) -> Any:
-    """A stream of the object's bytes from `start` to before `stop`; at least one byte.
+    """A stream of the bytes from `start` up to but not including `stop`; the range must not be empty.
 
-    With `if_etag`, fails unless the object still has that ETag; `version_id` names one version of it.
+    `if_etag` fails unless the object has that ETag; `version_id` selects a version.
 
     Raises
     ------
-    RetryableError: the bytes were cut off on their way.
+    RetryableError: the response was truncated.
     """
     extra = {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"} if start or stop else {}
     if if_etag:
@@ -40,10 +40,10 @@ def open_object(
 
 
 class RemoteFile(io.RawIOBase):
-    """An object as a file that fetches only what is read of it.
+    """An object as a seekable file that fetches only the ranges that are read.
 
-    Where the state names a version it is that one, whatever becomes of the object; elsewhere reading fails
-    once the object is replaced.
+    It reads the version that the state names. In a bucket without versioning, reading fails once the object
+    has been replaced.
     """
 
     def __init__(self, hook: Hook, state: Mapping[str, Any]) -> None:
@@ -64,11 +64,10 @@ class RemoteFile(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: Any) -> int:
-        size: int = self._state["bytes"]
-        start, end = self._position, min(self._position + len(buffer), size)
+        state, start = self._state, self._position
+        end: int = min(start + len(buffer), state["bytes"])
         if end <= start:
             return 0
-        state = self._state
         stream = open_object(
             self._hook, state["key"], start, end, if_etag=state["etag"], version_id=state["version_id"]
         )
@@ -78,9 +77,9 @@ class RemoteFile(io.RawIOBase):
 
 
 class Opened:
-    """An object that is being read, or only the news that the reader has it already.
+    """The content of an object, or only its ETag if the reader already has the content.
 
-    `etag` is as HTTP writes it, in quotes: it goes on to a browser.
+    `etag` is in quotes, as in HTTP headers.
     """
 
     def __init__(self, etag: str, body: "StreamingBody | None", size: int = 0) -> None:
@@ -93,18 +92,17 @@ class Opened:
         return self._body is None
 
     def read(self) -> Iterator[bytes]:
-        """The content, piece by piece."""
+        """The content in chunks."""
         if self._body:
             yield from self._body.iter_chunks(_CHUNK_BYTES)
 
     def close(self) -> None:
-        """Read no more."""
         if self._body:
             self._body.close()
 
 
 def open_unless_known(hook: Hook, url: str, known_etag: str | None) -> Opened | None:
-    """The object, unless it still has the ETag that the reader knows; None where there is none."""
+    """The object, without content if it still has the ETag `known_etag`; None if it does not exist."""
     from botocore.exceptions import ClientError
 
     condition = {"IfNoneMatch": known_etag} if known_etag else {}

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from include import keys
 from include.day import format_instant
-from include.quality.findings import Outcome, describe, find_config, find_outcome
-from include.quality.severity import name_expectation
+from include.quality.findings import Outcome, describe, find_config, find_outcome, name_expectation
 from include.s3.objects import write_text
 from include.site.business import Business
 from include.site.days import Day, judge_days

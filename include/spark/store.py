@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from include.s3.client import Client
+from include.s3.objects import Client
 
 
 class Store(Client):

@@ -32,12 +32,12 @@ def test_a_person_reads_why_the_gate_is_closed_and_opens_it(
 ) -> None:
     page = new_page()
     page.goto(f"{stack.url}/dags/{DAG_ID}/runs/{waiting_run}/tasks/approve/required_actions")
-    expect(page.get_by_text(f"The gate is closed for {DAY}. Publish it all the same?")).to_be_visible()
+    expect(page.get_by_text(f"The gate is closed for {DAY}. Publish it anyway?")).to_be_visible()
     expect(page.get_by_text("40 of 70 rows were rejected")).to_be_visible()
     expect(page.get_by_role("cell", name="selling_price_invalid")).to_be_visible()
     take_picture(page, "gate-approval")
 
-    link = page.get_by_role("link", name="Everything about this day")
+    link = page.get_by_role("link", name="All details of this day")
     target = link.evaluate("link => link.href")
     assert target == f"{stack.url}/plugin/data-quality/quality/days/{DAY}"
     other = new_page()

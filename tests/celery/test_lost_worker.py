@@ -14,7 +14,7 @@ from include import keys
 from include.contract import DATASETS
 from include.local.dag_run import DAG_ID
 from include.local.state import read_secrets
-from include.s3.versions import list_versions
+from include.s3.listing import list_versions
 from tests.celery.conftest import read_cluster
 from tests.integration.conftest import LAYOUT, Pipeline
 from tests.raw_files import make_orders

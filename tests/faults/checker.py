@@ -17,7 +17,7 @@ from include.contract import DATASETS
 from include.engine.raw_file import RawSource
 from include.keys import Layout
 from include.manifest import Counts
-from include.s3.versions import list_versions
+from include.s3.listing import list_versions
 from include.transform import transform_files
 
 LAYOUT = Layout()

@@ -15,7 +15,7 @@ import pytest
 
 from include import keys
 from include.local.dag_run import trigger_day
-from include.s3.versions import list_versions
+from include.s3.listing import list_versions
 from tests.faults.airflow_world import AirflowWorld, run_airflow_world
 from tests.faults.checker import LAYOUT, Watched, list_unfinished_uploads
 from tests.faults.conftest import IS_FULL, Report, choose

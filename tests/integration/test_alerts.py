@@ -218,7 +218,8 @@ def test_the_watchdog_tells_once_of_each_trouble_and_gives_the_all_clear(
 
     assert f"{late}: {missing}" in told[f"ecommerce {late}: raw files are missing"]
     assert (
-        f"{stuck}: not published yet" in told[f"ecommerce {stuck}: not published, though all files are there"]
+        f"{stuck}: not published yet"
+        in told[f"ecommerce {stuck}: not published, although all raw files have arrived"]
     )
     assert subject == f"ecommerce {stuck}, {late}: all clear"
     assert [line.rpartition(", ")[2] for line in text.splitlines()] == ["20 orders.", "30 orders."]

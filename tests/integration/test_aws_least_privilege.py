@@ -32,7 +32,7 @@ from include.reporting.alert_log import RUN_FAILED, record_alert
 from include.site.store import Store
 from include.transform import transform
 from include.validate import validate
-from include.watchdog import find_first_day, look_at_day
+from include.watchdog import find_first_published_day, read_day_state
 from tests.integration.own_store import OwnStore, run_own_store
 
 LAYOUT = Layout()
@@ -191,11 +191,11 @@ def test_the_worker_watches_over_days_that_are_there_and_days_that_are_not(
 ) -> None:
     hook = own_store.hook(identities["worker"])
 
-    published, missing = (look_at_day(hook, LAYOUT, day) for day in (DAY, "2026-11-23"))
+    published, missing = (read_day_state(hook, LAYOUT, day) for day in (DAY, "2026-11-23"))
 
-    assert (set(published.told), published.is_healed) == ({RUN_FAILED}, True)
+    assert (set(published.alerted), published.is_resolved) == ({RUN_FAILED}, True)
     assert missing.missing == tuple(keys.raw(LAYOUT, "2026-11-23", dataset) for dataset in DATASETS)
-    assert find_first_day(hook, LAYOUT) == DAY
+    assert find_first_published_day(hook, LAYOUT) == DAY
 
 
 def test_the_glue_job_reads_a_snapshot_and_stages(

@@ -12,7 +12,7 @@ from include.errors import SnapshotGoneError
 from include.extract import extract
 from include.local.dag_run import trigger_day
 from include.publish import publish
-from include.s3.versions import list_versions
+from include.s3.listing import list_versions
 from include.transform import transform
 from tests.integration.conftest import LAYOUT, Pipeline
 from tests.raw_files import make_orders

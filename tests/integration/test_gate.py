@@ -57,7 +57,7 @@ def test_a_closed_gate_is_opened_by_a_person_and_the_manifest_says_by_whom(
         answer(pipeline, run_id, "Approve", " The shop tested its checkout. ")
         assert pipeline.wait(run_id) == "success"
 
-    assert question["subject"] == f"The gate is closed for {day}. Publish it all the same?"
+    assert question["subject"] == f"The gate is closed for {day}. Publish it anyway?"
     assert f"- {FAULT}" in question["body"]
     assert "| orders | quantity_not_positive | 10 |" in question["body"]
     assert f"(plugin/data-quality/quality/days/{day})" in question["body"]
@@ -175,4 +175,6 @@ def test_a_check_that_nobody_knows_is_named(pipeline: Pipeline, day: str) -> Non
         state, message = pipeline.run(day)
 
     assert state == "failed"
-    assert message.startswith("Variable ecommerce_warn_only names expect_sunshine, which no expectation")
+    assert message.startswith(
+        "Variable ecommerce_warn_only names expect_sunshine, but there is no such expectation"
+    )

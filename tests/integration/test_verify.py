@@ -20,7 +20,7 @@ from include.local.storage import create_buckets
 from include.local.verify import print_verdict
 from include.manifest import Manifest
 from include.publish import publish
-from include.s3.client import Client
+from include.s3.objects import Client
 from include.transform import transform
 from include.verify import verify
 from tests.integration.own_store import run_own_store

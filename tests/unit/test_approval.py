@@ -74,7 +74,7 @@ def test_a_closed_gate_waits_for_the_hours_of_the_setting(ask: Callable[..., Any
         ask(CLOSED, {"ecommerce_gate_approval_hours": "2"})
 
     assert (waiting.value.timeout, waiting.value.kwargs) == (dt.timedelta(hours=2), {"faults": [FAULT]})
-    assert form.kept.subject == "The gate is closed for 2026-11-21. Publish it all the same?"
+    assert form.kept.subject == "The gate is closed for 2026-11-21. Publish it anyway?"
     assert (form.kept.options, form.kept.defaults) == (["Approve", "Reject"], ["Reject"])
     assert list(form.kept.params) == ["reason"]
 
@@ -121,9 +121,9 @@ def test_the_form_shows_faults_warnings_and_the_largest_reasons_first() -> None:
         "| customers | customer_id_missing | 2 | 20.00% |",
         "| orders | a | 1 | 1.00% |",
         "",
-        "[Everything about this day](plugin/data-quality/quality/days/2026-11-21), including its validation.",
+        "[All details of this day](plugin/data-quality/quality/days/2026-11-21), including its validation.",
         "",
-        "**Approve** publishes the good rows; the rejected ones stay in quarantine.",
+        "**Approve** publishes the accepted rows; the rejected ones go to quarantine.",
         "**Reject** publishes nothing.",
     ]
 

@@ -95,7 +95,7 @@ def test_with_too_few_earlier_days_nothing_is_compared_and_it_says_so() -> None:
     compared = compare({**USUAL, "orders_read": 1}, [USUAL] * 2)
 
     assert {each.lowest for each in compared.values()} == {None}
-    assert compared["orders_read"].told == "not compared: it takes 3, and 2 earlier Saturdays is all there is"
+    assert compared["orders_read"].summary == "not compared: needs 3 earlier Saturdays, found 2"
 
 
 def test_a_measure_that_only_some_days_have_counts_those() -> None:
@@ -104,7 +104,7 @@ def test_a_measure_that_only_some_days_have_counts_those() -> None:
     compared = compare(USUAL, [old, old, USUAL])
 
     assert compared["orders_read"].lowest == 5_000
-    assert compared["undelivered_ratio"].told.startswith("not compared: it takes 3, and 1 earlier Saturday")
+    assert compared["undelivered_ratio"].summary == "not compared: needs 3 earlier Saturdays, found 1"
 
 
 def test_a_median_of_zero_is_nothing_to_compare_an_amount_with() -> None:
@@ -112,7 +112,7 @@ def test_a_median_of_zero_is_nothing_to_compare_an_amount_with() -> None:
 
     compared = compare({**USUAL, "revenue": 9.99}, [free] * 3)
 
-    assert compared["revenue"].told == "not compared: the median of 3 earlier Saturdays is 0"
+    assert compared["revenue"].summary == "not compared: the median of 3 earlier Saturdays is 0"
     assert (compared["reject_ratio"].lowest, compared["reject_ratio"].highest) == (0.0, 0.02)
 
 
@@ -144,7 +144,7 @@ def test_reject_tolerance_widens_for_few_orders() -> None:
 
 
 def test_a_comparison_says_what_is_usual() -> None:
-    assert compare(USUAL, [USUAL] * 3)["reject_ratio"].told == (
+    assert compare(USUAL, [USUAL] * 3)["reject_ratio"].summary == (
         "usual is 0.0% to 6.0% (median of 3 earlier Saturdays: 4.0%)"
     )
 

@@ -151,7 +151,7 @@ def test_an_approval_covers_no_more_than_was_approved(
         ),
         (
             APPROVED,
-            ["Other faults were approved at 2026-11-21T08:00:00Z. Clear approve to be asked about these."],
+            ["The approval at 2026-11-21T08:00:00Z was for other faults. Clear approve to be asked again."],
         ),
     ],
     ids=["not asked", "rejected", "without a reason", "no answer", "approved other faults"],

@@ -144,7 +144,7 @@ def test_every_declared_metric_is_sent(cloudwatch: CloudWatch) -> None:
 
     green, red = ({datum["MetricName"] for datum in call["MetricData"]} for call in cloudwatch.calls)
     assert green == set(METRICS)
-    assert red == {name for name, metric in METRICS.items() if metric.is_red}
+    assert green - red == {"RowsPublished", "Revenue", "InputBytes", "OutputBytes", "DataAgeHours"}
 
 
 def test_the_stages_are_tasks_of_the_dag() -> None:

@@ -35,7 +35,7 @@ from include.reporting.alerts import (
     make_record,
 )
 from include.site.days import judge_failed_run
-from include.watchdog import DayState, collect_news, describe_healed
+from include.watchdog import DayState, collect_alerts, describe_resolved
 from tests.project_files import PROJECT
 from tests.records import GREEN, MANIFEST
 
@@ -108,7 +108,7 @@ def deny_partition(monkeypatch: pytest.MonkeyPatch) -> Alert:
     return sent[0]
 
 
-def misspell_a_setting_of_a_helper(variables: dict[str, str]) -> Alert:
+def misspell_maintenance_setting(variables: dict[str, str]) -> Alert:
     variables.clear()
     variables["ecommerce_correction_days"] = "two weeks"
     with pytest.raises(SettingError) as caught:
@@ -121,22 +121,27 @@ def misspell_a_setting_of_a_helper(variables: dict[str, str]) -> Alert:
     return describe_maintenance_failure(dag_id, failure)
 
 
-def look_at_late_days() -> list[Alert]:
+def describe_watchdog_alerts() -> list[Alert]:
     def missing(day: str, *datasets: str) -> DayState:
         return DayState(
-            day=day, told={}, missing=tuple(keys.raw(Layout(), day, dataset) for dataset in datasets)
+            day=day, alerted={}, missing=tuple(keys.raw(Layout(), day, dataset) for dataset in datasets)
         )
 
     late = [missing("2026-11-20", "orders"), missing("2026-11-21", "customers", "orders")]
-    stuck = DayState(
-        day="2026-11-21", told={}, complete_at=dt.datetime(2026, 11, 21, 3, 12, 40, tzinfo=dt.UTC)
+    unpublished = DayState(
+        day="2026-11-21", alerted={}, complete_at=dt.datetime(2026, 11, 21, 3, 12, 40, tzinfo=dt.UTC)
     )
-    healed = [
-        DayState(day=day, told={}, published_at=NOON.replace(hour=11, minute=minute), published_orders=rows)
+    resolved = [
+        DayState(
+            day=day, alerted={}, published_at=NOON.replace(hour=11, minute=minute), published_orders=rows
+        )
         for day, minute, rows in (("2026-11-20", 40, 9_874), ("2026-11-21", 52, 10_021))
     ]
-    news = [*collect_news(late, Settings(), NOON, UI), *collect_news([stuck], Settings(), NOON, UI)]
-    return [*(each.alert for each in news), describe_healed(healed)]
+    alerts = [
+        *collect_alerts(late, Settings(), NOON, UI),
+        *collect_alerts([unpublished], Settings(), NOON, UI),
+    ]
+    return [*(each.alert for each in alerts), describe_resolved(resolved)]
 
 
 def test_the_runbook_shows_every_message(
@@ -151,8 +156,8 @@ def test_the_runbook_shows_every_message(
         misspell_setting(variables),
         deny_partition(monkeypatch),
         fail("validate", away, try_number=4),
-        misspell_a_setting_of_a_helper(variables),
-        *look_at_late_days(),
+        misspell_maintenance_setting(variables),
+        *describe_watchdog_alerts(),
     ]
 
     texts = iter([f"{alert.subject}\n\n{alert.text}" for alert in sent])

@@ -10,8 +10,7 @@ from include.errors import RetryableError, SnapshotGoneError
 from include.inputs import snapshot
 from include.inputs.snapshot import fetch_snapshot
 from include.manifest import RawFile
-from include.s3.client import Client
-from include.s3.objects import find_object, read_json, read_object
+from include.s3.objects import Client, find_object, read_json, read_object
 
 URL = "s3://curated/snapshots/2026-11-21/run/orders.csv"
 RAW: RawFile = {

@@ -332,15 +332,17 @@ def test_only_failures_are_failures(
 
 
 def test_unknown_expectation_is_named_with_those_that_there_are(tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match="names expect_sunshine, which no expectation is called") as error:
+    with pytest.raises(SettingError, match="names expect_sunshine, but there is no such") as error:
         check(make_table([]), tmp_path, warn_only="expect_sunshine, expect_key_values_to_be_unique")
     assert "Give one of expect_column_sql_type_to_be, " in str(error.value)
 
 
 COMPARISONS = [
-    Comparison(measure="orders_read", found=12, lowest=450.0, highest=1350.0, told="usual is 450 to 1,350"),
-    Comparison(measure="revenue", found=9.5, lowest=9.5, highest=20.0, told="usual is 9.50 to 20.00"),
-    Comparison(measure="undelivered_ratio", found=None, told="not compared: this day does not have it"),
+    Comparison(
+        measure="orders_read", found=12, lowest=450.0, highest=1350.0, summary="usual is 450 to 1,350"
+    ),
+    Comparison(measure="revenue", found=9.5, lowest=9.5, highest=20.0, summary="usual is 9.50 to 20.00"),
+    Comparison(measure="undelivered_ratio", found=None, summary="not compared: not counted on this day"),
 ]
 
 
@@ -350,7 +352,7 @@ def test_day_is_held_to_what_is_usual(tmp_path: Path) -> None:
         "expect_measure_to_be_usual(orders_read): found 12, usual is 450 to 1,350",
     ]
     assert checked.skipped == [
-        "expect_measure_to_be_usual(undelivered_ratio): not compared: this day does not have it"
+        "expect_measure_to_be_usual(undelivered_ratio): not compared: not counted on this day"
     ]
 
 

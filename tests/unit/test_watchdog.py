@@ -107,10 +107,10 @@ def test_missing_files_are_named(watchdog: Watchdog) -> None:
         Alert(
             subject="ecommerce 2026-11-24: raw files are missing",
             text="""\
-These raw files had not come by 09:00 UTC:
+These raw files had not arrived by 09:00 UTC:
 2026-11-24: s3://ecommerce-raw/2026-11-24/orders.csv
 
-The run of a day waits for its files and goes on by itself when they come.
+Each day's run waits for its files and continues when they arrive.
 Runs: http://127.0.0.1:8080/dags/ecommerce_etl/runs
 
 What to do: Ask the producers.
@@ -127,7 +127,7 @@ def test_day_with_all_files_gets_time_to_be_processed(watchdog: Watchdog) -> Non
 
     watchdog.look(NOON + dt.timedelta(hours=1))
 
-    assert watchdog.subjects() == ["ecommerce 2026-11-24: not published, though all files are there"]
+    assert watchdog.subjects() == ["ecommerce 2026-11-24: not published, although all raw files have arrived"]
 
 
 def test_day_is_not_watched_before_its_deadline(watchdog: Watchdog) -> None:
@@ -151,7 +151,7 @@ def test_each_problem_of_a_day_and_its_end_is_alerted_once(watchdog: Watchdog) -
 
     assert watchdog.subjects() == [
         "ecommerce 2026-11-24: raw files are missing",
-        "ecommerce 2026-11-24: not published, though all files are there",
+        "ecommerce 2026-11-24: not published, although all raw files have arrived",
         "ecommerce 2026-11-24: all clear",
     ]
     assert watchdog.sent[-1].text == "2026-11-24: published at 2026-11-24 20:00 UTC, 1,234 orders."
@@ -211,7 +211,7 @@ def test_time_to_process_counts_from_the_last_file(watchdog: Watchdog) -> None:
     assert watchdog.sent == []
     watchdog.look(NOON + dt.timedelta(minutes=1))
 
-    assert watchdog.subjects() == ["ecommerce 2026-11-24: not published, though all files are there"]
+    assert watchdog.subjects() == ["ecommerce 2026-11-24: not published, although all raw files have arrived"]
 
 
 def test_publication_between_two_alerts_does_not_end_the_problem(watchdog: Watchdog) -> None:
