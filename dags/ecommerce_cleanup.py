@@ -1,4 +1,4 @@
-"""Every night: remove from S3 what old runs left. The rules are in `include/cleanup.py`."""
+"""Every night: delete the working objects of old runs from S3. The rules are in `include/cleanup.py`."""
 
 import datetime as dt
 from pathlib import Path
@@ -18,19 +18,19 @@ LIVE_STATES = ["queued", "running"]
     dag_id="ecommerce_cleanup",
     schedule=cron_utc("30 3 * * *"),
     max_active_runs=1,
-    # It has nothing to wait for and cannot touch a live run: it need not be switched on.
+    # It cannot touch a live run, so it need not be switched on.
     is_paused_upon_creation=False,
     default_args=TASK_DEFAULTS | {"execution_timeout": dt.timedelta(hours=1)},
     doc_md=Path(__file__).with_suffix(".md").read_text(),
 )
 def ecommerce_cleanup() -> None:
-    """Removes snapshots, staged outputs and unfinished uploads of runs that have ended long ago."""
+    """Deletes snapshots, staged objects and unfinished uploads of runs that ended long ago."""
     clean_up()
 
 
 @task
 def clean_up(**context: Any) -> list[str]:
-    """Removes what dead runs left; returns the folders that went."""
+    """Deletes the objects of old runs that are over; returns the deleted folders."""
     from include import cleanup as stage
 
     def is_live(run_id: str) -> bool:

@@ -16,11 +16,11 @@ from include.operators.defaults import DAG_DEFAULTS, TASK_DEFAULTS, cron_utc, da
     **DAG_DEFAULTS,
     dag_id="ecommerce_corrections",
     schedule=cron_utc("20 * * * *"),
-    # A look sees everything that changed since: two at a time would see the same.
+    # A scan finds every change, so two scans at a time would find the same ones.
     max_active_runs=1,
     default_args=TASK_DEFAULTS | {"execution_timeout": dt.timedelta(minutes=30)},
     params={
-        "day": day_param("Last day to look at", "Leave it empty to look at the days up to that of the run.")
+        "day": day_param("Last day to check", "Leave it empty to check the days up to the day of the run.")
     },
     doc_md=Path(__file__).with_suffix(".md").read_text(),
 )
@@ -31,17 +31,17 @@ def ecommerce_corrections() -> None:
         task_id="run_again",
         trigger_dag_id=ETL_DAG_ID,
         logical_date=None,
-        # The run is named after the change: it has been started, so there is nothing to do.
+        # The run id identifies the change: an existing run was already started for it.
         skip_when_already_exists=True,
         map_index_template="{{ task.trigger_run_id }}",
-        doc_md="Starts one run for each change. Skipped where that run exists already.",
+        doc_md="Starts one run for each change. Skipped if that run exists.",
     ).expand_kwargs(changes)
     changes >> name_unread_days()
 
 
 @task
 def find_changes(**context: Any) -> list[dict[str, Any]]:
-    """Compares what is in S3 now with what the manifests of the last days name as inputs."""
+    """Compares the inputs in the manifests of recent days with the objects in S3."""
     from include import corrections
     from include.day import day_of
 
@@ -56,7 +56,7 @@ def find_changes(**context: Any) -> list[dict[str, Any]]:
 
 @task
 def name_unread_days(**context: Any) -> None:
-    """Fails where days could not be looked at; a task of its own, so that the others are run again."""
+    """Fails if days could not be read. A separate task, so that the other days are rerun."""
     from include import corrections
 
     with task_context():

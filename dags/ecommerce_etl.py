@@ -1,7 +1,7 @@
-"""The daily pipeline: wait for the day's raw files, extract, transform, validate, approve, publish.
+"""The daily pipeline: wait for the raw files, extract, transform, validate, approve, publish.
 
-Each task calls the stage of its name in `include/`. Heavy imports stay inside the tasks, so that parsing this
-file costs next to nothing.
+Each task calls the stage of the same name in `include/`. Heavy imports are inside the tasks, so that this
+file is parsed quickly.
 """
 
 import datetime as dt
@@ -19,8 +19,8 @@ from include.operators.defaults import DAG_DEFAULTS, ENGINE, GLUE, TASK_DEFAULTS
 if TYPE_CHECKING:
     from include.manifest import Manifest
 
-#: Both get an event for each publication. The second one has the day as its partition, and starts a run for
-#: each day; partitioned events do not start DAGs that wait for a plain asset.
+#: Each publication adds an event to both. The second one is partitioned by day and starts a run for each day;
+#: partitioned events do not start DAGs that wait for a plain asset.
 PUBLISHED_ORDERS = Asset("ecommerce_orders")
 ORDERS_BY_DAY = Asset("ecommerce_orders_by_day")
 
@@ -29,7 +29,7 @@ ORDERS_BY_DAY = Asset("ecommerce_orders_by_day")
     **DAG_DEFAULTS,
     dag_id=ETL_DAG_ID,
     schedule=cron_utc("0 0 * * *"),
-    # A day that waits for its files is an active run, too; the pools limit how many work at the same time.
+    # A day that waits for its files is an active run, too. The pools limit how many are processed at a time.
     max_active_runs=16,
     default_args=TASK_DEFAULTS
     | {"execution_timeout": dt.timedelta(hours=2), "on_failure_callback": report_failure},
@@ -59,13 +59,13 @@ def wait_for_raw_files() -> S3KeySensor:
         poke_interval=30,
         timeout=dt.timedelta(hours=36).total_seconds(),
         execution_timeout=dt.timedelta(hours=37),
-        doc_md="Waits until all raw files of the day exist. Deferred: it holds no worker.",
+        doc_md="Waits until all raw files of the day exist. Deferred, so it occupies no worker.",
     )
 
 
 @task
 def extract(**context: Any) -> dict[str, Any]:
-    """Copies the raw files inside S3, so that a later delivery cannot change this run."""
+    """Copies the raw files inside S3, so that a later delivery does not affect this run."""
     from include import extract as stage
     from include.day import day_of
 
@@ -84,7 +84,7 @@ def transform(extracted: Any) -> dict[str, Any]:
 
 
 def transform_on_glue(extracted: Any) -> Any:
-    """The same task as a Spark job, where the Airflow option `[ecommerce] engine` is `glue`."""
+    """The transform as a Spark job; used if the Airflow option `[ecommerce] engine` is `glue`."""
     from include.operators.glue import GlueTransform
 
     return GlueTransform(
@@ -133,7 +133,7 @@ def publish(
 
 
 def describe_publication(manifest: "Manifest") -> dict[str, Any]:
-    """What a consumer of the assets learns about a published day."""
+    """The extra of the asset events: a summary of the published day for consumers."""
     return {
         "day": manifest["day"],
         "rows": manifest["rows"]["orders"]["published"],

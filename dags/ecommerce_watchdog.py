@@ -13,22 +13,22 @@ from include.operators.defaults import DAG_DEFAULTS, TASK_DEFAULTS, cron_utc
 @dag(
     **DAG_DEFAULTS,
     dag_id="ecommerce_watchdog",
-    # A few minutes past the hour: what comes right before its deadline has come in time.
+    # Shortly after the hour, so that files that arrive just before their deadline are in time.
     schedule=cron_utc("5 * * * *"),
     max_active_runs=1,
-    # It is quiet until something was delivered, so it may watch from the beginning.
+    # It sends nothing before the first delivery, so it need not be switched on.
     is_paused_upon_creation=False,
     default_args=TASK_DEFAULTS | {"execution_timeout": dt.timedelta(minutes=10)},
     doc_md=Path(__file__).with_suffix(".md").read_text(),
 )
 def ecommerce_watchdog() -> None:
-    """Tells people of days that are late."""
-    look()
+    """Alerts about missing raw files and unpublished days."""
+    check_days()
 
 
 @task
-def look(**context: Any) -> dict[str, str]:
-    """Looks at the raw files and manifests of the newest days, and tells people what is new."""
+def check_days(**context: Any) -> dict[str, str]:
+    """Checks the raw files and manifests of the most recent days, and alerts about new problems."""
     from include import watchdog
 
     with task_context() as (hook, settings):

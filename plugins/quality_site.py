@@ -1,6 +1,6 @@
-"""The data-quality site inside Airflow: its own entry in the navigation, and one on the page of the DAG.
+"""The data-quality site in the Airflow UI: an entry in the navigation, and a tab on the page of the DAG.
 
-Every Airflow component loads this file, only the API server needs the site: it is built at its first request.
+Every Airflow component loads this file, but only the API server needs the site: the first request builds it.
 """
 
 from functools import cache
@@ -10,12 +10,12 @@ from typing import Any
 from airflow.plugins_manager import AirflowPlugin
 
 URL_PREFIX = "/quality"
-#: Settings and the connection are read again after this time.
+#: How long settings and the connection are cached.
 STORE_SECONDS = 60
 
 
 class LazySite:
-    """An ASGI application that is not there before somebody asks for it."""
+    """An ASGI application that builds the site on the first request."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         from starlette.concurrency import run_in_threadpool
@@ -26,7 +26,7 @@ class LazySite:
 
 @cache
 def build_site() -> Any:
-    """Only callers who may see plugins get anything."""
+    """The site, only for users with access to plugins."""
     from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
     from airflow.api_fastapi.core_api.security import requires_access_view
     from cachetools import TTLCache, cached
@@ -47,7 +47,7 @@ def open_store() -> Any:
 
 
 APP = {"app": LazySite(), "url_prefix": URL_PREFIX, "name": "Data quality"}
-#: The address is relative, so that it stays under the path under which Airflow itself is reached.
+#: Relative, so that it works behind a proxy that serves Airflow under a path.
 VIEW = {"name": "Data quality", "href": f"{URL_PREFIX.strip('/')}/"}
 VIEWS = [
     VIEW | {"destination": "nav", "url_route": "data-quality"},

@@ -185,7 +185,7 @@ def test_a_channel_that_fails_hides_nothing(pipeline: Pipeline, day: str) -> Non
 
 
 def watch(pipeline: Pipeline) -> str:
-    """One look of the watchdog. Returns how it ended."""
+    """Run the watchdog once. Returns the state of the run."""
     run_id = f"test__{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S%f}"
     pipeline.api.trigger(WATCHDOG, run_id, {})
     return pipeline.wait(run_id, WATCHDOG)

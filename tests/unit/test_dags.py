@@ -77,7 +77,7 @@ def test_the_watchdog_looks_every_hour_by_itself() -> None:
     assert read_schedule(dag) == ("5 * * * *", "UTC")
     assert (dag.catchup, dag.max_active_runs, dag.is_paused_upon_creation) == (False, 1, False)
     assert [(task.task_id, task.retries, bool(task.execution_timeout)) for task in dag.tasks] == [
-        ("look", 3, True)
+        ("check_days", 3, True)
     ]
 
 
