@@ -145,7 +145,7 @@ def look_at_closed_day(
     change = find_change(closed, find_inputs(hook, settings.layout, closed["day"]), arrived)
     # After a new delivery nobody knows what its rows lack: the run of the day has to be cleared.
     if change and all(name.startswith(LATE) for name in change.inputs):
-        reason = "; the gate was closed, and the references that were unknown have arrived"
+        reason = "; the gate was closed, and the rows that its orders refer to have arrived"
         found.changes.append(dataclasses.replace(change, reason=reason))
         log.info("To be rerun: %s", found.changes[-1])
 

@@ -1,8 +1,8 @@
 """Customers, products and other rows that orders refer to, which arrive on a later day than the orders.
 
-An order that was rejected only for unknown references is published by a later run of its day, which looks the
-ids up in the tables of later days. The rows found are pinned, and every later run of the day uses them, too.
-The published customers and products of the day do not change.
+An order that was rejected only because the rows it refers to were missing or rejected is published by a later
+run of its day, which looks the ids up in the tables of later days. The rows found are pinned, and every later
+run of the day uses them, too. The published customers and products of the day do not change.
 """
 
 import logging
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from include import keys
-from include.contract import DATASETS, ORDERS, Dataset, unknown_reason
+from include.contract import DATASETS, ORDERS, Dataset, rejected_reason, unknown_reason
 from include.contract.model import LATE
 from include.day import days_after
 from include.manifest import DayInputs, Output, PartlyUsed, RawFile
@@ -29,10 +29,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: The reject reason of an order whose id the dataset does not know.
-REASONS = {dataset: unknown_reason(column) for dataset, column in ORDERS.references.items()}
+#: The reject reasons of orders that a later day's file can resolve, each with the dataset that lacks a row.
+REASONS = {
+    reason(column): dataset
+    for dataset, column in ORDERS.references.items()
+    for reason in (unknown_reason, rejected_reason)
+}
 
-#: A dataset, and an id that is not in the day's own file of it.
+#: A dataset, and an id that no accepted row of the day's own file has.
 MissingKey = tuple[str, str]
 #: What rejected orders lack, and how many of them lack the same.
 MissingKeySets = Counter[frozenset[MissingKey]]
@@ -57,8 +61,8 @@ def pin_late_rows(hook: "S3Hook", settings: "Settings", day: str, run_id: str) -
 
 
 def has_resolvable_rejects(manifest: DayInputs) -> bool:
-    """Whether any order of the day was rejected for an unknown reference."""
-    return any(manifest["reasons"][ORDERS.name].get(reason) for reason in REASONS.values())
+    """Whether any order of the day was rejected because a row that it refers to was missing or rejected."""
+    return any(manifest["reasons"][ORDERS.name].get(reason) for reason in REASONS)
 
 
 def find_arrivals(
@@ -113,15 +117,22 @@ def _read_missing_key_sets(hook: "S3Hook", manifest: DayInputs) -> MissingKeySet
     quarantine = manifest["outputs"][f"quarantine/{ORDERS.name}"]
     if find_object(hook, quarantine["key"]) is None:
         return Counter()
-    ids = {reason: ORDERS.references[dataset] for dataset, reason in REASONS.items()}
+    columns = list(ORDERS.references.values())
     # Read as a file, not as a dataset: a day from before a column was declared does not have it.
-    rows = pq.ParquetFile(RemoteFile(hook, quarantine)).read([*ids.values(), "reasons"]).to_pylist()
-    names = {reason: dataset for dataset, reason in REASONS.items()}
+    rows = pq.ParquetFile(RemoteFile(hook, quarantine)).read([*columns, "reasons"]).to_pylist()
     return Counter(
-        frozenset((names[reason], row[ids[reason]]) for reason in row["reasons"])
+        frozenset((dataset, _read_id(row, dataset)) for dataset in map(REASONS.__getitem__, row["reasons"]))
         for row in rows
-        if ids.keys() >= set(row["reasons"])
+        if REASONS.keys() >= set(row["reasons"])
     )
+
+
+def _read_id(row: Mapping[str, str], dataset: str) -> str:
+    """The id of the dataset that a rejected order names; the quarantine keeps it as delivered."""
+    from include.engine.blanks import BLANKS
+
+    column = ORDERS.column(ORDERS.references[dataset])
+    return row[column.name].strip(BLANKS) if column.trim else row[column.name]
 
 
 def find_places(
@@ -130,7 +141,7 @@ def find_places(
     """The days whose published tables have the wanted ids."""
     places: dict[MissingKey, list[str]] = {}
     for manifest in manifests:
-        for dataset in REASONS:
+        for dataset in ORDERS.references:
             ids = {id_ for name, id_ in wanted if name == dataset}
             key = DATASETS[dataset].id_column
             # A day from before the dataset was declared has none.

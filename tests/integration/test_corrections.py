@@ -195,7 +195,7 @@ LATE_CUSTOMER = "C9,Nils,nils@example.com,Oslo,NO,2026-11-22\n"
 LATE_PRODUCT = "P9,Chair,Home,50.00\n"
 
 
-def test_late_customers_and_products_heal_the_day(pipeline: Pipeline, days: list[str]) -> None:
+def test_late_customers_and_products_are_taken_over(pipeline: Pipeline, days: list[str]) -> None:
     day, next_day = days
     unknown = (
         "L1,C9,P1,1,5.00,2026-11-21,,open\nL2,C9,P9,1,7.00,2026-11-21,,open\nL3,C9,P1,0,7.00,2026-11-21,,x\n"
@@ -247,11 +247,22 @@ def test_late_customers_and_products_heal_the_day(pipeline: Pipeline, days: list
     assert third["correction"]["orders"] == {"added": 0, "removed": 0, "altered": 0}
 
 
-def test_closed_gate_opens_once_unknown_customers_arrive(pipeline: Pipeline, days: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("delivered", "reason"),
+    [
+        pytest.param(CUSTOMERS, "unknown_customer", id="unknown"),
+        pytest.param(CUSTOMERS + LATE_CUSTOMER.replace("-11-", "-11/"), "rejected_customer", id="rejected"),
+    ],
+)
+def test_closed_gate_opens_once_the_customers_arrive(
+    pipeline: Pipeline, days: list[str], delivered: str, reason: str
+) -> None:
     day, next_day = days
-    unknown = "".join(f"L{n},C9,P1,1,5.00,2026-11-21,,open\n" for n in range(12))
-    pipeline.deliver(day, make_orders(100) + unknown)
-    assert pipeline.run(day)[0] == "failed"
+    unresolved = "".join(f"L{n},C9,P1,1,5.00,2026-11-21,,open\n" for n in range(12))
+    pipeline.deliver(day, make_orders(100) + unresolved, customers=delivered)
+    state, message = pipeline.run(day)
+    assert state == "failed"
+    assert f"{reason} 12" in message
     assert look(pipeline, next_day) == {}
 
     pipeline.deliver(next_day, make_orders(5), customers=CUSTOMERS + LATE_CUSTOMER)

@@ -182,5 +182,5 @@ def test_closed_day_is_rerun_once_its_gate_would_open(
     found = scan_published_days(None, settings, "2026-11-21")  # type: ignore[arg-type]  # no store
 
     notes = [str(change) for change in found.changes]
-    arrived = "the gate was closed, and the references that were unknown have arrived"
+    arrived = "the gate was closed, and the rows that its orders refer to have arrived"
     assert notes == ([f"{day}: late_customers was added; {arrived}"] if is_rerun else [])

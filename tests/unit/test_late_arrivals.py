@@ -7,7 +7,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from include.inputs.late_arrivals import MissingKey, MissingKeySets, choose_arrivals, find_places
+from include.inputs.late_arrivals import (
+    MissingKey,
+    MissingKeySets,
+    choose_arrivals,
+    find_places,
+    has_resolvable_rejects,
+)
 from include.transform import transform_files
 from tests.raw_files import CUSTOMERS, make_order, make_orders, write_raw_files
 from tests.unit.conftest import Runs
@@ -87,3 +93,17 @@ def test_second_late_arrival_keeps_the_first(runs: Runs) -> None:
     assert runs.read_orders(DAY) == {"O1": "C1", "O8": "C8", "O9": "C9"}
     # A later run without news works with the same rows.
     assert runs.run(DAY, "run 4")["rows"] == second["rows"]
+
+
+def test_rejected_customer_is_replaced_by_its_corrected_row(runs: Runs) -> None:
+    lines = "".join(make_order(f"O{n}", customer_id=f"C{n}") for n in (1, 8))
+    runs.deliver(DAY, orders=make_orders(0, more=lines), customers=f"{CUSTOMERS}C8,,,,,someday\n")
+    before = runs.run(DAY)
+    runs.deliver(SECOND, orders=make_orders(1), customers=f"{CUSTOMERS}C8,,,,,2024-02-29\n")
+    runs.run(SECOND)
+
+    after = runs.run(DAY, "run 2")
+
+    assert before["reasons"]["orders"]["rejected_customer"] == 1
+    assert (has_resolvable_rejects(before), has_resolvable_rejects(after)) == (True, False)
+    assert runs.read_orders(DAY) == {"O1": "C1", "O8": "C8"}
