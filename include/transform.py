@@ -34,6 +34,14 @@ from include.contract import (
     rejected_reason,
     unknown_reason,
 )
+from include.contract.arrow import ARROW_TYPES
+from include.contract.line_total import (
+    TOTAL,
+    describe_total,
+    find_delivered_total,
+    find_factors,
+    list_total_rules,
+)
 from include.contract.model import EARLIEST, LATEST, ValueFormat
 from include.engine.blanks import trim
 from include.engine.dimension import Dimension
@@ -63,6 +71,8 @@ SUMMED = ("total_price",)
 MISSING = ("delivery_date",)
 #: A file of free text can have rows of very many lengths.
 _MOST_DETAILS = 5
+#: The type of the published total.
+TOTAL_KIND = describe_total(ORDERS).kind
 _DAY_MICROSECONDS = 24 * 60 * 60 * 1_000_000
 
 
@@ -83,6 +93,7 @@ def transform_orders(raw: pd.DataFrame, dimensions: Mapping[str, Dimension]) -> 
     faults = {
         **find_column_faults(raw, parsed, ORDERS),
         DELIVERY_BEFORE_ORDER: is_true(parsed["delivery_date"] < ordered_from),
+        **find_total_faults(parsed),
         **find_reference_faults(raw, found, dimensions),
     }
     computed = parsed.pipe(add_total_price).pipe(add_shipping_time, ordered_from)
@@ -91,8 +102,29 @@ def transform_orders(raw: pd.DataFrame, dimensions: Mapping[str, Dimension]) -> 
 
 
 def add_total_price(orders: pd.DataFrame) -> pd.DataFrame:
-    """total_price = quantity × selling_price, in exact decimals."""
-    return orders.assign(total_price=orders["quantity"] * orders["selling_price"])
+    """total_price = quantity × selling_price, in exact decimals; as delivered where a row lacks one of them."""
+    if not find_factors(ORDERS):
+        return orders.assign(total_price=as_total(orders[TOTAL]))
+    product = multiply_factors(orders)
+    delivered = as_total(orders[TOTAL]) if find_delivered_total(ORDERS) else None
+    return orders.assign(total_price=product if delivered is None else product.fillna(delivered))
+
+
+def find_total_faults(orders: pd.DataFrame) -> dict[str, Flags]:
+    """Rows whose delivered total is not quantity × selling_price; nothing without both in the contract."""
+    rules = list_total_rules(ORDERS)
+    return {rule: is_true(as_total(orders[TOTAL]) != multiply_factors(orders)) for rule in rules}
+
+
+def multiply_factors(orders: pd.DataFrame) -> pd.Series:
+    """quantity × selling_price; null where a row lacks one of them."""
+    return as_total(orders["quantity"] * orders["selling_price"])
+
+
+def as_total(amounts: pd.Series) -> pd.Series:
+    """Exact amounts in the type of the published total, which holds every product."""
+    total = pd.ArrowDtype(ARROW_TYPES[TOTAL_KIND])
+    return amounts if amounts.dtype == total else amounts.astype(total)
 
 
 def add_shipping_time(orders: pd.DataFrame, ordered_from: pd.Series) -> pd.DataFrame:

@@ -10,6 +10,7 @@ ARROW_TYPES: dict[Kind, pa.DataType] = {
     Kind.DECIMAL: pa.decimal128(18, 4),
     #: A whole number of 18 digits times a decimal of 18 digits always fits.
     Kind.WIDE_DECIMAL: pa.decimal128(38, 4),
+    Kind.FINE_DECIMAL: pa.decimal128(38, 8),
     Kind.TIMESTAMP: pa.timestamp("us", tz="UTC"),
 }
 #: The same in the words that Spark, Hive and Athena share.
@@ -18,6 +19,7 @@ SQL_TYPES: dict[Kind, str] = {
     Kind.WHOLE_NUMBER: "bigint",
     Kind.DECIMAL: "decimal(18,4)",
     Kind.WIDE_DECIMAL: "decimal(38,4)",
+    Kind.FINE_DECIMAL: "decimal(38,8)",
     Kind.TIMESTAMP: "timestamp",
 }
 

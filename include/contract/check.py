@@ -7,13 +7,26 @@ from collections.abc import Iterable, Iterator
 from itertools import takewhile
 
 from include.contract.format_check import check_formats
-from include.contract.model import EARLIEST, LATE, LATEST, REPAIRS, Column, Dataset, Kind, PublishedColumn
+from include.contract.line_total import check_total
+from include.contract.model import (
+    COMPUTED_KINDS,
+    EARLIEST,
+    LATE,
+    LATEST,
+    REPAIRS,
+    Column,
+    Dataset,
+    Kind,
+    PublishedColumn,
+)
 from include.errors import ContractError
 
 #: What S3 keys, Parquet, SQL and Hive all take as it is.
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 #: Quarantined rows and repairs have columns of these names of their own.
 _TAKEN = ("reasons", "source_key", "line_number", "raw_line", "detail", "raw_etag")
+#: The columns of orders that formulas and pages are made of; a file need not have them all.
+_NEEDED = ("order_date", "delivery_date", "quantity")
 #: The partition of the Glue table.
 _PARTITION = "dt"
 _NO_NAME = "is no name of small letters, digits and _"
@@ -92,8 +105,8 @@ def _check_column(column: Column) -> Iterator[str]:
         yield "has one text as also_named: write a comma behind it, in brackets"
     if column.name in _TAKEN:
         yield "has a name that the quarantine needs"
-    if column.kind is Kind.WIDE_DECIMAL:
-        yield f"can be no {Kind.WIDE_DECIMAL.name}, which is for computed columns"
+    if column.kind in COMPUTED_KINDS:
+        yield f"can be no {column.kind.name}, which is for computed columns"
     if column.minimum is not None and column.kind not in (Kind.WHOLE_NUMBER, Kind.DECIMAL):
         yield "has a minimum and is no number"
     for name in ("longest", "trim"):
@@ -125,6 +138,10 @@ def _check_orders(orders: Dataset, earlier: dict[str, Dataset]) -> Iterator[str]
     for dataset in earlier.values():
         for name in set(dataset.taken_over.values()) & {*orders.column_names}:
             yield f"{dataset.name}: orders have a column {name} of their own, give it another name in_orders."
+    for name in _NEEDED:
+        if name not in orders.column_names:
+            yield f"{orders.name}: {name} is needed; files without it are accepted with required=False."
+    yield from check_total(orders)
     for column in orders.columns:
         if column.in_orders not in (None, column.name):
             yield f"{orders.name}.{column.name} keeps its name in_orders: its header goes into also_named."

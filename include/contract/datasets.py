@@ -5,6 +5,7 @@ the sample data, the docs and the catalog schemas all follow from it. A contract
 `examples/` takes its place without a change here. Standard library only.
 """
 
+from include.contract.line_total import describe_total
 from include.contract.model import Column, Dataset, Kind, PublishedColumn
 
 CUSTOMERS = Dataset(
@@ -123,14 +124,7 @@ ORDERS = Dataset(
 
 #: Columns that the transform computes. The formulas are in `transform.py`.
 COMPUTED = (
-    PublishedColumn(
-        name="total_price",
-        computed_from=("quantity", "selling_price"),
-        kind=Kind.WIDE_DECIMAL,
-        nullable=False,
-        minimum=0,
-        meaning="quantity × selling_price, exact.",
-    ),
+    describe_total(ORDERS),
     PublishedColumn(
         name="shipping_time_days",
         computed_from=("order_date", "delivery_date"),

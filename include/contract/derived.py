@@ -2,6 +2,7 @@
 
 from include.contract.check import check_contract
 from include.contract.declared import load_declarations
+from include.contract.line_total import TOTAL, describe_total, list_total_rules
 from include.contract.model import (
     Column,
     Dataset,
@@ -17,8 +18,11 @@ _DECLARED = load_declarations()
 CUSTOMERS: Dataset = _DECLARED["CUSTOMERS"]
 PRODUCTS: Dataset = _DECLARED["PRODUCTS"]
 ORDERS: Dataset = _DECLARED["ORDERS"]
-COMPUTED: tuple[PublishedColumn, ...] = _DECLARED["COMPUTED"]
-ORDER_RULES: tuple[str, ...] = _DECLARED["ORDER_RULES"]
+#: The total follows from what orders declare.
+COMPUTED: tuple[PublishedColumn, ...] = tuple(
+    describe_total(ORDERS) if column.name == TOTAL else column for column in _DECLARED["COMPUTED"]
+)
+ORDER_RULES: tuple[str, ...] = (*_DECLARED["ORDER_RULES"], *list_total_rules(ORDERS))
 DATASETS: dict[str, Dataset] = {dataset.name: dataset for dataset in _DECLARED["DATASETS"]}
 
 #: The datasets that orders refer to, in the order of the columns that do.

@@ -28,8 +28,12 @@ class Kind(StrEnum):
     WHOLE_NUMBER = "whole number"
     DECIMAL = "decimal, up to 4 places"
     WIDE_DECIMAL = "decimal, up to 4 places, computed"
+    FINE_DECIMAL = "decimal, up to 8 places, computed"
     TIMESTAMP = "timestamp, UTC"
 
+
+#: Wide enough for any product of two columns.
+COMPUTED_KINDS = (Kind.WIDE_DECIMAL, Kind.FINE_DECIMAL)
 
 #: Formats of timestamps that are numbers, beside those of `datetime.strptime`.
 UTC = "UTC"

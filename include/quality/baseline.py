@@ -140,8 +140,10 @@ def find_range(name: str, usual: float, tolerance: float, orders: float) -> tupl
     no false warnings: √orders for amounts, the standard deviation of a binomial for shares.
     """
     if not MEASURES[name].is_share:
-        distance = usual * max(tolerance, CHANCE_DEVIATIONS / math.sqrt(orders))
-        return max(usual - distance, 0.0), usual + distance
+        distance = abs(usual) * max(tolerance, CHANCE_DEVIATIONS / math.sqrt(orders))
+        # Days of returns alone have a negative revenue.
+        lowest = usual - distance
+        return lowest if usual < 0 else max(lowest, 0.0), usual + distance
     # Rule of succession: a share of 0 % among few orders proves little.
     share = (usual * orders + 1) / (orders + 2)
     distance = max(tolerance, CHANCE_DEVIATIONS * math.sqrt(share * (1 - share) / orders))

@@ -21,6 +21,7 @@ from typing_extensions import override
 
 from include.contract import ORDERS, published_orders
 from include.contract.arrow import published_schema
+from include.contract.line_total import FACTORS, TOTAL, find_delivered_total, find_factors
 from include.quality.baseline import Comparison, show_figure
 from include.quality.findings import name_expectation, parse_names, require_known
 
@@ -37,11 +38,13 @@ DAY_US = 24 * 60 * 60 * 1_000_000
 ELAPSED_DAYS = f"(epoch_us(delivery_date) - epoch_us(order_date)) // {DAY_US}"
 CALENDAR_DAYS = f"epoch_us(delivery_date) // {DAY_US} - epoch_us(order_date) // {DAY_US}"
 IS_MIDNIGHT = f"epoch_us(delivery_date) % {DAY_US} = 0"
+PRODUCT = " * ".join(FACTORS)
+#: A total that is delivered counts where a row lacks a factor.
+HAS_PRODUCT = f" AND {PRODUCT} IS NOT NULL" if find_delivered_total(ORDERS) else ""
 #: For each computed column, its formula and the SQL condition of rows that violate it.
 FORMULAS = {
-    "total_price": (
-        "quantity * selling_price",
-        "total_price IS DISTINCT FROM quantity * selling_price",
+    **(
+        {TOTAL: (PRODUCT, f"{TOTAL} IS DISTINCT FROM {PRODUCT}{HAS_PRODUCT}")} if find_factors(ORDERS) else {}
     ),
     "shipping_time_days": (
         "the days from order_date to delivery_date",

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from include import contract
 from include.contract import Column, Dataset, Kind
+from include.contract.line_total import TOTAL, list_total_rules
 from include.contract.model import list_column_reasons
 from include.sample_data.columns import Columns, Numbers
 
@@ -114,6 +115,7 @@ def list_field_faults(
         faults[contract.DELIVERY_BEFORE_ORDER] = ("delivery_date", earlier)
         delivery = dataset.column("delivery_date")
         faults[contract.implausible_reason(delivery)] = (delivery.name, ("9999-12-31T00:00:00Z",))
+        faults |= {rule: (TOTAL, ("0.0001", "999999.99")) for rule in list_total_rules(dataset)}
     return faults
 
 

@@ -88,14 +88,17 @@ def build_chunk(rng: SeededRandom, day: dt.date, first: int, size: int, market: 
     ordered = np.datetime64(day, "s") + draw_seconds(rng, size)
     shipping = HALF_A_DAY_SECONDS + rng.integers("shipping", size, TEN_DAYS_SECONDS - HALF_A_DAY_SECONDS + 1)
     is_open = rng.integers("open", size, 100) < UNDELIVERED_PERCENT
+    quantity = QUANTITIES[rng.integers("quantity", size, len(QUANTITIES))]
+    cents = draw_selling_cents(rng, day, market.product_cents[product])
     return {
         "order_id": join_texts(f"O-{day:%Y%m%d}-", pad_numbers(np.arange(first + 1, first + size + 1), 7)),
         "customer_id": market.customer_ids.take(rng.pick("customer", size, market.customer_weights)),
         "product_id": market.product_ids.take(product),
         "order_date": format_times(ordered),
         "delivery_date": format_times(ordered + shipping, is_open),
-        "quantity": pad_numbers(QUANTITIES[rng.integers("quantity", size, len(QUANTITIES))], 1),
-        "selling_price": format_cents(draw_selling_cents(rng, day, market.product_cents[product])),
+        "quantity": pad_numbers(quantity, 1),
+        "selling_price": format_cents(cents),
+        "total_price": format_cents(quantity * cents),
         "status": look_up(STATES, np.where(is_open, 1 + rng.integers("state", size, len(STATES) - 1), 0)),
     }
 

@@ -66,7 +66,7 @@ def summarise_orders(orders: Path, scratch: Path) -> Business:
         return {
             "revenue": format_money(revenue),
             "orders": count,
-            "units": int(units),
+            "units": round(units),
             "average_order_value": format_money(round(revenue / count, 2) if count else revenue),
             "undelivered": undelivered,
             "groups": {name: _group_orders(connection, column) for name, column in GROUPS.items()},
@@ -88,7 +88,7 @@ def _group_orders(connection: Any, column: str) -> list[Group]:
         FROM ranked GROUP BY 1, place > {LISTED} ORDER BY min(place)
     """  # noqa: S608 - constants of this module
     return [
-        {"name": name, "revenue": format_money(revenue), "units": int(units)}
+        {"name": name, "revenue": format_money(revenue), "units": round(units)}
         for name, revenue, units in connection.execute(query).fetchall()
     ]
 

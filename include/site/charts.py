@@ -113,6 +113,8 @@ def _draw_bar(bar: Bar, left: float, step: float, largest: float) -> Markup:
 
 
 def _draw_box(name: str, left: float, width: float, low: float, high: float, largest: float) -> Markup:
+    # An amount below zero, such as a day of returns, has no bar; its title says how much it is.
+    low, high = max(low, 0.0), max(high, 0.0)
     top = _scale(high, largest)
     return Markup('<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>').format(
         name, left, top, width, _scale(low, largest) - top
