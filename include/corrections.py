@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from include import keys
-from include.contract import DATASETS, ORDERS
+from include.contract import DELIVERED, ORDERS
 from include.contract.model import LATE, REPAIRS
 from include.day import days_until
 from include.errors import RetryableError, UnreadableDaysError
@@ -169,7 +169,7 @@ def look_at_day(
 ) -> None:
     """Add what has changed in one published day."""
     inputs = find_inputs(hook, layout, manifest["day"])
-    if missing := [name for name in DATASETS if name not in inputs]:
+    if missing := [name for name in DELIVERED if name not in inputs]:
         report_missing(manifest, missing)
     elif change := find_change(manifest, inputs, arrived):
         found.changes.append(change)
@@ -202,8 +202,8 @@ def report_missing(manifest: Manifest, missing: list[str]) -> None:
 
 def find_inputs(hook: "S3Hook", layout: keys.Layout, day: str) -> dict[str, ObjectState]:
     """The inputs that a run of the day would use now, by their names in manifests."""
-    urls = {dataset: keys.raw(layout, day, dataset) for dataset in DATASETS}
-    urls |= {REPAIRS + dataset: keys.repair(layout, day, dataset) for dataset in DATASETS}
+    urls = {dataset: keys.raw(layout, day, dataset) for dataset in DELIVERED}
+    urls |= {REPAIRS + dataset: keys.repair(layout, day, dataset) for dataset in DELIVERED}
     found = {name: find_object(hook, url) for name, url in urls.items()}
     return {name: state for name, state in found.items() if state}
 
@@ -217,7 +217,7 @@ def find_change(
     """
     before = manifest["inputs"]
     # Late rows are compared below. A dataset that the contract has dropped changes nothing any more.
-    delivered = {name: file for name, file in before.items() if name.removeprefix(REPAIRS) in DATASETS}
+    delivered = {name: file for name, file in before.items() if name.removeprefix(REPAIRS) in DELIVERED}
     changed = compare_inputs(delivered, inputs)
     for name in sorted({LATE + dataset for dataset, _ in arrived}):
         changed[name] = "replaced" if name in before else "added"

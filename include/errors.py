@@ -96,6 +96,10 @@ class RawFileEmptyError(RawFileError, RetryableError):
         super().__init__(source, "", "the file is empty (zero bytes)", "Deliver it again.")
 
 
+class SampleDataError(PipelineError):
+    """The generator cannot write files of the shape that the contract declares."""
+
+
 class WorkerError(RetryableError):
     """The worker ran out of disk or memory; another task may free some."""
 

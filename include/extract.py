@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from include import keys
-from include.contract import DATASETS, Dataset
+from include.contract import DELIVERED, Dataset
 from include.contract.model import REPAIRS
 from include.day import format_instant
 from include.errors import RawFileChangedError, RawFileEmptyError
@@ -37,7 +37,7 @@ def extract(hook: "S3Hook", settings: "Settings", day: str, run_id: str) -> Extr
     RawFileChangedError: a file was replaced at this very moment; trying again helps.
     """
     pinned_at = format_instant(dt.datetime.now(dt.UTC))
-    inputs = {name: _pin(hook, settings.layout, day, run_id, name) for name in DATASETS}
+    inputs = {name: _pin(hook, settings.layout, day, run_id, name) for name in DELIVERED}
     inputs |= _apply_repairs(hook, settings.layout, day, inputs)
     inputs |= pin_late_rows(hook, settings, day, run_id)
     return {"day": day, "run_id": run_id, "inputs": inputs, "pinned_at": pinned_at}
@@ -63,7 +63,7 @@ def _apply_repairs(
 ) -> dict[str, PartlyUsed]:
     """Put the repaired rows of the day into its snapshots. Returns the repairs, as inputs."""
     repairs = {}
-    for name, dataset in DATASETS.items():
+    for name, dataset in DELIVERED.items():
         if found := read_object(hook, keys.repair(layout, day, name)):
             from include.inputs.repairs import read_repair
 

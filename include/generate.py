@@ -5,7 +5,7 @@ the contract: a column or a dataset that the shop does not know is filled with s
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +15,8 @@ import numpy as np
 import pyarrow as pa
 
 from include.contract import CUSTOMERS, DATASETS, ORDERS, PRODUCTS, Column, Dataset, Kind
+from include.contract.model import FileFormat
+from include.errors import SampleDataError
 from include.sample_data.columns import Columns, Numbers, as_bytes, join_texts, look_up, pad_numbers
 from include.sample_data.customers import build_customers, count_accounts
 from include.sample_data.dirty_rows import (
@@ -102,7 +104,12 @@ def generate(
     `orders` is the rows of orders.csv, by default what weekday and month make of 10,000; `customers` the
     accounts at the end of 2026 (earlier days have fewer, later days more); `leave_out` names reject reasons
     that shall not occur, and `exact_duplicate` where that shall not.
+
+    Raises
+    ------
+    SampleDataError: the contract declares files that the shop does not write.
     """
+    check_shapes()
     out_dir.mkdir(parents=True, exist_ok=True)
     delivery = Delivery(day, out_dir, SeededRandom(seed).at(day), leave_out)
     accounts = build_customers(SeededRandom(seed).at("customers"), count_accounts(day, customers), customers)
@@ -114,6 +121,37 @@ def generate(
     market = open_market(SeededRandom(seed), day, accounts, articles, *refused)
     size = count_orders(day) if orders is None else orders
     delivery.write(ORDERS, build_orders(delivery.rng, day, size, market))
+
+
+def check_shapes() -> None:
+    """The shop writes one plain CSV file for each dataset, with everything that an order line needs.
+
+    Raises
+    ------
+    SampleDataError: names what else the contract declares.
+    """
+    if other := list(_list_other_shapes()):
+        raise SampleDataError(
+            f"There is no sample data for this contract: {'; '.join(other)}. Use your own files: "
+            "make run RAW=folder, or make up and make deliver RAW=folder."
+        )
+
+
+def _list_other_shapes() -> Iterator[str]:
+    for dataset in DATASETS.values():
+        if dataset.delivered_in:
+            yield f"{dataset.name} come in the file of {dataset.delivered_in}"
+        elif _describe_file(dataset.format) != _describe_file(FileFormat()):
+            yield f"{dataset.name} have a file format of their own"
+        for column in dataset.columns:
+            if column.taken_from:
+                yield f"{dataset.name} take {column.name} from {column.taken_from}"
+            elif dataset.format_of(column).decimal_separator != ".":
+                yield f"{dataset.name}.{column.name} has a decimal comma"
+
+
+def _describe_file(file_format: FileFormat) -> tuple[str, ...]:
+    return file_format.delimiter, file_format.quote, file_format.escape, file_format.encoding.lower()
 
 
 def number_rows(dataset: Dataset, size: int) -> Columns:

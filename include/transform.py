@@ -8,6 +8,7 @@ import logging
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ import pyarrow.compute as pc
 from include import keys
 from include.contract import (
     DATASETS,
+    DELIVERED,
     DELIVERY_BEFORE_ORDER,
     LOOKED_UP,
     ORDERS,
@@ -29,6 +31,7 @@ from include.contract import (
     Kind,
     implausible_reason,
     invalid_reason,
+    list_taken,
     minimum_reason,
     missing_reason,
     rejected_reason,
@@ -42,14 +45,16 @@ from include.contract.line_total import (
     find_factors,
     list_total_rules,
 )
-from include.contract.model import EARLIEST, LATEST, ValueFormat
+from include.contract.model import EARLIEST, LATEST, ValueFormat, list_column_reasons
+from include.engine.batches import Batch
 from include.engine.blanks import trim
 from include.engine.dimension import Dimension
-from include.engine.frames import to_array, to_flags
+from include.engine.frames import to_array, to_column, to_flags
 from include.engine.memory import keep_freed_memory
 from include.engine.parse import parse
-from include.engine.process import FileReport, Flags, Judged, process_file
+from include.engine.process import Completion, FileReport, Flags, Judged, process_file
 from include.engine.raw_file import RawSource, read_header
+from include.engine.value_formats import empty_null_words
 from include.errors import RawFileError, RawFilesError
 from include.inputs.snapshot import download_late_rows, fetch_snapshot
 from include.manifest import Counts, describe_counts, digest_inputs, format_money
@@ -79,7 +84,10 @@ _DAY_MICROSECONDS = 24 * 60 * 60 * 1_000_000
 def transform_table(raw: pd.DataFrame, dataset: Dataset) -> Judged:
     """A batch of any dataset but orders. Grain: one row a raw row; all raw columns, typed."""
     rows = parse_columns(raw, dataset)
-    return Judged(rows, find_column_faults(raw, rows, dataset))
+    faults = find_column_faults(raw, rows, dataset)
+    if taken := list_taken(dataset):
+        rows = rows.assign(**{name: raw[name].where(rows[name].notna()) for name in taken})
+    return Judged(rows, faults)
 
 
 def transform_orders(raw: pd.DataFrame, dimensions: Mapping[str, Dimension]) -> Judged:
@@ -91,7 +99,7 @@ def transform_orders(raw: pd.DataFrame, dimensions: Mapping[str, Dimension]) -> 
     found = {name: dimensions[name].find(raw[column]) for name, column in ORDERS.references.items()}
     ordered_from = find_first_delivery(raw, parsed)
     faults = {
-        **find_column_faults(raw, parsed, ORDERS),
+        **keep_taken_faults(find_column_faults(raw, parsed, ORDERS), found),
         DELIVERY_BEFORE_ORDER: is_true(parsed["delivery_date"] < ordered_from),
         **find_total_faults(parsed),
         **find_reference_faults(raw, found, dimensions),
@@ -101,8 +109,36 @@ def transform_orders(raw: pd.DataFrame, dimensions: Mapping[str, Dimension]) -> 
     return Judged(pd.concat([computed, *looked_up], axis="columns"), faults)
 
 
+def take_columns(batch: Batch, dimensions: Mapping[str, Dimension]) -> Batch:
+    """Order lines with the columns that they take from accepted rows of other datasets, such as headers."""
+    rows = batch.rows
+    for source in dict.fromkeys(column.taken_from for column in ORDERS.columns if column.taken_from):
+        reference = ORDERS.column(ORDERS.references[source])
+        ids = empty_null_words(trim(rows[reference.name]), ORDERS.format_of(reference))
+        found = dimensions[source].find(pd.Series(to_column(ids)))
+        for name in list_taken(DATASETS[source]):
+            values = dimensions[source].take(name, found)
+            rows = rows.set_column(rows.schema.get_field_index(name), name, values)
+    return replace(batch, rows=rows)
+
+
+def keep_taken_faults(
+    faults: dict[str, Flags], found: Mapping[str, npt.NDArray[np.int64]]
+) -> dict[str, Flags]:
+    """Without those of columns taken from a row that was not found: the reference says it already."""
+    missing = {
+        reason: found[column.taken_from] < 0
+        for column in ORDERS.columns
+        if column.taken_from
+        for reason in list_column_reasons(ORDERS, column)
+    }
+    return {
+        reason: flags & ~missing[reason] if reason in missing else flags for reason, flags in faults.items()
+    }
+
+
 def add_total_price(orders: pd.DataFrame) -> pd.DataFrame:
-    """total_price = quantity × selling_price, in exact decimals; as delivered where a row lacks one of them."""
+    """total_price = quantity × selling_price, exact; as delivered where a row lacks one of them."""
     if not find_factors(ORDERS):
         return orders.assign(total_price=as_total(orders[TOTAL]))
     product = multiply_factors(orders)
@@ -117,7 +153,7 @@ def find_total_faults(orders: pd.DataFrame) -> dict[str, Flags]:
 
 
 def multiply_factors(orders: pd.DataFrame) -> pd.Series:
-    """quantity × selling_price; null where a row lacks one of them."""
+    """The product quantity × selling_price; null where a row lacks one of them."""
     return as_total(orders["quantity"] * orders["selling_price"])
 
 
@@ -259,10 +295,11 @@ def transform_snapshot(
 
 
 def _fetch_sources(hook: "Hook", inputs: "Mapping[str, RawFile]", folder: Path) -> dict[str, RawSource]:
-    for name in DATASETS:
+    for name in DELIVERED:
         fetch_snapshot(hook, inputs[name], folder / name)
     return {
-        name: RawSource(dataset, folder / name, inputs[name]["key"]) for name, dataset in DATASETS.items()
+        name: RawSource(dataset, folder / dataset.raw_dataset, inputs[dataset.raw_dataset]["key"])
+        for name, dataset in DATASETS.items()
     }
 
 
@@ -341,6 +378,7 @@ def _process_day(
             out_dir,
             batch_bytes,
             *list_measured(dataset),
+            complete=make_completion(dataset, dimensions),
         )
         if name in LOOKED_UP:
             dimensions[name] = Dimension.read(out_dir, dataset, late.get(name))
@@ -352,6 +390,12 @@ def make_judge(dataset: Dataset, dimensions: Mapping[str, Dimension]) -> Callabl
     if dataset is ORDERS:
         return partial(transform_orders, dimensions=dimensions)
     return partial(transform_table, dataset=dataset)
+
+
+def make_completion(dataset: Dataset, dimensions: Mapping[str, Dimension]) -> Completion | None:
+    """What adds the columns that rows of the dataset take from others; None where there are none."""
+    is_completed = dataset is ORDERS and any(column.taken_from for column in dataset.columns)
+    return partial(take_columns, dimensions=dimensions) if is_completed else None
 
 
 def list_measured(dataset: Dataset) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -85,10 +85,11 @@ def check_manifest(layout: keys.Layout, day: str, manifest: Manifest) -> Iterato
         counted = manifest["rows"][dataset]
         rows = counted["published"] if dataset == name else counted["quarantined"]
         yield from _compare(f"outputs.{name}.rows", rows, output["rows"])
-    for dataset, counts in manifest["rows"].items():
+    for name in sorted(manifest["inputs"].keys() & DATASETS.keys()):
         run_folder = f"/{keys.safe(manifest['run_id'])}/"
-        if run_folder not in (snapshot_key := manifest["inputs"][dataset]["snapshot_key"]):
+        if run_folder not in (snapshot_key := manifest["inputs"][name]["snapshot_key"]):
             yield Difference("run_id", snapshot_key, manifest["run_id"])
+    for dataset, counts in manifest["rows"].items():
         accounted = counts["published"] + counts["quarantined"] + counts["duplicates"]
         yield from _compare(f"rows.{dataset}", counts["read"], accounted)
     approval = manifest["approval"]

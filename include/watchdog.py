@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from include import keys
 from include.config import ETL_DAG_ID, Settings
-from include.contract import DATASETS
+from include.contract import DELIVERED
 from include.day import list_due_days
 from include.errors import AlertNotSentError
 from include.reporting.alert_log import (
@@ -56,7 +56,7 @@ class DayState:
     @property
     def has_delivery(self) -> bool:
         """Whether at least one file of the day has arrived."""
-        return self.published_at is not None or len(self.missing) < len(DATASETS)
+        return self.published_at is not None or len(self.missing) < len(DELIVERED)
 
     @property
     def is_resolved(self) -> bool:
@@ -110,7 +110,7 @@ def read_day_state(hook: "S3Hook", layout: keys.Layout, day: str) -> DayState:
         published_at = dt.datetime.fromisoformat(manifest["published_at"])
         orders = manifest["rows"]["orders"]["published"]
         return DayState(day=day, alerted=alerted, published_at=published_at, published_orders=orders)
-    raw = {url: find_object(hook, url) for url in (keys.raw(layout, day, name) for name in DATASETS)}
+    raw = {url: find_object(hook, url) for url in (keys.raw(layout, day, name) for name in DELIVERED)}
     missing = tuple(url for url, state in raw.items() if state is None)
     arrived_at = [dt.datetime.fromisoformat(state["written_at"]) for state in raw.values() if state]
     complete_at = None if missing else max(arrived_at)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from include import keys
-from include.contract import DATASETS
+from include.contract import DATASETS, DELIVERED
 from include.keys import Layout
 
 Statement = dict[str, Any]
@@ -58,7 +58,7 @@ def worker_data(layout: Layout, place: Place) -> Policy:
     """The pipeline's tasks in S3: read raw, write everything else, remove only what dead runs left."""
     published = [published_at(layout, dataset) for dataset in DATASETS]
     quarantine = [keys.quarantine(layout, DAY, dataset) for dataset in DATASETS]
-    repairs = [keys.repair(layout, DAY, dataset) for dataset in DATASETS]
+    repairs = [keys.repair(layout, DAY, dataset) for dataset in DELIVERED]
     vouched = [*published, *quarantine, keys.manifest(layout, DAY)]
     return policy(
         # Without the right to list, S3 answers 403 and not 404 for an object that is not there yet, and the
@@ -202,7 +202,7 @@ def buckets(layout: Layout) -> list[str]:
 
 
 def raw_arns(layout: Layout, place: Place) -> list[str]:
-    return [place.object_arn(keys.raw_pattern(layout, dataset)) for dataset in DATASETS]
+    return [place.object_arn(keys.raw_pattern(layout, dataset)) for dataset in DELIVERED]
 
 
 def published_at(layout: Layout, dataset: str) -> str:

@@ -49,6 +49,8 @@ def check_contract(
         *([] if orders in datasets else [f"DATASETS lacks {orders.name}."]),
         *(mistake for dataset in datasets for mistake in _check_dataset(dataset)),
         *(mistake for dataset in datasets for mistake in check_formats(dataset)),
+        *_check_delivery(datasets),
+        *_check_taken(orders, datasets),
         *_check_orders(orders, {dataset.name: dataset for dataset in _list_before(datasets, orders)}),
         *(f"{dataset.name}: only orders refer to others." for dataset in _list_odd(datasets, orders)),
         *_check_published(published),
@@ -63,6 +65,28 @@ def _check_published(published: Iterable[PublishedColumn]) -> Iterator[str]:
     yield from (f"the published orders: {name} {_NO_NAME}." for name in names if not _NAME.fullmatch(name))
     if _PARTITION in names:
         yield f"the published orders: {_PARTITION} is the day of the Glue table."
+
+
+def _check_delivery(datasets: list[Dataset]) -> Iterator[str]:
+    """Datasets in the file of another one are read by one key, the way that file is written."""
+    files = {dataset.name: dataset for dataset in datasets if not dataset.delivered_in}
+    for dataset in datasets:
+        if not dataset.delivered_in:
+            continue
+        if dataset.delivered_in not in files:
+            yield f"{dataset.name} is delivered_in {dataset.delivered_in}, which has no file of its own."
+        elif _describe_file(dataset) != _describe_file(files[dataset.delivered_in]):
+            yield (
+                f"{dataset.name} and {dataset.delivered_in} are in one file: declare the same delimiter, "
+                "quote, escape, encoding and longest_record_bytes."
+            )
+        if len(dataset.key_columns) > 1:
+            yield f"{dataset.name} is delivered_in {dataset.delivered_in}: its key must be one column."
+
+
+def _describe_file(dataset: Dataset) -> tuple[object, ...]:
+    file = dataset.format
+    return file.delimiter, file.quote, file.escape, file.encoding.lower(), dataset.longest_record_bytes
 
 
 def _list_before(datasets: list[Dataset], orders: Dataset) -> list[Dataset]:
@@ -92,6 +116,9 @@ def _check_key(dataset: Dataset) -> Iterator[str]:
     for name in dataset.key_columns:
         if name not in columns or columns[name].kind is not Kind.TEXT:
             yield f"{dataset.name}: its key {name} must be a text column."
+    for name in (column.name for column in dataset.columns if column.from_line_number):
+        if name not in dataset.key_columns[1:]:
+            yield f"{dataset.name}: {name} has from_line_number: it must be the second column of the key."
     first = columns.get(dataset.id_column)
     if first and (first.nullable or not first.required):
         yield f"{dataset.name}: its key {first.name} must be required and not nullable."
@@ -113,6 +140,7 @@ def _check_column(column: Column) -> Iterator[str]:
         if getattr(column, name) and column.kind is not Kind.TEXT:
             yield f"has {name} and is no text"
     yield from _check_range(column)
+    yield from _check_filled(column)
     if column.personal and column.in_orders:
         yield "is personal, so it cannot be in_orders"
 
@@ -125,6 +153,16 @@ def _check_range(column: Column) -> Iterator[str]:
             yield f"has {day!r} as {name}: write a day such as 2026-11-21"
     if (column.earliest or EARLIEST) > (column.latest or LATEST):
         yield "has a latest day before its earliest"
+
+
+def _check_filled(column: Column) -> Iterator[str]:
+    """Columns that the file does not have."""
+    if column.from_line_number and (column.kind is not Kind.TEXT or column.required or column.also_named):
+        yield "has from_line_number: it must be an optional text column without also_named"
+    if column.from_line_number and column.if_absent is not None:
+        yield "has from_line_number and if_absent"
+    if column.if_absent is not None and column.required:
+        yield "has if_absent and is required"
 
 
 def _is_date(text: str) -> bool:
@@ -142,6 +180,10 @@ def _check_orders(orders: Dataset, earlier: dict[str, Dataset]) -> Iterator[str]
         if name not in orders.column_names:
             yield f"{orders.name}: {name} is needed; files without it are accepted with required=False."
     yield from check_total(orders)
+    yield from _check_references(orders, earlier)
+
+
+def _check_references(orders: Dataset, earlier: dict[str, Dataset]) -> Iterator[str]:
     for column in orders.columns:
         if column.in_orders not in (None, column.name):
             yield f"{orders.name}.{column.name} keeps its name in_orders: its header goes into also_named."
@@ -153,6 +195,26 @@ def _check_orders(orders: Dataset, earlier: dict[str, Dataset]) -> Iterator[str]
             yield f"{orders.name}.{column.name} refers to {column.refers_to}, whose key has several columns."
         elif column.name not in key:
             yield f"{orders.name}.{column.name} refers to {column.refers_to}: name it {key[0]}, like its key."
+
+
+def _check_taken(orders: Dataset, datasets: list[Dataset]) -> Iterator[str]:
+    """Columns that orders take from a dataset that they refer to."""
+    sources = {dataset.name: dataset for dataset in datasets}
+    for dataset in datasets:
+        for column in dataset.columns:
+            where, source = f"{dataset.name}.{column.name}", sources.get(column.taken_from or "")
+            if not column.taken_from:
+                continue
+            if dataset is not orders or column.name in dataset.key_columns:
+                yield f"{where} has taken_from: only orders can, and not for their key."
+            elif source is None or column.taken_from not in orders.references:
+                yield f"{where} is taken_from {column.taken_from}, to which no column of orders refers."
+            elif column.name not in source.column_names or source.column(column.name).in_orders:
+                yield f"{where} is taken_from {source.name}: declare it there, without in_orders."
+            elif source.column(column.name).kind is not column.kind:
+                yield f"{where} is taken_from {source.name}: declare the same kind there."
+            if column.also_named or column.from_line_number or column.if_absent is not None:
+                yield f"{where} is not in the file of its dataset: leave out what says how to read it there."
 
 
 def _find_repeated(where: str, names: Iterable[str]) -> Iterator[str]:

@@ -1,11 +1,14 @@
 """What follows from the declarations: the published columns, and the reasons for which a row is rejected."""
 
+from dataclasses import replace
+
 from include.contract.check import check_contract
 from include.contract.declared import load_declarations
 from include.contract.line_total import TOTAL, describe_total, list_total_rules
 from include.contract.model import (
     Column,
     Dataset,
+    Kind,
     PublishedColumn,
     duplicate_reason,
     list_column_reasons,
@@ -24,6 +27,9 @@ COMPUTED: tuple[PublishedColumn, ...] = tuple(
 )
 ORDER_RULES: tuple[str, ...] = (*_DECLARED["ORDER_RULES"], *list_total_rules(ORDERS))
 DATASETS: dict[str, Dataset] = {dataset.name: dataset for dataset in _DECLARED["DATASETS"]}
+
+#: The datasets with a raw file of their own: what producers deliver, and what runs wait for and repair.
+DELIVERED = {name: dataset for name, dataset in DATASETS.items() if not dataset.delivered_in}
 
 #: The datasets that orders refer to, in the order of the columns that do.
 LOOKED_UP: dict[str, Dataset] = {name: DATASETS[name] for name in ORDERS.references if name in DATASETS}
@@ -55,8 +61,26 @@ def published_orders() -> tuple[PublishedColumn, ...]:
 
 
 def published_columns(dataset: Dataset) -> tuple[Column | PublishedColumn, ...]:
-    """Orders hold what the contract publishes; every other dataset holds all its raw columns."""
-    return published_orders() if dataset is ORDERS else dataset.columns
+    """Orders hold what the contract publishes; every other dataset holds all its raw columns.
+
+    What orders take from it is text: a timestamp with or without a time stays one.
+    """
+    if dataset is ORDERS:
+        return published_orders()
+    taken = list_taken(dataset)
+    return tuple(
+        replace(column, kind=Kind.TEXT) if column.name in taken else column for column in dataset.columns
+    )
+
+
+def list_taken(dataset: Dataset) -> tuple[str, ...]:
+    """The columns of the dataset that orders take, because their own file does not have them."""
+    return tuple(column.name for column in ORDERS.columns if column.taken_from == dataset.name)
+
+
+def list_looked_up(dataset: Dataset) -> tuple[str, ...]:
+    """The columns of a dataset that orders look up: its id first."""
+    return (dataset.id_column, *dataset.taken_over, *list_taken(dataset))
 
 
 def reasons(dataset: Dataset) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The total of an order line: quantity × selling_price, or as delivered, or both compared.
 
-A file may deliver `total_price` beside or in place of the unit price. Type and smallest value of the published
-total follow from the columns that it is made of.
+A file may deliver `total_price` beside or in place of the unit price. Type and smallest value of the
+published total follow from the columns that it is made of.
 """
 
 import math
@@ -55,7 +55,7 @@ def check_total(orders: Dataset) -> Iterator[str]:
     """Whether every accepted row has a total."""
     factors, delivered = find_factors(orders), find_delivered_total(orders)
     if delivered and (delivered.in_orders or delivered.kind is not Kind.DECIMAL):
-        yield f"{orders.name}.{TOTAL} must be a {Kind.DECIMAL.name} without in_orders: it is published anyway."
+        yield f"{orders.name}.{TOTAL} must be a {Kind.DECIMAL.name} without in_orders."
     has_product = bool(factors) and not any(column.nullable for column in factors)
     if not has_product and (delivered is None or delivered.nullable):
         yield (

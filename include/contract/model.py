@@ -96,6 +96,11 @@ class Column:
     in_orders: the column's name in the published orders, or None where it stays out of them.
     refers_to: the dataset whose key it holds; an order whose id is not among them is rejected, the others get
         that dataset's `in_orders` columns.
+    taken_from: the dataset, among those that orders refer to, from whose accepted row orders take the column:
+        from the headers of orders, for lines that have only the order's id.
+    if_absent: the text that counts in every row of a file whose header does not name the column.
+    from_line_number: the file does not have it; each row gets the number of its line in the file. For the
+        second column of the key of orders: two equal lines of one order are two lines.
     """
 
     name: str
@@ -118,6 +123,9 @@ class Column:
     personal: bool = False
     in_orders: str | None = None
     refers_to: str | None = None
+    taken_from: str | None = None
+    if_absent: str | None = None
+    from_line_number: bool = False
 
 
 _Declared = TypeVar("_Declared", Column, "Dataset")
@@ -132,6 +140,8 @@ class Dataset:
     key: the column whose value names a row, or several columns whose values do so together.
     file: the file's name in a folder on this machine, with wildcards such as `orders_export*.csv`; by default
         the dataset's name. In S3 the key is a setting.
+    delivered_in: the dataset whose file also has the columns of this one, which then has no file of its own.
+        The first row with a key counts, later ones are duplicates; a row without a key is blank.
     """
 
     name: str
@@ -141,6 +151,7 @@ class Dataset:
     may_be_empty: bool = False
     longest_record_bytes: int = LONGEST_RECORD_BYTES
     file: str = ""
+    delivered_in: str | None = None
 
     def adapt(
         self,
@@ -175,8 +186,37 @@ class Dataset:
         )
         return _replace(self, self.name, {"columns": (*adapted, *added)} | properties)
 
+    def split_headers(self, name: str, columns: tuple[str, ...]) -> "tuple[Dataset, Dataset]":
+        """A dataset of headers with the columns, by the first key, and this one as lines that take them."""
+        headers = tuple(
+            replace(self.column(each), in_orders=None, refers_to=None) for each in (self.id_column, *columns)
+        )
+        moved = {each: {"taken_from": name, "also_named": ()} for each in columns}
+        changes: dict[str, dict[str, Any]] = {self.id_column: {"refers_to": name}, **moved}
+        lines = tuple(replace(column, **changes.get(column.name, {})) for column in self.columns)
+        return (
+            replace(self, name=name, key=self.id_column, columns=headers, file=""),
+            replace(self, columns=lines),
+        )
+
+    @property
+    def raw_dataset(self) -> str:
+        """The dataset in whose raw file its rows are."""
+        return self.delivered_in or self.name
+
+    @property
+    def numbered_column(self) -> Column | None:
+        """The column that holds line numbers; where there is one, no two rows have the same key."""
+        return next((column for column in self.columns if column.from_line_number), None)
+
+    def is_named_by(self, header: str) -> bool:
+        """Whether a file's header names one of the columns."""
+        return self.name_of(header) in self.column_names
+
     def format_of(self, column: Column) -> ValueFormat:
         """How the values of a column are written: as it declares, or else as the file's format does."""
+        if column.taken_from:
+            return DEFAULT_VALUES
         declared = {field.name: getattr(column, field.name) for field in fields(ValueFormat)}
         return ValueFormat(
             **{
@@ -221,7 +261,14 @@ class Dataset:
 
     @property
     def required_names(self) -> tuple[str, ...]:
-        return tuple(column.name for column in self.columns if column.required)
+        return tuple(column.name for column in self.columns if column.required and not column.taken_from)
+
+    @property
+    def delivered_names(self) -> tuple[str, ...]:
+        """The columns that the raw file may have."""
+        return tuple(
+            column.name for column in self.columns if not column.taken_from and not column.from_line_number
+        )
 
     @property
     def references(self) -> dict[str, str]:

@@ -6,7 +6,7 @@
 from typing import Any
 
 import include
-from include.contract import DATASETS, Column, Dataset, Kind, PublishedColumn, published_columns
+from include.contract import DATASETS, DELIVERED, Column, Dataset, Kind, PublishedColumn, published_columns
 from include.contract.arrow import SQL_TYPES
 
 API_VERSION = "v3.1.0"
@@ -16,6 +16,7 @@ LOGICAL_TYPES: dict[Kind, str] = {
     Kind.WHOLE_NUMBER: "integer",
     Kind.DECIMAL: "number",
     Kind.WIDE_DECIMAL: "number",
+    Kind.FINE_DECIMAL: "number",
     Kind.TIMESTAMP: "timestamp",
 }
 
@@ -36,22 +37,26 @@ def export_contract() -> dict[str, Any]:
             "limitations": "A day covers one delivery. Days are independent of each other.",
         },
         "schema": [
-            *(_export_file(dataset) for dataset in DATASETS.values()),
+            *(_export_file(dataset) for dataset in DELIVERED.values()),
             *(_export_table(dataset) for dataset in DATASETS.values()),
         ],
     }
 
 
 def _export_file(dataset: Dataset) -> dict[str, Any]:
-    """What producers deliver."""
+    """What producers deliver: the columns of every dataset that is read from the file."""
+    readers = [dataset, *(each for each in DATASETS.values() if each.delivered_in == dataset.name)]
+    columns = {
+        name: (reader, reader.column(name)) for reader in reversed(readers) for name in reader.delivered_names
+    }
     return {
         "name": f"{dataset.name}.csv",
         "logicalType": "object",
         "physicalType": "csv",
         "properties": [
-            _export_column(dataset, column)
+            _export_column(reader, column)
             | {"customProperties": [{"property": "headerRequired", "value": column.required}]}
-            for column in dataset.columns
+            for reader, column in columns.values()
         ],
     }
 

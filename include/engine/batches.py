@@ -1,7 +1,7 @@
 """Raw files as batches of text rows: every contract column as delivered, with the line it stands on."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -11,10 +11,11 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from include.contract import Dataset
+from include.engine.blanks import trim
 from include.engine.csv_blocks import Cut, read_again, read_blocks
 from include.engine.csv_records import Block, Line
 from include.engine.decoding import restore_values
-from include.engine.identifiers import hash_keys
+from include.engine.identifiers import hash_keys, trim_declared
 from include.engine.raw_file import Header, RawSource, open_raw
 from include.engine.text_hash import Hashes, hash_words
 from include.engine.text_words import TextWords
@@ -35,12 +36,22 @@ class Batch:
     line_numbers: the line on which each row starts; 1 is the header.
     malformed: lines that are no row: the wrong number of fields, or a quote that does not close.
     blank: how many rows of empty fields, and blank lines, were skipped.
+    filled: what the contract declares for columns that the file does not have, by column.
     """
 
     rows: pa.RecordBatch
     line_numbers: npt.NDArray[np.int64]
     malformed: list[Line]
     blank: int = 0
+    filled: Mapping[str, pa.Array] = field(default_factory=dict)
+
+    @property
+    def judged_rows(self) -> pa.RecordBatch:
+        """The rows with what is filled in."""
+        rows = self.rows
+        for name, values in self.filled.items():
+            rows = rows.set_column(rows.schema.get_field_index(name), name, values)
+        return rows
 
 
 def read_file_blocks(source: RawSource, header: Header, block_bytes: int) -> Iterator[Block]:
@@ -66,6 +77,34 @@ def read_file_again(source: RawSource, header: Header, cuts: Iterable[Cut]) -> I
     with open_raw(source) as stream:
         stream.read(header.bytes)
         yield from read_again(stream, cuts, longest_record_bytes=source.dataset.longest_record_bytes)
+
+
+def parse_rows(block: Block, header: Header, dataset: Dataset) -> Batch:
+    """The rows of a dataset in a block of the file that holds them.
+
+    In the file of another dataset, rows without a key are blank, and malformed rows are that other's.
+    """
+    if not dataset.delivered_in:
+        return _fill_absent(parse_block(block, header, dataset.column_names), header, dataset)
+    batch = _parse(block, header, dataset.column_names)
+    key = trim_declared(batch.rows.select([dataset.id_column]), dataset).column(0)
+    has_key = trim(key).is_valid()
+    rows = batch.rows.filter(has_key)
+    lines = batch.line_numbers[has_key.to_numpy(zero_copy_only=False)]
+    own = Batch(rows, lines, [], block.blank + len(batch.rows) - len(rows))
+    return _fill_absent(own, header, dataset)
+
+
+def _fill_absent(batch: Batch, header: Header, dataset: Dataset) -> Batch:
+    """What the contract declares for columns that the file does not have."""
+    filled = {
+        column.name: pa.array(batch.line_numbers).cast(pa.string())
+        if column.from_line_number
+        else pa.repeat(column.if_absent, len(batch.rows))
+        for column in dataset.columns
+        if column.from_line_number or (column.if_absent is not None and column.name not in header.columns)
+    }
+    return replace(batch, filled=filled) if filled else batch
 
 
 def parse_block(block: Block, header: Header, columns: tuple[str, ...]) -> Batch:

@@ -1,5 +1,6 @@
 """The accepted customers or products of a day, to be looked up by id."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from include.contract import Dataset
+from include.contract import Dataset, list_looked_up, list_taken
 from include.engine.blanks import trim
 from include.engine.frames import Flags, to_array, to_column, to_flags
 from include.engine.text_hash import has_exact_hash, hash_text
@@ -25,9 +26,17 @@ class Dimension:
     ids: the id of each row, unique, never null.
     columns: the columns that orders take over, under the names that they get there.
     rejected: the ids of rejected rows, as delivered.
+    taken: the texts that orders take from it, because their own file does not have them.
     """
 
-    def __init__(self, ids: pa.Array, columns: dict[str, pa.Array], rejected: pa.Array | None = None) -> None:
+    def __init__(
+        self,
+        ids: pa.Array,
+        columns: dict[str, pa.Array],
+        rejected: pa.Array | None = None,
+        taken: Mapping[str, pa.Array] | None = None,
+    ) -> None:
+        self._taken = taken or {}
         self._rejected = trim(pa.array([], pa.string()) if rejected is None else rejected)
         self._ids = ids
         self._hashes = pd.Index(hash_text(ids))
@@ -37,8 +46,8 @@ class Dimension:
     @classmethod
     def read(cls, folder: Path, dataset: Dataset, late: Path | None = None) -> "Dimension":
         """The dimension that the transform wrote into a folder, and behind it rows that arrived late."""
-        columns = [dataset.id_column, *dataset.taken_over]
-        rows = pq.read_table(folder / f"{dataset.name}.parquet", columns=columns)
+        columns = list_looked_up(dataset)
+        rows = pq.read_table(folder / f"{dataset.name}.parquet", columns=list(columns))
         return cls.of(rows, dataset, late, folder / "quarantine" / f"{dataset.name}.parquet")
 
     @classmethod
@@ -52,6 +61,7 @@ class Dimension:
             _only_chunk(rows[dataset.id_column]),
             {in_orders: _only_chunk(rows[name]) for name, in_orders in dataset.taken_over.items()},
             _only_chunk(rejected[dataset.id_column]),
+            {name: _only_chunk(rows[name]) for name in list_taken(dataset)},
         )
 
     def find(self, ids: pd.Series) -> Rows:
@@ -78,6 +88,10 @@ class Dimension:
             return to_flags(has_exact_hash(wanted))
         found = self._ids.take(pa.array(rows, mask=rows < 0))
         return to_flags(pc.equal(found, wanted))
+
+    def take(self, name: str, rows: Rows) -> pa.Array:
+        """A text for each row that `find` gave; null where it gave -1."""
+        return self._taken[name].take(pa.array(rows, mask=rows < 0))
 
     def look_up(self, rows: Rows) -> pd.DataFrame:
         """The columns for each row that `find` gave; null where it gave -1."""

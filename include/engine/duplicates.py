@@ -80,6 +80,24 @@ class RepeatFinder:
 
 
 @dataclass
+class FirstRows:
+    """Tells, batch after batch in file order, which rows have the key of an earlier one."""
+
+    _keys: set[str] = field(default_factory=set)
+
+    def find_repeats(self, keys: pa.Array) -> Flags:
+        """`keys` has no nulls."""
+        encoded = keys.dictionary_encode()
+        first_places = np.unique(encoded.indices.to_numpy(), return_index=True)[1]
+        texts = encoded.dictionary.to_pylist()
+        is_new = np.array([text not in self._keys for text in texts], bool)
+        is_repeat = np.ones(len(keys), bool)
+        is_repeat[first_places[is_new]] = False
+        self._keys.update(texts)
+        return is_repeat
+
+
+@dataclass
 class SeenRows:
     """Remembers rows as they come, in file order, to tell which repeat one of them."""
 

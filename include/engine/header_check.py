@@ -50,6 +50,13 @@ def check_columns(source: "RawSource", delivered: tuple[str, ...], place: str) -
         names = f"required column{'s' if len(missing) > 1 else ''} missing: {', '.join(missing)}"
         remedy = " ".join(_describe_header(dataset, delivered, missing))
         raise RawFileError(source.source_key, place, names, remedy)
+    if filled := [name for name in dataset.column_names if name in set(columns) - {*dataset.delivered_names}]:
+        raise RawFileError(
+            source.source_key,
+            place,
+            f"the file has a column {filled[0]}, and the contract says that it has none",
+            "Take from_line_number or taken_from out of the contract, or the column out of the file.",
+        )
     twice = [name for name, count in Counter(columns).items() if count > 1 and name]
     if twice:
         headers = [repr(header) for header in delivered if dataset.name_of(header) == twice[0]]

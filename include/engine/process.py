@@ -22,7 +22,7 @@ from include.engine.batches import (
     Batch,
     hash_block_keys,
     list_delivered_key,
-    parse_block,
+    parse_rows,
     read_file_again,
     read_file_blocks,
     take_rows,
@@ -30,7 +30,7 @@ from include.engine.batches import (
 from include.engine.blanks import trim
 from include.engine.csv_blocks import Cut
 from include.engine.csv_records import Block
-from include.engine.duplicates import RepeatFinder, find_repeated
+from include.engine.duplicates import FirstRows, RepeatFinder, find_repeated
 from include.engine.frames import to_array, to_frame
 from include.engine.identifiers import find_identifier_faults, hash_keys, trim_declared, trim_identifiers
 from include.engine.parallel import WORKERS, map_in_order
@@ -42,6 +42,9 @@ from include.errors import RawFileError, RowsLostError
 from include.manifest import RowCounts
 
 Flags = npt.NDArray[np.bool_]
+
+#: Adds to the rows of a batch what other files hold of them.
+Completion = Callable[[Batch], Batch]
 
 #: The default context of decimals rounds to 28 digits.
 EXACT = Context(prec=76, traps=[Inexact])
@@ -129,12 +132,13 @@ def process_file(
     batch_bytes: int,
     summed: tuple[str, ...] = (),
     missing: tuple[str, ...] = (),
+    complete: Completion | None = None,
 ) -> FileReport:
     """Write `{dataset}.parquet` and `quarantine/{dataset}.parquet` into `out_dir`, in file order.
 
     `judge` sees the rows of one batch, exact duplicates included, and must not look beyond them.
     `summed` names the published columns whose exact sums are reported, `missing` those whose empty values
-    are counted.
+    are counted. `complete` adds what other files hold of the rows.
 
     Raises
     ------
@@ -150,16 +154,10 @@ def process_file(
             out_dir / "quarantine" / f"{dataset.name}.parquet", quarantine_schema(dataset)
         ) as rejected,
     ):
-        finder, first_reading = _find_repeats(pool, source, header, batch_bytes)
-        batches = _read_batches(pool, source, header, finder, first_reading)
-        compared = (
-            ComparedBatch(
-                batch, *finder.find(trim_declared(batch.rows, dataset), dataset.key_columns, may_repeat)
-            )
-            for batch, may_repeat in batches
-        )
         for split in map_in_order(
-            pool, lambda batch: split_batch(batch, judge, dataset, source.source_key), compared
+            pool,
+            lambda batch: split_batch(batch, judge, dataset, source.source_key, complete),
+            _compare_rows(pool, source, header, batch_bytes),
         ):
             published.write(split.published)
             rejected.write(split.quarantined)
@@ -167,6 +165,33 @@ def process_file(
     report.rows["published"], report.rows["quarantined"] = published.rows_written, rejected.rows_written
     check_nothing_lost(report.rows, dataset, source.source_key)
     return report
+
+
+def _compare_rows(
+    pool: ThreadPoolExecutor, source: RawSource, header: Header, batch_bytes: int
+) -> Iterator[ComparedBatch]:
+    """The batches of a file, each with the rows that repeat earlier ones."""
+    dataset = source.dataset
+    if dataset.numbered_column or dataset.delivered_in:
+        yield from _compare_in_one_reading(pool, source, header, batch_bytes)
+        return
+    finder, first_reading = _find_repeats(pool, source, header, batch_bytes)
+    for batch, may_repeat in _read_batches(pool, source, header, finder, first_reading):
+        rows = trim_declared(batch.rows, dataset)
+        yield ComparedBatch(batch, *finder.find(rows, dataset.key_columns, may_repeat))
+
+
+def _compare_in_one_reading(
+    pool: ThreadPoolExecutor, source: RawSource, header: Header, batch_bytes: int
+) -> Iterator[ComparedBatch]:
+    """Where one reading tells all: line numbers never repeat, and of other keys the first row counts."""
+    dataset, first_rows = source.dataset, FirstRows()
+    blocks = read_file_blocks(source, header, batch_bytes)
+    for batch in map_in_order(pool, lambda block: parse_rows(block, header, dataset), blocks):
+        is_same_row = is_same_key = np.zeros(len(batch.rows), bool)
+        if dataset.delivered_in:
+            is_same_row = first_rows.find_repeats(trim_declared(batch.rows, dataset)[dataset.id_column])
+        yield ComparedBatch(batch, is_same_row, is_same_key)
 
 
 def _find_repeats(
@@ -201,7 +226,7 @@ def _read_batches(
     dataset, key = source.dataset, list_delivered_key(header, source.dataset)
 
     def parse(block: Block, cut: Cut, may_repeat: Flags) -> tuple[Batch, Flags]:
-        batch = parse_block(block, header, dataset.column_names)
+        batch = parse_rows(block, header, dataset)
         known = take_rows(batch, cut, may_repeat)
         if known is None:
             return batch, finder.may_repeat(hash_keys(batch.rows, dataset, key))
@@ -213,11 +238,15 @@ def _read_batches(
 
 
 def split_batch(
-    compared: ComparedBatch, judge: Callable[[pd.DataFrame], Judged], dataset: Dataset, source_key: str
+    compared: ComparedBatch,
+    judge: Callable[[pd.DataFrame], Judged],
+    dataset: Dataset,
+    source_key: str,
+    complete: Completion | None = None,
 ) -> SplitBatch:
     """Publish the rows without a fault; give the others their reasons, and their text as delivered."""
-    batch = compared.batch
-    rewritten = rewrite_values(trim_identifiers(batch.rows, dataset), dataset)
+    batch = complete(compared.batch) if complete else compared.batch
+    rewritten = rewrite_values(trim_identifiers(batch.judged_rows, dataset), dataset)
     judged = judge(to_frame(rewritten.rows))
     is_distinct = ~compared.is_same_row
     faults = {
@@ -303,7 +332,8 @@ def _sum_exactly(amounts: pa.ChunkedArray) -> Decimal:
 
 def check_nothing_lost(rows: RowCounts, dataset: Dataset, source_key: str) -> None:
     """Raises an error unless every row that was read was published, rejected or dropped."""
-    if rows["read"] == 0 and not dataset.may_be_empty:
+    # A file whose every row has no key of this dataset, such as a day of guests, is not empty.
+    if rows["read"] == 0 and not dataset.may_be_empty and not dataset.delivered_in:
         raise RawFileError(
             source_key,
             "",

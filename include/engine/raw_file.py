@@ -15,7 +15,7 @@ from typing import Any
 
 from isal import igzip, igzip_lib
 
-from include.contract import Dataset
+from include.contract import DATASETS, Dataset
 from include.engine.csv_blocks import check_text
 from include.engine.decoding import DecodedStream, is_default, is_utf_8, make_restorer
 from include.engine.header_check import check_columns, check_delimiter
@@ -75,7 +75,11 @@ class Header:
         return self.lines + 1
 
     def unknown_columns(self, dataset: Dataset) -> list[str]:
-        return [column for column in self.columns if column not in dataset.column_names]
+        """The columns that nothing reads, reported once for each file."""
+        if dataset.delivered_in:
+            return []
+        readers = [dataset, *(each for each in DATASETS.values() if each.delivered_in == dataset.name)]
+        return [column for column in self.columns if not any(each.is_named_by(column) for each in readers)]
 
 
 @contextmanager

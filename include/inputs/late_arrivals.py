@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from include import keys
-from include.contract import DATASETS, ORDERS, Dataset, rejected_reason, unknown_reason
+from include.contract import DATASETS, ORDERS, Dataset, list_looked_up, rejected_reason, unknown_reason
 from include.contract.model import LATE
 from include.day import days_after
 from include.manifest import DayInputs, Output, PartlyUsed, RawFile
@@ -155,8 +155,8 @@ def find_places(
 def _read_arrived(
     hook: "S3Hook", manifests: Mapping[str, DayInputs], dataset: str, arrived: Mapping[MissingKey, str]
 ) -> "Iterator[pa.Table]":
-    """The rows of one dataset that arrived, with the columns that orders take over."""
-    columns = [DATASETS[dataset].id_column, *DATASETS[dataset].taken_over]
+    """The rows of one dataset that arrived, with the columns that orders look up."""
+    columns = list(list_looked_up(DATASETS[dataset]))
     for day in sorted(set(arrived.values())):
         ids = {id_ for (name, id_), place in arrived.items() if (name, place) == (dataset, day)}
         yield from _read_rows(hook, manifests[day]["outputs"][dataset], columns, ids)

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from include.contract import DATASETS, Kind
+from include.contract import DELIVERED, Kind
 from include.errors import RawFileError
 from include.inspection.columns import Finding, examine_column
 from include.inspection.mapping import Match, match_files
@@ -46,7 +46,7 @@ def inspect_files(paths: Iterable[Path]) -> Inspection:
         ]
         for sample in samples
     }
-    return Inspection(samples, findings, match_files(samples, findings, DATASETS.values()), errors)
+    return Inspection(samples, findings, match_files(samples, findings, DELIVERED.values()), errors)
 
 
 def print_inspection(inspection: Inspection, console: Console) -> None:

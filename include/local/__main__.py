@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     # Imported here, because a contradictory contract fails on import.
-    from include.contract import DATASETS
+    from include.contract import DELIVERED
 
     parser = argparse.ArgumentParser(prog="python -m include.local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -61,7 +61,7 @@ def make_parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=what)
         command.add_argument("day", help="the delivery day, YYYY-MM-DD")
         command.add_argument("file", type=Path, help="the CSV file")
-        command.add_argument("--dataset", choices=DATASETS, default="orders", help="default: orders")
+        command.add_argument("--dataset", choices=DELIVERED, default="orders", help="default: orders")
         if name == "quarantine":
             command.add_argument("--run", help="a run with a closed gate; default: the published day")
     return parser

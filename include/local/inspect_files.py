@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from include.contract import DATASETS
+from include.contract import DATASETS, DELIVERED
 from include.engine.raw_file import RawSource
 from include.errors import RawFileError
 from include.inspection.mapping import Match
@@ -46,7 +46,12 @@ def try_contract(matches: Sequence[Match]) -> Iterator[str]:
         match.dataset.name: RawSource(match.dataset, match.sample.path, match.sample.path.name)
         for match in matches
     }
-    missing = [name for name in DATASETS if name not in sources]
+    missing = [name for name in DELIVERED if name not in sources]
+    sources |= {
+        name: RawSource(dataset, file.path, file.source_key)
+        for name, dataset in DATASETS.items()
+        if dataset.delivered_in and (file := sources.get(dataset.delivered_in))
+    }
     if missing:
         yield f"nothing could be published: no file looks like {', '.join(missing)}"
     try:

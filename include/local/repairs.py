@@ -35,7 +35,7 @@ def export(day_text: str, target: Path, dataset: str, run_id: str | None) -> Non
 
 def write_export(rows: Sequence[Mapping[str, Any]], target: Path, dataset: Dataset) -> None:
     with target.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [*_FIRST, *dataset.column_names, *_LAST])
+        writer = csv.DictWriter(file, [*_FIRST, *dataset.delivered_names, *_LAST])
         writer.writeheader()
         writer.writerows(rows)
 
@@ -98,7 +98,7 @@ def export_quarantine(
     etag, quarantine = _find_quarantine(hook, layout, day, dataset.name, run_id)
     rows = _read_repaired(hook, keys.repair(layout, day, dataset.name), etag, dataset)
     rows |= {row[LINE_NUMBER]: row for row in _read_rejected(hook, quarantine, dataset)}
-    names = [*_FIRST, *dataset.column_names, *_LAST]
+    names = [*_FIRST, *dataset.delivered_names, *_LAST]
     return [{name: ({RAW_ETAG: etag} | rows[line]).get(name) for name in names} for line in sorted(rows)]
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from include import keys
 from include.config import CONNECTION_ID
-from include.contract import DATASETS, Dataset
+from include.contract import DELIVERED, Dataset
 from include.keys import Layout
 from include.local.environment import clean_environment
 from include.local.errors import LocalError, StackError
@@ -81,10 +81,10 @@ def find_raw_files(folder: Path, layout: Layout) -> dict[str, Path]:
     LocalError: names every file that is missing or not the only one.
     """
     suffixes = (".gz", "") if _is_compressed(layout) else ("", ".gz")
-    wanted = {name: f"{dataset.file_pattern}{suffixes[0]}" for name, dataset in DATASETS.items()}
+    wanted = {name: f"{dataset.file_pattern}{suffixes[0]}" for name, dataset in DELIVERED.items()}
     if not folder.is_dir():
         raise LocalError(f"{folder} is not a folder. RAW must be a folder with {', '.join(wanted.values())}.")
-    found = {name: _find_files(folder, dataset, suffixes) for name, dataset in DATASETS.items()}
+    found = {name: _find_files(folder, dataset, suffixes) for name, dataset in DELIVERED.items()}
     if missing := [wanted[name] for name, paths in found.items() if not paths]:
         raise LocalError(
             f"{folder} has no {', '.join(missing)}. It must have {', '.join(wanted.values())}. For files "
@@ -106,7 +106,7 @@ def upload_raw_files(hook: Hook, layout: Layout, day: str, files: dict[str, Path
 
 def has_raw_files(hook: "S3Hook", layout: Layout, day: str) -> bool:
     """Whether every raw file of a day has been delivered."""
-    return all(hook.check_for_key(keys.raw(layout, day, dataset)) for dataset in DATASETS)
+    return all(hook.check_for_key(keys.raw(layout, day, dataset)) for dataset in DELIVERED)
 
 
 def _is_compressed(layout: Layout) -> bool:

@@ -14,6 +14,9 @@ from include.transform import transform_files
 def main(raw_dir: Path, out_dir: Path) -> None:
     """Transform the raw files of a folder and print their counts as one line of JSON."""
     files = find_raw_files(raw_dir, Layout())
-    sources = {name: RawSource(DATASETS[name], path, path.name) for name, path in files.items()}
+    sources = {
+        name: RawSource(dataset, files[dataset.raw_dataset], files[dataset.raw_dataset].name)
+        for name, dataset in DATASETS.items()
+    }
     counts = transform_files(sources, out_dir, Settings().batch_bytes)
     print(json.dumps({name: counts[name] for name in ("rows", "reasons", "total_price")}))

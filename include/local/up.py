@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+from include.errors import SampleDataError
 from include.keys import Layout
 from include.local.dag_run import CORRECTIONS_DAG_ID, DAG_ID
 from include.local.session import StepLogger, generate_raw_files, prepare, use_stack
@@ -39,18 +40,30 @@ def show() -> None:
 
 
 def _open_schedule(stack: Stack, steps: StepLogger) -> None:
-    today = dt.datetime.now(dt.UTC).date()
-    days = [today - dt.timedelta(days=age) for age in reversed(range(_DAYS))]
+    days = _list_days(steps)
     delivered = _deliver_early(stack, days) if stack.is_started_here else 0
     prepare(stack, steps)
     delivered += _deliver_days(stack, stack.layout, days)
     steps.log(f"Delivered the raw files of {delivered} days; {len(days) - delivered} already had them")
     # The schedule starts today's run; earlier days need a backfill.
-    missing = stack.api.backfill(DAG_ID, _midnight(days[0]), _midnight(days[-2]))
+    missing = stack.api.backfill(DAG_ID, _midnight(days[0]), _midnight(days[-2])) if days else 0
     stack.api.unpause(DAG_ID)
     stack.api.unpause(CORRECTIONS_DAG_ID)
     steps.log(f"The schedule is on; a backfill runs {missing} earlier days")
     _print_address(stack, steps)
+
+
+def _list_days(steps: StepLogger) -> list[dt.date]:
+    """The days to deliver; none where the contract declares files that the generator does not write."""
+    from include.generate import check_shapes
+
+    try:
+        check_shapes()
+    except SampleDataError as error:
+        steps.log(str(error))
+        return []
+    today = dt.datetime.now(dt.UTC).date()
+    return [today - dt.timedelta(days=age) for age in reversed(range(_DAYS))]
 
 
 def _deliver_early(stack: Stack, days: list[dt.date]) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from include import keys
 from include.config import CONNECTION_ID, LAYOUT_NAMES, SHORT_TIMEOUTS, Settings
-from include.contract import DATASETS
+from include.contract import DELIVERED
 from include.day import Run, day_of
 from include.errors import GateClosedError, RetryableError, SettingError
 from include.library_errors import translate_error
@@ -79,7 +79,7 @@ def task_context() -> "Iterator[tuple[S3Hook, Settings]]":
 def raw_keys(run: Run, params: Mapping[str, Any]) -> list[str]:
     """The keys that a run waits for."""
     layout, day = Settings.from_variables(LAYOUT_NAMES).layout, day_of(run, params)
-    return [keys.raw(layout, day, dataset) for dataset in DATASETS]
+    return [keys.raw(layout, day, dataset) for dataset in DELIVERED]
 
 
 def report_failure(context: Mapping[str, Any]) -> None:

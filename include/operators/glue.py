@@ -9,7 +9,7 @@ from airflow.providers.amazon.aws.operators.glue import GlueJobOperator
 
 from include import keys
 from include.config import CONNECTION_ID, Settings
-from include.contract import DATASETS
+from include.contract import DELIVERED
 from include.errors import PipelineError, restore_error
 from include.manifest import describe_counts, digest_inputs
 from include.operators.context import task_context
@@ -68,7 +68,7 @@ class GlueTransform(GlueJobOperator):
 
 def is_small(settings: Settings, extracted: "Extracted") -> bool:
     """Whether the raw files of the day, as delivered, are smaller than the setting `glue_min_bytes`."""
-    size = sum(extracted["inputs"][name]["bytes"] for name in DATASETS)
+    size = sum(extracted["inputs"][name]["bytes"] for name in DELIVERED)
     return size < settings.glue_min_bytes
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from include import keys
-from include.contract import DATASETS
+from include.contract import DATASETS, DELIVERED
 from include.contract.model import LATE, REPAIRS
 from include.errors import OlderDeliveryError, PublishConflictError
 from include.manifest import Candidate, Extracted, Manifest, Output, digest_inputs
@@ -170,7 +170,7 @@ def reject_stale_run(published: Manifest | None, extracted: Extracted) -> None:
 
 def _reject_older_delivery(published: Manifest, extracted: Extracted) -> None:
     # A day that was published before a dataset was declared has no file of it.
-    for dataset in (name for name in DATASETS if name in published["inputs"]):
+    for dataset in (name for name in DELIVERED if name in published["inputs"]):
         own = extracted["inputs"][dataset].get("written_at")
         newest = published["inputs"][dataset].get("written_at")
         if own and newest and own < newest:

@@ -138,7 +138,9 @@ def describe_column_lineage(
     def refer(source: str, column: str, kind: str, subtype: str) -> column_lineage.InputField:
         transformation = column_lineage.Transformation(type=kind, subtype=subtype)
         return column_lineage.InputField(
-            *split_url(keys.raw(layout, ANY_DAY, source)), field=column, transformations=[transformation]
+            *split_url(keys.raw(layout, ANY_DAY, DATASETS[source].raw_dataset)),
+            field=column,
+            transformations=[transformation],
         )
 
     references = ORDERS.references.values() if dataset == ORDERS.name else ()
@@ -156,7 +158,7 @@ def find_sources(dataset: str) -> dict[str, list[tuple[str, str, str, str]]]:
     if dataset != ORDERS.name:
         return {name: [(dataset, name, "DIRECT", "IDENTITY")] for name in DATASETS[dataset].column_names}
     copied = {
-        published: [(source.name, column, "DIRECT", "IDENTITY")]
+        published: [(source.column(column).taken_from or source.name, column, "DIRECT", "IDENTITY")]
         for source in (ORDERS, *LOOKED_UP.values())
         for column, published in source.taken_over.items()
     }

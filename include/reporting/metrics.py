@@ -85,7 +85,8 @@ def measure_published(manifest: Manifest) -> Iterator[Datum]:
     yield make_datum("DataAgeHours", find_age_hours(manifest["day"], manifest["published_at"]))
     for dataset in manifest["rows"]:
         yield make_datum("RowsPublished", manifest["rows"][dataset]["published"], Dataset=dataset)
-        yield make_datum("InputBytes", manifest["inputs"][dataset]["bytes"], Dataset=dataset)
+        if dataset in manifest["inputs"]:
+            yield make_datum("InputBytes", manifest["inputs"][dataset]["bytes"], Dataset=dataset)
         yield make_datum("OutputBytes", manifest["outputs"][dataset]["bytes"], Dataset=dataset)
     yield from measure_rows(manifest["rows"], manifest["reasons"])
 

@@ -115,7 +115,7 @@ def list_field_faults(
         faults[contract.DELIVERY_BEFORE_ORDER] = ("delivery_date", earlier)
         delivery = dataset.column("delivery_date")
         faults[contract.implausible_reason(delivery)] = (delivery.name, ("9999-12-31T00:00:00Z",))
-        faults |= {rule: (TOTAL, ("0.0001", "999999.99")) for rule in list_total_rules(dataset)}
+        faults |= dict.fromkeys(list_total_rules(dataset), (TOTAL, ("0.0001", "999999.99")))
     return faults
 
 

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from cachetools import LRUCache, cached
 
 from include import keys
-from include.contract import DATASETS
+from include.contract import DELIVERED
 from include.manifest import Manifest
 from include.s3.listing import Listed, find_first_name, list_objects
 from include.s3.streams import Opened, open_object, open_unless_known
@@ -63,7 +63,7 @@ class Store:
             return None
 
     def _list_raw(self, day: str) -> list[str]:
-        return [keys.raw(self._layout, day, dataset) for dataset in DATASETS]
+        return [keys.raw(self._layout, day, dataset) for dataset in DELIVERED]
 
     def _exists(self, url: str) -> bool:
         """Looked up in a listing, which shows no content."""

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from include.contract import DATASETS, Dataset
+from include.contract import DATASETS, Dataset, list_looked_up, published_columns
 from include.contract.arrow import SQL_TYPES, published_schema
 from include.engine.batches import parse_column
 from include.engine.blanks import trim
@@ -65,11 +65,11 @@ class Lookup:
     def schema(self) -> pa.Schema:
         """The id, and the columns that orders take over."""
         whole = published_schema(self.dataset)
-        return pa.schema([whole.field(name) for name in (self.dataset.id_column, *self.dataset.taken_over)])
+        return pa.schema([whole.field(name) for name in list_looked_up(self.dataset)])
 
     @property
     def sql_schema(self) -> str:
-        kinds = {column.name: SQL_TYPES[column.kind] for column in self.dataset.columns}
+        kinds = {column.name: SQL_TYPES[column.kind] for column in published_columns(self.dataset)}
         return ", ".join(f"{name} {kinds[name]}" for name in self.schema.names)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from include.engine.batches import hash_block_keys, list_delivered_key, parse_block
+from include.engine.batches import hash_block_keys, list_delivered_key, parse_rows
 from include.engine.duplicates import SeenRows
 from include.engine.identifiers import hash_keys, trim_declared
 from include.spark.file_ranges import FileRange, RemoteSource, read_range
@@ -63,7 +63,8 @@ def find_repeats(session: "SparkSession", file: RemoteSource, parts: list[FileRa
 def _hash_keys(file: RemoteSource) -> Batches:
     def hash_keys(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for part, _ in list_ranges(batches):
-            for block in read_range(file, part):
+            # A line number in the key makes every row another one.
+            for block in () if file.dataset.numbered_column else read_range(file, part):
                 hashes = hash_block_keys(block, file.header, file.dataset).view(np.int64)
                 yield pa.RecordBatch.from_pydict(
                     {RANGE: np.full(len(hashes), part.index, np.int32), HASH: hashes}
@@ -80,7 +81,7 @@ def _read_candidates(file: RemoteSource) -> Batches:
         for part, row in list_ranges(batches):
             wanted = row[_HASHES].flatten().to_numpy(zero_copy_only=False)
             for block in read_range(file, part) if len(wanted) else ():
-                batch = parse_block(block, file.header, file.dataset.column_names)
+                batch = parse_rows(block, file.header, file.dataset)
                 hashes = hash_keys(batch.rows, file.dataset, key).view(np.int64)
                 is_wanted = np.isin(hashes, wanted)
                 found = batch.rows.filter(pa.array(is_wanted))
@@ -104,6 +105,8 @@ def _compare(file: RemoteSource) -> Batches:
         for batch in batches:
             rows = trim_declared(batch.select(list(dataset.column_names)), dataset)
             is_same_row, is_same_key = seen.compare(rows, dataset.key_columns)
+            if dataset.delivered_in:
+                is_same_row |= is_same_key
             lines = batch.select([RANGE, LINE]).append_column(IS_SAME_ROW, pa.array(is_same_row))
             yield lines.filter(pa.array(is_same_row | is_same_key))
 

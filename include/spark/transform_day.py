@@ -21,7 +21,7 @@ import pyarrow as pa
 from include.contract import DATASETS, LOOKED_UP, ORDERS, Dataset
 from include.contract.arrow import published_schema, quarantine_schema
 from include.contract.model import LATE
-from include.engine.batches import parse_block
+from include.engine.batches import parse_rows
 from include.engine.parquet import TableWriter
 from include.engine.process import EXACT, ComparedBatch, FileReport, check_nothing_lost, split_batch
 from include.inputs.snapshot import check_pinned
@@ -41,7 +41,7 @@ from include.spark.join_parquet import Piece, join_pieces, read_footer
 from include.spark.lookups import Lookup, find_dimension, join_dimension
 from include.spark.repeats import find_repeats
 from include.spark.store import Store
-from include.transform import count_rows, list_measured, make_judge, report_counts
+from include.transform import count_rows, list_measured, make_completion, make_judge, report_counts
 
 if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession
@@ -97,11 +97,16 @@ def transform_day(session: "SparkSession", extracted: Extracted, staged: str, si
     started = time.monotonic()
     inputs = extracted["inputs"]
     files = [
-        open_remote_file(dataset, inputs[name]["snapshot_key"], inputs[name]["key"], sizes.batch_bytes)
-        for name, dataset in DATASETS.items()
+        open_remote_file(
+            dataset,
+            inputs[dataset.raw_dataset]["snapshot_key"],
+            inputs[dataset.raw_dataset]["key"],
+            sizes.batch_bytes,
+        )
+        for dataset in DATASETS.values()
     ]
     for file in files:
-        check_pinned(inputs[file.name], file.etag)
+        check_pinned(inputs[file.dataset.raw_dataset], file.etag)
     made_from = digest_inputs(inputs)
     # A try that was held up, and one on other raw files, may work at the same time.
     pieces = f"{staged}pieces/{made_from}/"
@@ -179,7 +184,8 @@ def _split_range(
 ) -> dict[str, Any]:
     """Judge the rows of a range. Returns what was counted, as JSON can hold it."""
     dataset = file.dataset
-    judge = make_judge(dataset, {lookup.name: find_dimension(lookup, row) for lookup in lookups})
+    dimensions = {lookup.name: find_dimension(lookup, row) for lookup in lookups}
+    judge, complete = make_judge(dataset, dimensions), make_completion(dataset, dimensions)
     report = _start_report(file)
     same_rows, same_ids = (
         row[name].flatten().to_numpy(zero_copy_only=False) for name in (SAME_ROWS, SAME_IDS)
@@ -189,10 +195,10 @@ def _split_range(
         TableWriter(refused_path, quarantine_schema(dataset)) as refused,
     ):
         for block in read_range(file, part):
-            batch = parse_block(block, file.header, dataset.column_names)
+            batch = parse_rows(block, file.header, dataset)
             lines = batch.line_numbers
             compared = ComparedBatch(batch, np.isin(lines, same_rows), np.isin(lines, same_ids))
-            split = split_batch(compared, judge, dataset, file.source_key)
+            split = split_batch(compared, judge, dataset, file.source_key, complete)
             table.write(split.published)
             refused.write(split.quarantined)
             report.add(split)
@@ -233,7 +239,9 @@ def _open_lookup(
     processed: Processed, dataset: Dataset, staged: str, late: str | None, sizes: Sizes
 ) -> Lookup:
     url = _table_url(staged, dataset)
-    is_joined = head_object(Store(), url)["bytes"] > sizes.lookup_bytes
+    # What order lines refer to through their headers is not in their own file, whose ids are joined.
+    is_named = not ORDERS.column(ORDERS.references[dataset.name]).taken_from
+    is_joined = is_named and head_object(Store(), url)["bytes"] > sizes.lookup_bytes
     pieces = tuple(piece.url for piece in processed.table)
     return Lookup(dataset.name, url, pieces, _quarantine_url(staged, dataset), late, is_joined)
 
