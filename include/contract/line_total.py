@@ -39,7 +39,7 @@ def describe_total(orders: Dataset) -> PublishedColumn:
     return PublishedColumn(
         name=TOTAL,
         computed_from=tuple(column.name for column in sources),
-        kind=_find_kind(orders),
+        kind=Kind.FINE_DECIMAL if is_fine(orders) else Kind.WIDE_DECIMAL,
         nullable=False,
         minimum=_find_minimum(factors, delivered),
         meaning=meaning,
@@ -64,10 +64,9 @@ def check_total(orders: Dataset) -> Iterator[str]:
         )
 
 
-def _find_kind(orders: Dataset) -> Kind:
-    """A product of two decimals has the places of both."""
-    is_fine = any(column.name == "quantity" and column.kind is Kind.DECIMAL for column in orders.columns)
-    return Kind.FINE_DECIMAL if is_fine else Kind.WIDE_DECIMAL
+def is_fine(orders: Dataset) -> bool:
+    """Whether quantities are decimals: a product of two decimals has the places of both."""
+    return any(column.name == "quantity" and column.kind is Kind.DECIMAL for column in orders.columns)
 
 
 def _find_minimum(factors: tuple[Column, ...], delivered: Column | None) -> int | None:

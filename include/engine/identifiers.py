@@ -44,7 +44,8 @@ def find_identifier_faults(rows: pa.RecordBatch, dataset: Dataset) -> dict[str, 
     """The rows, as delivered, whose texts have blanks around them or are too long, by reason."""
     faults: dict[str, Flags] = {}
     for column in dataset.columns:
-        text = rows[column.name]
+        # A word for a missing value may have blanks around it, as an empty field may.
+        text = empty_null_words(rows[column.name], dataset.format_of(column))
         if column.name in dataset.identifiers and not column.trim:
             faults[untrimmed_reason(column)] = _has_trimmable_ends(text)
         if (longest := dataset.longest_of(column)) is not None:

@@ -84,7 +84,8 @@ def empty_null_words(text: pa.Array, value_format: ValueFormat) -> pa.Array:
     if not value_format.null_words:
         return text
     words = pa.array(value_format.null_words, pa.string())
-    return pc.if_else(pc.is_in(trim(text), words), pa.scalar(None, pa.string()), text)
+    # Leaves no text under the nulls, as `if_else` does: a null hashes like an empty text.
+    return pc.replace_with_mask(text, pc.is_in(trim(text), words), pa.scalar(None, pa.string()))
 
 
 def _rewrite_numbers(text: pa.Array, value_format: ValueFormat) -> pa.Array:

@@ -21,7 +21,7 @@ from typing_extensions import override
 
 from include.contract import ORDERS, published_orders
 from include.contract.arrow import published_schema
-from include.contract.line_total import FACTORS, TOTAL, find_delivered_total, find_factors
+from include.contract.line_total import FACTORS, TOTAL, find_delivered_total, find_factors, is_fine
 from include.quality.baseline import Comparison, show_figure
 from include.quality.findings import name_expectation, parse_names, require_known
 
@@ -38,7 +38,10 @@ DAY_US = 24 * 60 * 60 * 1_000_000
 ELAPSED_DAYS = f"(epoch_us(delivery_date) - epoch_us(order_date)) // {DAY_US}"
 CALENDAR_DAYS = f"epoch_us(delivery_date) // {DAY_US} - epoch_us(order_date) // {DAY_US}"
 IS_MIDNIGHT = f"epoch_us(delivery_date) % {DAY_US} = 0"
-PRODUCT = " * ".join(FACTORS)
+# DuckDB multiplies two decimals of 18 digits within 18 digits, which is not enough.
+PRODUCT = " * ".join(
+    f"CAST({name} AS DECIMAL(38, 4))" if is_fine(ORDERS) and name == "quantity" else name for name in FACTORS
+)
 #: A total that is delivered counts where a row lacks a factor.
 HAS_PRODUCT = f" AND {PRODUCT} IS NOT NULL" if find_delivered_total(ORDERS) else ""
 #: For each computed column, its formula and the SQL condition of rows that violate it.
