@@ -113,7 +113,7 @@ def parse_block(block: Block, header: Header, columns: tuple[str, ...]) -> Batch
     is_blank = _find_rows_of_nulls(batch.rows)
     if is_blank is not None and not set(header.columns) <= set(columns):
         # Only now, because most blocks have no such rows.
-        is_blank = _find_rows_of_nulls(_parse_all_columns(block, header).rows)
+        is_blank = _find_rows_of_nulls(parse_all_columns(block, header).rows)
     if is_blank is None:
         return replace(batch, blank=block.blank)
     return Batch(
@@ -157,7 +157,7 @@ def take_rows(batch: Batch, cut: Cut, values: npt.NDArray[Value]) -> npt.NDArray
     return None
 
 
-def _parse_all_columns(block: Block, header: Header) -> Batch:
+def parse_all_columns(block: Block, header: Header) -> Batch:
     """Every column of the file; unknown ones may share a name, so each is called by its place."""
     names = tuple(str(place) for place in range(len(header.columns)))
     return _parse(block, replace(header, columns=names), names)

@@ -20,8 +20,8 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from include.contract import Dataset
-from include.engine.batches import read_file_blocks
+from include.contract import DATASETS, Dataset
+from include.engine.batches import parse_all_columns, read_file_blocks
 from include.engine.csv_blocks import find_last_line_end
 from include.engine.csv_records import Block, count_lines
 from include.engine.decoding import make_encoder
@@ -166,7 +166,8 @@ def patch_file(raw: RawSource, repair: Repair, target: Path) -> None:
     RawFileError: the raw file as a whole cannot be used.
     """
     header = read_header(raw)
-    lines = _plan_lines(_find_ends(raw, header, repair), header, repair)
+    others = _read_other_datasets(raw, header, repair)
+    lines = _plan_lines(_find_ends(raw, header, repair), header, repair, others)
     number, encode = 1, make_encoder(raw.dataset.format)
     with open_raw(raw) as stream, _open_target(raw, target) as patched:
         for piece in _read_whole_lines(stream):
@@ -211,14 +212,30 @@ def _list_starts(block: Block) -> npt.NDArray[np.int64]:
     return np.union1d(block.record_lines, malformed)
 
 
-def _plan_lines(ends: Mapping[int, int], header: Header, repair: Repair) -> dict[int, bytes | None]:
+def _read_other_datasets(raw: RawSource, header: Header, repair: Repair) -> dict[int, dict[int, str]]:
+    """By line and place, the values of repaired rows that belong to other datasets in the file."""
+    if not any(dataset.delivered_in == raw.dataset.name for dataset in DATASETS.values()):
+        return {}
+    places = [place for place, name in enumerate(header.columns) if name not in raw.dataset.column_names]
+    found = {}
+    for block in read_file_blocks(raw, header, _BLOCK_BYTES):
+        batch = parse_all_columns(block, header)
+        for index in np.flatnonzero(np.isin(batch.line_numbers, list(repair.rows))).tolist():
+            values = {place: batch.rows.column(place)[index].as_py() or "" for place in places}
+            found[int(batch.line_numbers[index])] = values
+    return found
+
+
+def _plan_lines(
+    ends: Mapping[int, int], header: Header, repair: Repair, others: Mapping[int, Mapping[int, str]]
+) -> dict[int, bytes | None]:
     """The replacement of each line; None where a line is left out.
 
     Where a repaired row has fewer lines than the raw one, blank lines, which are not rows, follow it.
     """
     lines: dict[int, bytes | None] = {}
     for start, end in ends.items():
-        text = _write_row(repair, start, header)
+        text = _write_row(repair, start, header, others.get(start, {}))
         left_out = count_lines(text)
         if start + left_out >= end:
             problem = f"the row for line {start} has more line breaks than the raw one"
@@ -229,14 +246,17 @@ def _plan_lines(ends: Mapping[int, int], header: Header, repair: Repair) -> dict
     return lines
 
 
-def _write_row(repair: Repair, line: int, header: Header) -> bytes:
+def _write_row(repair: Repair, line: int, header: Header, others: Mapping[int, str]) -> bytes:
     row = repair.rows[line]
     if unknown := row.keys() - set(header.columns):
         problem = f"the row for line {line} has a value for {min(unknown)}, which the raw file does not have"
         raise RepairError(repair.source, "", problem, "Leave that column empty.")
     text = io.StringIO()
     # What gives the reader's text back as delivered also does the reverse.
-    values = [row.get(name, "").translate(header.restorer or {}) for name in header.columns]
+    values = [
+        row.get(name, others.get(place, "")).translate(header.restorer or {})
+        for place, name in enumerate(header.columns)
+    ]
     csv.writer(text, lineterminator="\r\n").writerow(values)
     return text.getvalue().removesuffix("\r\n").encode()
 

@@ -79,7 +79,7 @@ def test_missing_raw_files_are_named(tmp_path: Path, present: tuple[str, ...], m
 
 def test_contract_names_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     adapted = {name: dataset.adapt(file=f"{name}_export*.csv") for name, dataset in DATASETS.items()}
-    monkeypatch.setattr(storage, "DATASETS", adapted)
+    monkeypatch.setattr(storage, "DELIVERED", adapted)
     fill(tmp_path, "customers_export.csv", "products_export_1.csv.gz", "orders_export_1.csv", "orders.csv")
 
     assert [path.name for path in find_raw_files(tmp_path, PLAIN).values()] == [

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.contract import CUSTOMERS, ORDERS
+from include.contract import CUSTOMERS, DATASETS, ORDERS, Column, Dataset, Kind
 from include.engine.batches import parse_block, read_file_blocks
 from include.engine.raw_file import RawSource, read_header
 from include.errors import RepairError
@@ -71,6 +71,20 @@ def test_every_other_byte_stays_across_pieces(tmp_path: Path, monkeypatch: pytes
 
     expected = [*rows[:98], "C1,Ann,\n\n", *rows[99:]]
     assert patch(tmp_path, raw, {line: ANN}).decode() == HEADER + "".join(expected)
+
+
+def test_repair_keeps_columns_of_other_datasets_in_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = Column(name="shop", kind=Kind.TEXT, required=True, nullable=False, meaning="Where.")
+    shops = Dataset(name="shops", key="shop", columns=(shop,), delivered_in="customers")
+    monkeypatch.setitem(DATASETS, "shops", shops)
+    source = RawSource(CUSTOMERS, tmp_path / "raw.csv", "s3://raw/customers.csv")
+    source.path.write_text('shop,customer_id,name\n"N, 1",x,a\nS2,y,b\n')
+
+    patch_file(source, Repair("s3://fix.csv", "etag", {2: ANN}), tmp_path / "patched")
+
+    assert (tmp_path / "patched").read_text() == 'shop,customer_id,name\n"N, 1",C1,Ann\nS2,y,b\n'
 
 
 FIELD = st.text(st.sampled_from('a",\n\r é'), max_size=6)
