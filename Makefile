@@ -77,11 +77,11 @@ query: $(INSTALLED)
 verify: $(INSTALLED)
 	@$(PYTHON) -m include.local verify --day "$$DAY"
 
-test: $(DEVELOPING)
+test: $(DEVELOPING) $(SCANNERS)
 	@$(PYTHON) -m pytest tests/project tests/unit tests/integration
 
 # PROFILE=deep runs property tests with twenty times as many random cases.
-test-unit: $(DEVELOPING)
+test-unit: $(DEVELOPING) $(SCANNERS)
 	@$(PYTHON) -m pytest tests/project tests/unit $(if $(PROFILE),--hypothesis-profile=$(PROFILE))
 
 # Needs Chromium: the Debian package `chromium`.
@@ -112,6 +112,7 @@ contract: $(DEVELOPING)
 
 check-security: $(DEVELOPING) $(SCANNERS)
 	@$(PYTHON) .ci/check_security.py
+	@$(PYTHON) .ci/check_licences.py
 
 bench: $(DEVELOPING)
 	@$(PYTHON) -m benchmarks $(BENCH)

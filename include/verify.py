@@ -5,6 +5,7 @@ the same inputs. Reads S3 and changes nothing there.
 """
 
 import hashlib
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from include import keys
 from include.contract import DATASETS
 from include.contract.model import LATE, REPAIRS
 from include.contract_file import describe_contract_file
-from include.errors import DayNotPublishedError, PipelineError
+from include.errors import DayNotPublishedError, PipelineError, VerificationError
 from include.manifest import Counts, Manifest, Output, RawFile, code_version
 from include.s3.conditional import LARGEST_SINGLE_COPY_BYTES
 from include.s3.objects import download_file, find_object, read_json
@@ -24,6 +25,8 @@ from include.transform import transform_snapshot
 if TYPE_CHECKING:
     from include.config import Settings
     from include.s3.objects import Hook
+
+log = logging.getLogger(__name__)
 
 #: What the transform counts, as the manifest names it.
 _COUNTED = ("rows", "reasons", "total_price", "undelivered", "drift")
@@ -52,6 +55,19 @@ class Verification:
     @property
     def is_verified(self) -> bool:
         return not self.differences
+
+
+def prove_day(hook: "Hook", settings: "Settings", day: str) -> str:
+    """Verify a day. Returns the verdict as text, and logs it.
+
+    Raises
+    ------
+    DayNotPublishedError: the day has no manifest.
+    VerificationError: something is not as the manifest says; names each difference.
+    """
+    verdict = describe_verification(verify(hook, settings, day))
+    log.info("%s", verdict)
+    return verdict
 
 
 def verify(hook: "Hook", settings: "Settings", day: str) -> Verification:
@@ -179,8 +195,31 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def describe_verification(verification: Verification) -> str:
+    """The verdict as text, with its notes.
+
+    Raises
+    ------
+    VerificationError: something is not as the manifest says; names each difference.
+    """
+    manifest = verification.manifest
+    notes = [f"note: {note}" for note in verification.notes]
+    if not verification.is_verified:
+        differences = [f"  {difference}" for difference in verification.differences]
+        raise VerificationError(
+            "\n".join([f"{manifest['day']} is not what its manifest says:", *differences, *notes])
+        )
+    return "\n".join(
+        [
+            *notes,
+            f"{manifest['day']} is verified: computed again from its snapshot, it is the same in every byte.",
+            f"  {list_checked(manifest)}; run {manifest['run_id']}, code {manifest['code_version']}",
+        ]
+    )
+
+
 def list_checked(manifest: Manifest) -> str:
-    """What a verified day was held to: `3 inputs, 6 outputs, 12,920 orders, total price 1792873.09`."""
+    """What was compared: `3 inputs, 6 outputs, 12,920 orders, total price 1792873.09`."""
     orders = manifest["rows"]["orders"]["published"]
     return (
         f"{len(manifest['inputs'])} inputs, {len(manifest['outputs'])} outputs of "

@@ -14,6 +14,8 @@ from tests.integration.conftest import LAYOUT, Pipeline
 from tests.raw_files import ORDERS_HEADER, make_orders
 from tests.waiting import wait_until
 
+VERIFY = "ecommerce_verify"
+
 
 def test_a_good_day_is_published_and_the_manifest_vouches_for_it(pipeline: Pipeline, day: str) -> None:
     pipeline.deliver(day, make_orders(100, faulty=3) + "O0,C1,P1\n")
@@ -44,6 +46,20 @@ def test_a_good_day_is_published_and_the_manifest_vouches_for_it(pipeline: Pipel
     refused = pq.read_table(io.BytesIO(pipeline.get(keys.quarantine(LAYOUT, day, "orders"))))
     assert set(refused["source_key"].to_pylist()) == {keys.raw(LAYOUT, day, "orders")}
     assert refused["line_number"].to_pylist() == [102, 103, 104, 105]
+
+
+def test_verify_dag_proves_a_day_and_names_tampering(pipeline: Pipeline, day: str) -> None:
+    pipeline.deliver(day, make_orders(10))
+    assert pipeline.run(day) == ("success", "")
+
+    pipeline.api.trigger(VERIFY, "intact", {"day": day})
+    assert pipeline.wait("intact", VERIFY) == "success"
+
+    pipeline.put(keys.published(LAYOUT, day, "orders"), b"tampered")
+    pipeline.api.trigger(VERIFY, "tampered", {"day": day})
+    assert pipeline.wait("tampered", VERIFY) == "failed"
+    log = str(pipeline.api.read_task_log(VERIFY, "tampered", "verify", 1))
+    assert "outputs.orders.etag: the manifest says" in log
 
 
 def test_a_second_run_of_a_day_publishes_the_same_bytes(pipeline: Pipeline, day: str) -> None:

@@ -17,12 +17,11 @@ from include.extract import extract
 from include.keys import Layout
 from include.local.direct_store import connect
 from include.local.storage import create_buckets
-from include.local.verify import print_verdict
 from include.manifest import Manifest
 from include.publish import publish
 from include.s3.objects import Client
 from include.transform import transform
-from include.verify import verify
+from include.verify import prove_day, verify
 from tests.integration.own_store import run_own_store
 from tests.raw_files import complete_day, make_orders
 from tests.records import VALIDATED
@@ -79,20 +78,17 @@ def find_wrong(published: PublishedDay) -> list[str]:
     return [difference.where for difference in verify(published.client, SETTINGS, DAY).differences]
 
 
-def test_published_day_proves_itself(published: PublishedDay, capsys: pytest.CaptureFixture[str]) -> None:
-    print_verdict(verify(published.client, SETTINGS, DAY))
+def test_published_day_proves_itself(published: PublishedDay) -> None:
+    verdict = prove_day(published.client, SETTINGS, DAY)
 
-    printed = capsys.readouterr().out
-    assert "2026-11-21 is verified" in printed
-    assert "20 orders, total price 399.60" in printed
+    assert "2026-11-21 is verified" in verdict
+    assert "20 orders, total price 399.60" in verdict
 
 
-def test_other_code_version_is_named(published: PublishedDay, capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_code_version_is_named(published: PublishedDay) -> None:
     published.write_manifest({**published.manifest, "code_version": "0.0.1+other"})
 
-    print_verdict(verify(published.client, SETTINGS, DAY))
-
-    assert "Published by code 0.0.1+other" in capsys.readouterr().out
+    assert "Published by code 0.0.1+other" in prove_day(published.client, SETTINGS, DAY)
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -184,7 +180,7 @@ def test_changed_field_of_the_manifest_is_noticed(published: PublishedDay, path:
     published.write_manifest(manifest)
 
     with pytest.raises(VerificationError, match="is not what its manifest says"):
-        print_verdict(verify(published.client, SETTINGS, DAY))
+        prove_day(published.client, SETTINGS, DAY)
 
 
 def test_unpublished_day_is_an_error(store: Client) -> None:

@@ -235,7 +235,8 @@ def test_schedule_of_each_dag_is_documented() -> None:
     }
 
     assert documented.keys() == crons.keys()
-    for dag, ((minute, hour),) in crons.items():
+    assert [dag for dag, cron in crons.items() if not cron] == ["ecommerce_verify"]
+    for dag, ((minute, hour),) in ((dag, cron) for dag, cron in crons.items() if cron):
         words = f"{minute} minutes past" if hour == "*" else f"at {int(hour):02}:{int(minute):02}"
         assert words in documented[dag]
 
