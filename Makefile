@@ -40,7 +40,7 @@ help:
 	@echo 'make query SQL="SELECT …" query all published days: orders, customers, products, quarantine_*; OUT=file'
 	@echo 'make deliver RAW=folder   put your files into the running stack; DAY=YYYY-MM-DD chooses the day'
 	@echo 'make verify DAY=2026-11-21  prove a published day: compute it again and compare everything'
-	@echo 'make inspect RAW=folder   show what your files are, and the contract that reads them'
+	@echo 'make inspect RAW=folder   show what your files are, and the contract that reads them; OUT=file saves it'
 	@echo 'make install              install everything that tests, checks and benchmarks need'
 	@echo 'make test                 run unit, project and integration tests'
 	@echo 'make test-unit            run the tests that need no scheduler'
@@ -69,7 +69,7 @@ up down status: $(INSTALLED)
 	@$(PYTHON) -m include.local $@
 
 inspect: $(INSTALLED)
-	@$(PYTHON) -m include.local inspect --raw "$$RAW"
+	@$(PYTHON) -m include.local inspect --raw "$$RAW" --out "$$OUT"
 
 query: $(INSTALLED)
 	@$(PYTHON) -m include.local query --sql "$$SQL" --out "$$OUT"

@@ -66,11 +66,17 @@ def check_columns(source: "RawSource", delivered: tuple[str, ...], place: str) -
 
 
 def _find_delimiter(dataset: Dataset, line: str) -> str | None:
-    """Another delimiter, with which the line names most of the required columns."""
+    """Another delimiter that finds most of the required columns, and more of them than the declared one."""
     required = set(dataset.required_names)
+
+    def count_required(delimiter: str) -> int:
+        names = {dataset.name_of(name.strip(f"{BLANKS}\"'")) for name in line.split(delimiter)}
+        return len(names & required)
+
+    as_declared = count_required(dataset.format.delimiter)
     for delimiter in _DELIMITERS.keys() - {dataset.format.delimiter}:
-        found = {dataset.name_of(name.strip(f"{BLANKS}\"'")) for name in line.split(delimiter)}
-        if delimiter in line and len(found & required) * 2 > len(required):
+        found = count_required(delimiter)
+        if delimiter in line and found * 2 > len(required) and found > as_declared:
             return delimiter
     return None
 

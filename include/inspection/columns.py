@@ -1,5 +1,6 @@
 """What the values of a column are: their type, how they are written, and what stands for a missing one."""
 
+import datetime as dt
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,8 +21,11 @@ _DATES = (
 )
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", ", %H:%M", " %H:%M:%S %z")
 _LIKE_A_DATE = re.compile(r"\d{1,4}[./ -]\w{1,9}[./, -]+\d{2,4}|\w{3,9} \d{1,2}, \d{4}|\d{8}")
+_LIKE_A_NUMBER = re.compile(r"^\s*[-+]?[\d.,' \u00a0]*\d[\d.,' \u00a0]*$")
 #: Enough different values to rule formats out, before the others are tried on every value.
 _FEW = 300
+#: Enough values to rule out most formats of timestamps with `strptime`, which is quick for few.
+_FIRST = 20
 #: A column is of a type if nearly all of its values are; the others are bad rows.
 _MOST = 0.9
 
@@ -63,7 +67,8 @@ def _find_best(filled: Sequence[str]) -> tuple[Kind, ValueFormat, float, tuple[s
     """Whole numbers before decimals before timestamps; codes such as `00123` stay text."""
     if not filled or any(re.fullmatch(r"0\d+", value.strip()) for value in filled):
         return None
-    for kind in (Kind.WHOLE_NUMBER, Kind.DECIMAL):
+    few = list(dict.fromkeys(filled))[:_FEW]
+    for kind in (Kind.WHOLE_NUMBER, Kind.DECIMAL) if _are_like(_LIKE_A_NUMBER, few) else ():
         found = [
             (measure_fit(filled, kind, each), each)
             for each in (
@@ -82,12 +87,13 @@ def _find_timestamps(filled: Sequence[str]) -> tuple[Kind, ValueFormat, float, t
     if iso >= _MOST:
         return Kind.TIMESTAMP, DEFAULT_VALUES, iso, ()
     few = list(dict.fromkeys(filled))[:_FEW]
-    if sum(bool(_LIKE_A_DATE.search(value)) for value in few) < len(few) * _MOST:
+    if not _are_like(_LIKE_A_DATE, few):
         return None
     candidates = [
         each
         for each in _list_timestamp_formats()
-        if measure_fit(few, Kind.TIMESTAMP, ValueFormat(timestamp_formats=(each,))) > 0.5
+        if any(_has_form(value, each) for value in few[:_FIRST])
+        and measure_fit(few, Kind.TIMESTAMP, ValueFormat(timestamp_formats=(each,))) > 0.5
     ]
     fits = {
         each: measure_fit(filled, Kind.TIMESTAMP, ValueFormat(timestamp_formats=(each,)))
@@ -102,6 +108,17 @@ def _find_timestamps(filled: Sequence[str]) -> tuple[Kind, ValueFormat, float, t
         both = " and ".join(tied)
         notes = (f"{both} fit every value: only a day after the 12th of a month would decide. Ask the shop.",)
     return Kind.TIMESTAMP, ValueFormat(timestamp_formats=(tied[0],)), best, notes
+
+
+def _are_like(pattern: re.Pattern[str], values: Sequence[str]) -> bool:
+    return sum(bool(pattern.search(value)) for value in values) >= len(values) * _MOST
+
+
+def _has_form(value: str, form: str) -> bool:
+    try:
+        return bool(dt.datetime.strptime(value.strip(), form))
+    except ValueError:
+        return False
 
 
 def _list_timestamp_formats() -> Iterator[str]:

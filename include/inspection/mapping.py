@@ -1,50 +1,56 @@
 """Which dataset a file is, and which of its headers is which column of the contract."""
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 from include.contract import Dataset, Kind
-from include.inspection.columns import Finding, is_epoch
+from include.inspection.columns import NULL_WORDS, Finding, is_epoch
 from include.inspection.sample import Sample
 
 #: What shops and spreadsheets call our columns: Shopify, WooCommerce, Magento, PrestaShop, marketplaces, and
 #: German, French and Spanish exports. Compared without case, blanks and punctuation.
-_COMMON_HEADERS = """
-order_id: order, order number, order no, order name, increment id, invoice, invoice no, name
-order_id: invoice number, entity id, reference, bestellnummer, auftragsnummer, numéro de
-order_id: commande, commande, pedido, número de pedido, bestellung, id order
-order_line: line, line number, line no, line item id, lineitem id, item id, order item id
-order_line: position, pos, ligne, línea, id order detail
-customer_id: customer, customer number, customer no, client, client id, buyer, buyer id, user id
-customer_id: kunde, kundennummer, kundennr, id client, cliente, id cliente, account, email
-product_id: product, sku, lineitem sku, item, item number, stock code, article, article number
-product_id: artikel, artikelnummer, artikelnr, référence produit, producto, variant sku, asin
-quantity: qty, qty ordered, lineitem quantity, product quantity, units, amount ordered, menge
-quantity: anzahl, stück, quantité, cantidad, quantity ordered
-selling_price: price, unit price, lineitem price, item price, price each, product price, preis
-selling_price: einzelpreis, stückpreis, prix, prix unitaire, precio, precio unitario, item cost
-order_date: created at, date, order created, invoice date, purchase date, placed at, ordered at
-order_date: datum, bestelldatum, date de commande, fecha, fecha de pedido, order time, date add
-order_date: order purchase timestamp, date created
-delivery_date: delivered at, fulfilled at, shipped at, delivery, delivered, ship date
-delivery_date: lieferdatum, zugestellt, geliefert, date de livraison, fecha de entrega, completed
-delivery_date: at, order delivered customer date, date completed
-status: state, order status, fulfillment status, financial status, zustand, statut, estado
-name: customer name, full name, title, product name, description, lineitem name, bezeichnung
-name: kundenname, artikelbezeichnung, nom, nombre, billing name
-email: mail, e-mail address, customer email, e-mail, correo
-city: town, billing city, ort, stadt, ville, ciudad, customer city
-country: country code, billing country, land, pays, país, country id, customer country, customer
-country: state
-signup_date: created at, registered, registration date, kunde seit, date inscription, joined
-category: product category, type, product type, department, kategorie, warengruppe, catégorie
-category: categoría, product category name
-list_price: price, regular price, rrp, list price, listenpreis, preis, prix, precio, variant
-list_price: price
-"""
+_COMMON_HEADERS = {
+    "order_id": "order, order id, order number, order no, order name, increment id, invoice, invoice no, "
+    "name, invoice number, entity id, reference, bestellnummer, bestellnr, auftragsnummer, "
+    "auftragsnr, commande, numéro de commande, pedido, número de pedido, bestellung, id "
+    "order, purchase order",
+    "order_line": "line, line number, line no, line item id, lineitem id, item id, order item id, order "
+    "line, position, pos, ligne, línea, id order detail",
+    "customer_id": "customer, customer number, customer no, client, client id, buyer, buyer id, user id, "
+    "kunde, kundennummer, kundennr, id client, cliente, id cliente, account, email, customer "
+    "email, billing email",
+    "product_id": "product, sku, lineitem sku, item, item number, stock code, article, article number, "
+    "artikel, artikelnummer, artikelnr, référence produit, producto, variant sku, asin, item "
+    "product id, item sku, product sku, id",
+    "quantity": "qty, qty ordered, lineitem quantity, product quantity, units, amount ordered, menge, "
+    "anzahl, stück, quantité, cantidad, quantity ordered, item quantity",
+    "selling_price": "price, unit price, lineitem price, item price, price each, product price, preis, "
+    "einzelpreis, stückpreis, prix, prix unitaire, precio, precio unitario, item cost",
+    "order_date": "created at, date, order created, invoice date, purchase date, placed at, ordered at, "
+    "datum, bestelldatum, date de commande, fecha, fecha de pedido, order time, date add, "
+    "date created, order purchase timestamp",
+    "delivery_date": "delivered at, shipped at, delivery, delivered, ship date, lieferdatum, zugestellt, "
+    "geliefert, date de livraison, fecha de entrega, completed at, order delivered customer "
+    "date, date completed",
+    "status": "state, order status, fulfillment status, financial status, zustand, statut, estado",
+    "name": "customer name, full name, title, product name, description, lineitem name, bezeichnung, "
+    "kundenname, artikelbezeichnung, nom, nombre, billing name, billing full name",
+    "email": "mail, e-mail address, customer email, e-mail, correo",
+    "city": "town, billing city, ort, stadt, ville, ciudad, customer city, default address city",
+    "country": "country code, billing country, land, pays, país, country id, customer country, customer "
+    "state, default address country code",
+    "signup_date": "created at, registered, registration date, kunde seit, date inscription, joined, "
+    "registered at, date registered",
+    "category": "product category, categories, product category name, category name, type, product type, "
+    "department, kategorie, warengruppe, catégorie, categoría",
+    "list_price": "price, regular price, rrp, list price, listenpreis, preis, prix, precio, variant price",
+}
 _SIMILAR = 0.82
+#: Words that mean an id, and words that say in what a value is measured.
+_IDS = {"id", "key", "no", "nr", "num", "number", "code"}
+_UNITS = {"eur", "usd", "gbp", "chf", "utc", "epoch", "unix", "seconds", "ms", "ts"}
 
 
 @dataclass(frozen=True)
@@ -95,23 +101,27 @@ def _is_named(match: Match) -> float:
 def match_columns(dataset: Dataset, sample: Sample, findings: Mapping[str, Finding]) -> Match:
     """The header of each column: its own name, a declared one, a common one, or a similar one."""
     headers: dict[str, str] = {}
-    for find in (_find_declared, _find_common, _find_similar):
+    by_likeness = (_find_common, _find_alike, _find_similar)
+    filled = [header for header in sample.header if findings[header].filled]
+    # A column that is empty in every row is taken only if no other looks like it.
+    choices = [(find, choice) for choice in (filled, [*sample.header]) for find in by_likeness]
+    for find, choice in [(_find_declared, [*sample.header]), *choices]:
         for column in dataset.columns:
-            left = [header for header in sample.header if header not in headers.values()]
-            fitting = [each for each in left if _can_be(findings.get(each), column.kind, sample)]
+            left = [header for header in choice if header not in headers.values()]
+            fitting = [each for each in left if _can_be(findings[each], column.kind, sample)]
             header = find(dataset, column.name, fitting)
             if column.name not in headers and header is not None:
                 headers[column.name] = header
     return Match(dataset, sample, findings, headers)
 
 
-def _can_be(finding: Finding | None, kind: Kind, sample: Sample) -> bool:
+def _can_be(finding: Finding, kind: Kind, sample: Sample) -> bool:
     """Whether values of that type may be of that kind; an empty column may be anything."""
-    if finding is None or not finding.filled or kind is Kind.TEXT:
+    if not finding.filled or kind is Kind.TEXT:
         return True
     if kind is Kind.TIMESTAMP and finding.kind is Kind.WHOLE_NUMBER:
         values = sample.column(sample.header.index(finding.header))
-        return is_epoch([value for value in values if value.strip()]) is not None
+        return is_epoch([value for value in values if value.strip() not in ("", *NULL_WORDS)]) is not None
     if kind is Kind.DECIMAL:
         return finding.kind in (Kind.DECIMAL, Kind.WHOLE_NUMBER)
     return finding.kind is kind
@@ -122,19 +132,22 @@ def _find_declared(dataset: Dataset, name: str, headers: Sequence[str]) -> str |
 
 
 def _find_common(_: Dataset, name: str, headers: Sequence[str]) -> str | None:
-    known = [simplify(name), *_list_common_headers().get(name, ())]
-    found = {simplify(header): header for header in reversed(headers)}
-    return next((found[each] for each in known if each in found), None)
+    return _find_first(list_common_headers(name), headers, simplify)
 
 
-@cache
-def _list_common_headers() -> dict[str, list[str]]:
-    """For each column its common headers, simplified, the likeliest first."""
-    found: dict[str, list[str]] = {}
-    for line in _COMMON_HEADERS.strip().splitlines():
-        name, _, headers = line.partition(":")
-        found.setdefault(name, []).extend(map(simplify, headers.split(",")))
-    return found
+def _find_alike(_: Dataset, name: str, headers: Sequence[str]) -> str | None:
+    """A common header in other words: `Order #` and `order_key` mean `order id`."""
+    return _find_first(list_common_headers(name), headers, normalize)
+
+
+def _find_first(known: Sequence[str], headers: Sequence[str], rewrite: Callable[[str], str]) -> str | None:
+    found = {rewrite(header): header for header in reversed(headers)}
+    return next((found[rewrite(each)] for each in known if rewrite(each) in found), None)
+
+
+def list_common_headers(name: str) -> list[str]:
+    """The usual headers of a column, the likeliest first."""
+    return [name, *filter(None, _COMMON_HEADERS.get(name, "").split(", "))]
 
 
 def _find_similar(_: Dataset, name: str, headers: Sequence[str]) -> str | None:
@@ -145,3 +158,10 @@ def _find_similar(_: Dataset, name: str, headers: Sequence[str]) -> str | None:
 
 def simplify(name: str) -> str:
     return "".join(filter(str.isalnum, name.casefold()))
+
+
+def normalize(name: str) -> str:
+    """The words of a header with one word for `id`, and without units: `unit_price_eur` is `unitprice`."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace("#", " id ")
+    words = [word for word in re.split(r"[\W_]+", spaced.casefold()) if word and word not in _UNITS]
+    return "".join("id" if word in _IDS else word for word in words)

@@ -1,119 +1,215 @@
-"""The contract that reads a shop's files, as Python source to paste into `include/contract/datasets.py`."""
+"""The datasets that a shop's files need: how each is written, what its headers are, and what names a row."""
 
 import dataclasses
+import fnmatch
+import functools
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from include.contract.model import DEFAULT_VALUES, Column, Dataset, FileFormat, Kind, ValueFormat
+from include.contract import DATASETS
+from include.contract.model import (
+    DEFAULT_VALUES,
+    EPOCH_FORMATS,
+    Column,
+    Dataset,
+    FileFormat,
+    Kind,
+    ValueFormat,
+)
 from include.inspection.columns import Finding, is_epoch, measure_fit
 from include.inspection.mapping import Match
+from include.inspection.references import list_guest_ids, list_values
+
+_NUMBERS, _MOMENTS = (Kind.DECIMAL, Kind.WHOLE_NUMBER), (Kind.TIMESTAMP,)
+#: A key may repeat in so many rows: they are faults of the file.
+_MOST_REPEATED = 0.02
 
 
-def propose_dataset(match: Match) -> Dataset:
-    """The dataset as declared now, with the format of the file and the names of its headers."""
-    formats = {name: _propose_format(match, name) for name in match.headers}
-    common = _find_common_format(formats, match.dataset)
-    file_format = FileFormat(
-        delimiter=match.sample.format.delimiter,
-        quote=match.sample.format.quote,
-        escape=match.sample.format.escape,
-        encoding=match.sample.format.encoding,
-        **dataclasses.asdict(common),
-    )
+def propose_datasets(matches: Sequence[Match], file_names: Iterable[str]) -> list[Dataset]:
+    """The declared datasets with the changes that these files need."""
+    names = list(file_names)
+    by_name = {match.dataset.name: match for match in matches}
+    formats = share_formats(matches)
+    return [
+        _propose_dataset(match, formats[match.dataset.name], by_name, names)
+        for match in sorted(matches, key=lambda match: [*DATASETS].index(match.dataset.name))
+    ]
+
+
+def _propose_dataset(
+    match: Match, common: FileFormat, matches: Mapping[str, Match], file_names: Sequence[str]
+) -> Dataset:
     columns = tuple(
-        _propose_column(match, column, formats.get(column.name), common) for column in match.dataset.columns
+        _propose_column(match, column, common, matches)
+        if column.name in match.headers
+        # A column that nothing in the file looks like can only be left out if it may be empty.
+        else dataclasses.replace(column, required=column.required and not column.nullable)
+        for column in match.dataset.columns
     )
-    return dataclasses.replace(match.dataset, columns=columns, format=file_format)
+    return dataclasses.replace(
+        match.dataset,
+        columns=columns,
+        format=common,
+        key=propose_key(match),
+        file=_propose_pattern(match, file_names),
+    )
+
+
+def share_formats(matches: Sequence[Match]) -> dict[str, FileFormat]:
+    """The format of each file; files that one format reads as well as their own ones share it."""
+    own = {match.dataset.name: _propose_file_format(match) for match in matches}
+    shared = functools.reduce(_merge_formats, own.values()) if own else FileFormat()
+    reads_all = all(
+        dataclasses.replace(shared, **vars(ValueFormat())) == dataclasses.replace(each, **vars(ValueFormat()))
+        for each in own.values()
+    ) and all(_reads_as_well(match, shared, own[match.dataset.name]) for match in matches)
+    return dict.fromkeys(own, shared) if reads_all else own
+
+
+def _propose_file_format(match: Match) -> FileFormat:
+    """How a file is written: as found, and as declared where nothing was found, such as the time zone."""
+    common = _find_common_format(match)
+    found = {
+        field.name: getattr(common, field.name)
+        for field in dataclasses.fields(ValueFormat)
+        if getattr(common, field.name) != field.default
+    }
+    signs = {
+        name: getattr(match.sample.format, name) for name in ("delimiter", "quote", "escape", "encoding")
+    }
+    return dataclasses.replace(match.dataset.format, **signs, **found)
+
+
+def _merge_formats(one: FileFormat, other: FileFormat) -> FileFormat:
+    """What either declares; both null words and both timestamp formats."""
+    changes: dict[str, Any] = {
+        field.name: getattr(other, field.name)
+        for field in dataclasses.fields(ValueFormat)
+        if getattr(one, field.name) == field.default
+    }
+    for name in ("null_words", "timestamp_formats"):
+        changes[name] = tuple(dict.fromkeys([*getattr(one, name), *getattr(other, name)]))
+    return dataclasses.replace(one, **changes)
+
+
+def _reads_as_well(match: Match, shared: ValueFormat, own: ValueFormat) -> bool:
+    """Whether every typed column of the file has as many good values in the shared format."""
+    for name in match.headers:
+        kind, values = match.dataset.column(name).kind, list_values(match, match.headers[name])
+        is_typed = kind in (*_NUMBERS, *_MOMENTS) and values
+        if is_typed and measure_fit(values, kind, shared) < measure_fit(values, kind, own):
+            return False
+    return True
 
 
 def _propose_format(match: Match, name: str) -> ValueFormat:
     """How the values of a column are written, where that matters for its kind."""
     finding, kind = match.findings[match.headers[name]], match.dataset.column(name).kind
     declared = ValueFormat(null_words=finding.format.null_words)
-    if kind in (Kind.DECIMAL, Kind.WHOLE_NUMBER):
-        return dataclasses.replace(finding.format, timestamp_formats=(), null_words=finding.format.null_words)
-    if kind is Kind.TIMESTAMP:
+    if kind in _NUMBERS:
+        return dataclasses.replace(finding.format, timestamp_formats=())
+    if kind in _MOMENTS:
         return dataclasses.replace(declared, timestamp_formats=_find_moments(match, finding))
     return declared
 
 
 def _find_moments(match: Match, finding: Finding) -> tuple[str, ...]:
     if finding.kind is Kind.WHOLE_NUMBER:
-        values = match.sample.column(match.sample.header.index(finding.header))
-        unit = is_epoch([value for value in values if value.strip()])
+        unit = is_epoch(list_values(match, finding.header))
         return (unit,) if unit else ()
     return finding.format.timestamp_formats
 
 
-def _find_common_format(formats: dict[str, ValueFormat], dataset: Dataset) -> ValueFormat:
+def _find_common_format(match: Match) -> ValueFormat:
     """What most columns that have a choice are written in; the others override it."""
+    formats = {name: _propose_format(match, name) for name in match.headers}
 
-    def most(field: str, kinds: tuple[Kind, ...]) -> Any:
-        found = [getattr(formats[name], field) for name in formats if dataset.column(name).kind in kinds]
-        default = getattr(DEFAULT_VALUES, field)
-        chosen = Counter(each for each in found if each != default).most_common(1)
-        return chosen[0][0] if chosen else default
+    def most(field: str) -> Any:
+        found = [
+            getattr(formats[name], field) for name in formats if match.dataset.column(name).kind in _NUMBERS
+        ]
+        chosen = Counter(each for each in found if each != getattr(DEFAULT_VALUES, field)).most_common(1)
+        return chosen[0][0] if chosen else getattr(DEFAULT_VALUES, field)
 
-    numbers, moments = (Kind.DECIMAL, Kind.WHOLE_NUMBER), (Kind.TIMESTAMP,)
-    words = dict.fromkeys(word for each in formats.values() for word in each.null_words)
+    moments = [form for each in formats.values() for form in each.timestamp_formats]
     return ValueFormat(
-        null_words=tuple(words),
-        decimal_separator=most("decimal_separator", numbers),
-        thousands_separator=most("thousands_separator", numbers),
-        timestamp_formats=most("timestamp_formats", moments),
+        null_words=tuple(dict.fromkeys(word for each in formats.values() for word in each.null_words)),
+        decimal_separator=most("decimal_separator"),
+        thousands_separator=most("thousands_separator"),
+        # Numbers are moments only where a column says so.
+        timestamp_formats=tuple(dict.fromkeys(form for form in moments if form not in EPOCH_FORMATS)),
     )
 
 
-def _propose_column(match: Match, column: Column, own: ValueFormat | None, common: ValueFormat) -> Column:
-    if own is None:
-        # A column that nothing in the file looks like can only be left out if it may be empty.
-        return dataclasses.replace(column, required=column.required and not column.nullable)
+def _propose_column(match: Match, column: Column, common: FileFormat, matches: Mapping[str, Match]) -> Column:
     header = match.headers[column.name]
     changes: dict[str, Any] = {}
     if match.dataset.name_of(header) != column.name:
         changes["also_named"] = (*column.also_named, header)
-    if column.kind in (Kind.DECIMAL, Kind.WHOLE_NUMBER):
-        changes |= _override(match, column, own, common, ("decimal_separator", "thousands_separator"))
-    if column.kind is Kind.TIMESTAMP and own.timestamp_formats not in (common.timestamp_formats, ()):
-        changes["timestamp_formats"] = own.timestamp_formats
+    if column.kind in _NUMBERS:
+        changes |= _override(match, column, common, ("decimal_separator", "thousands_separator"))
+    if column.kind in _MOMENTS:
+        changes |= _override(match, column, common, ("timestamp_formats",))
+    if column.refers_to:
+        changes |= _propose_guests(match, column, common, matches.get(column.refers_to))
+    if _holds_addresses(match, column):
+        changes |= {"personal": True, "in_orders": None}
     return dataclasses.replace(column, **changes)
 
 
-def _override(
-    match: Match, column: Column, own: ValueFormat, common: ValueFormat, fields: tuple[str, ...]
-) -> dict[str, Any]:
+def _holds_addresses(match: Match, column: Column) -> bool:
+    """Whether ids are e-mail addresses: personal data."""
+    values = list_values(match, match.headers[column.name])
+    is_id = column.name in match.dataset.identifiers
+    return is_id and sum("@" in value for value in values) * 2 > len(values)
+
+
+def _propose_guests(match: Match, column: Column, common: FileFormat, target: Match | None) -> dict[str, Any]:
+    """Orders of guests: an empty id, or one that stands for all of them."""
+    place = match.sample.header.index(match.headers[column.name])
+    has_empty = any(not value.strip() or value in common.null_words for value in match.sample.column(place))
+    guests = list_guest_ids(match, column.name, target)
+    changes: dict[str, Any] = (
+        {"nullable": True} if column.name == "customer_id" and (guests or has_empty) else {}
+    )
+    return changes | ({"null_words": (*common.null_words, *guests)} if guests and changes else {})
+
+
+def _override(match: Match, column: Column, common: FileFormat, fields: tuple[str, ...]) -> dict[str, Any]:
     """What the column declares for itself, if the file's format would not read its values as well."""
-    header = match.headers[column.name]
-    values = [each for each in match.sample.column(match.sample.header.index(header)) if each.strip()]
-    shared = dataclasses.replace(own, **{field: getattr(common, field) for field in fields})
-    if not values or measure_fit(values, column.kind, shared) >= measure_fit(values, column.kind, own):
+    own, values = _propose_format(match, column.name), list_values(match, match.headers[column.name])
+    if not values or measure_fit(values, column.kind, common) >= measure_fit(values, column.kind, own):
         return {}
     return {field: getattr(own, field) for field in fields}
 
 
-def write_dataset(dataset: Dataset) -> str:
-    """The declaration as source: what has its default value is left out."""
-    lines = [
-        f"{dataset.name.upper()} = Dataset(",
-        *_write_fields(dataset, "    ", skipped=("columns", "format")),
-    ]
-    if dataset.format != FileFormat():
-        inner = ", ".join(_write_arguments(dataset.format))
-        lines.append(f"    format=FileFormat({inner}),")
-    lines.append("    columns=(")
-    for column in dataset.columns:
-        lines += ["        Column(", *_write_fields(column, "            "), "        ),"]
-    return "\n".join([*lines, "    ),", ")"])
+def propose_key(match: Match) -> str | tuple[str, ...]:
+    """The declared key, or the order and the product where an order has several rows and no line number."""
+    declared = match.dataset.key_columns
+    if not match.dataset.references or measure_repeated(match, declared) <= _MOST_REPEATED:
+        return match.dataset.key
+    by_product = (match.dataset.id_column, "product_id")
+    is_better = measure_repeated(match, by_product) <= _MOST_REPEATED
+    return by_product if is_better else match.dataset.key
 
 
-def _write_fields(declared: Any, indent: str, skipped: tuple[str, ...] = ()) -> Iterator[str]:
-    yield from (f"{indent}{each}," for each in _write_arguments(declared, skipped))
+def measure_repeated(match: Match, key: Sequence[str]) -> float:
+    """The share of rows, each different row once, whose key an earlier row has."""
+    rows = set(map(tuple, match.sample.rows))
+    places = [match.sample.header.index(match.headers[name]) for name in key if name in match.headers]
+    keys = {tuple(row[place].strip() for place in places) for row in rows}
+    return 1 - len(keys) / len(rows) if rows and places else 0.0
 
 
-def _write_arguments(declared: Any, skipped: tuple[str, ...] = ()) -> Iterator[str]:
-    for field in dataclasses.fields(declared):
-        value = getattr(declared, field.name)
-        if field.name not in skipped and value != field.default:
-            written = f"Kind.{value.name}" if isinstance(value, Kind) else repr(value)
-            yield f"{field.name}={written}"
+def _propose_pattern(match: Match, file_names: Sequence[str]) -> str:
+    """The file's name, with a wildcard for its numbers and dates; empty where it is the usual one."""
+    name = re.sub(r"\.gz$", "", match.sample.path.name, flags=re.IGNORECASE)
+    present = match.dataset.file_pattern
+    if fnmatch.fnmatchcase(name, present):
+        return match.dataset.file
+    stem, dot, suffix = name.rpartition(".")
+    pattern = re.sub(r"\d+([-_.]?\d+)*", "*", stem.replace("[", "[[]")) + dot + suffix
+    matching = [each for each in file_names if fnmatch.fnmatchcase(re.sub(r"\.gz$", "", each), pattern)]
+    return pattern if len(matching) == 1 and pattern.strip("*.") else name

@@ -1,4 +1,4 @@
-"""What `make inspect` prints: each file, its columns, its dataset, and the contract that would read it."""
+"""What `make inspect` prints of each file: its columns, and which dataset it is."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from include.contract import DELIVERED, Kind
 from include.errors import RawFileError
 from include.inspection.columns import Finding, examine_column
 from include.inspection.mapping import Match, match_files
-from include.inspection.proposal import propose_dataset, write_dataset
+from include.inspection.references import match_references
 from include.inspection.sample import SAMPLE_BYTES, Sample, read_sample
 
 _SUFFIXES = (".csv", ".csv.gz", ".tsv", ".txt", ".tsv.gz", ".txt.gz")
@@ -46,7 +46,9 @@ def inspect_files(paths: Iterable[Path]) -> Inspection:
         ]
         for sample in samples
     }
-    return Inspection(samples, findings, match_files(samples, findings, DELIVERED.values()), errors)
+    return Inspection(
+        samples, findings, match_references(match_files(samples, findings, DELIVERED.values())), errors
+    )
 
 
 def print_inspection(inspection: Inspection, console: Console) -> None:
@@ -55,7 +57,6 @@ def print_inspection(inspection: Inspection, console: Console) -> None:
         _print_file(sample, inspection.findings[sample.path.name], matched.get(sample.path), console)
     for error in inspection.errors:
         console.print(f"\n{error}", style="red", markup=False, highlight=False)
-    _print_proposals(inspection.matches, console)
 
 
 def _print_file(sample: Sample, findings: Sequence[Finding], match: Match | None, console: Console) -> None:
@@ -67,9 +68,12 @@ def _print_file(sample: Sample, findings: Sequence[Finding], match: Match | None
         console.print(f"  {line}", markup=False, highlight=False)
     columns = {header: name for name, header in match.headers.items()} if match else {}
     table = Table("header", "column", "type", "fits", "unique", "looks like", "notes", box=None)
+    empty = [finding for finding in findings if not finding.filled and finding.header not in columns]
     for finding in findings:
+        if finding in empty:
+            continue
         table.add_row(
-            ascii(finding.header) if not finding.header.isprintable() else finding.header,
+            _show(finding.header),
             columns.get(finding.header, ""),
             _describe_kind(finding),
             f"{finding.share:.0%}" if finding.filled else "",
@@ -78,6 +82,14 @@ def _print_file(sample: Sample, findings: Sequence[Finding], match: Match | None
             "; ".join(_describe_notes(finding)),
         )
     console.print(table)
+    if empty:
+        console.print(
+            f"  empty: {', '.join(_show(each.header) for each in empty)}", markup=False, highlight=False
+        )
+
+
+def _show(header: str) -> str:
+    return header if header.isprintable() else ascii(header)
 
 
 def _describe_format(sample: Sample) -> str:
@@ -94,7 +106,7 @@ def _describe_file(sample: Sample, match: Match | None) -> Iterator[str]:
     if match is None:
         yield "looks like none of the datasets of the contract, or another file fits better"
         return
-    yield f"looks like {match.dataset.name}: deliver it as {match.dataset.name}.csv"
+    yield f"looks like {match.dataset.name}"
     for name in match.missing:
         column = match.dataset.column(name)
         remedy = "it may be empty, so the proposal leaves it out" if column.nullable else "find its header"
@@ -116,23 +128,3 @@ def _describe_notes(finding: Finding) -> Iterator[str]:
     if (finding.format.decimal_separator, finding.format.thousands_separator) != (".", ""):
         yield f"1{finding.format.thousands_separator}234{finding.format.decimal_separator}50"
     yield from finding.notes
-
-
-def _print_proposals(matches: Sequence[Match], console: Console) -> None:
-    declared = [(match.dataset, propose_dataset(match)) for match in matches]
-    changed = [proposed for dataset, proposed in declared if proposed != dataset]
-    if not matches:
-        console.print("\nNo file looks like a dataset of the contract.")
-    elif not changed:
-        console.print("\nThe contract reads these files as it is.")
-    else:
-        console.print(
-            "\nPut these declarations in place of those of the same name in include/contract/datasets.py, "
-            "then `make run RAW=folder`:\n",
-            markup=False,
-            soft_wrap=True,
-        )
-        console.print("from include.contract.model import FileFormat\n", markup=False, highlight=False)
-        for proposed in changed:
-            console.print(write_dataset(proposed), markup=False, highlight=False, soft_wrap=True)
-            console.print()

@@ -51,6 +51,7 @@ def make_parser() -> argparse.ArgumentParser:
     verify.add_argument("--day", required=True, help="the delivery day, YYYY-MM-DD")
     inspect = commands.add_parser("inspect", help="show what your files are, and their contract")
     inspect.add_argument("--raw", type=_read_path, help="folder with CSV files of any names")
+    inspect.add_argument("--out", type=_read_path, help="a new file for the contract that reads them")
     transform = commands.add_parser("transform", help="run the transform alone, on local files")
     transform.add_argument("raw_dir", type=Path, help="folder with the raw files")
     transform.add_argument("out_dir", type=Path, help="folder for the Parquet files")
@@ -102,7 +103,7 @@ def _run_command(options: argparse.Namespace) -> None:
         case "inspect":
             from include.local import inspect_files
 
-            inspect_files.main(options.raw)
+            inspect_files.main(options.raw, options.out)
         case "transform":
             from include.local import transform_files
 

@@ -1,67 +1,141 @@
-"""`make inspect`: what a shop's files are, and the contract that reads them."""
+"""`make inspect`: what a shop's files are, the contract that reads them, and what it would publish."""
 
-import tempfile
-from collections.abc import Iterator, Sequence
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from include.contract import DATASETS, DELIVERED
-from include.engine.raw_file import RawSource
-from include.errors import RawFileError
+from rich.console import Console
+
+from include.contract import DATASETS, datasets
+from include.contract_file import CONTRACT_VARIABLE, PROJECT, SHOP_FILE, describe_contract_file
+from include.inspection.contract_source import write_contract
+from include.inspection.hints import list_hints
 from include.inspection.mapping import Match
+from include.inspection.proposal import propose_datasets
 from include.inspection.report import inspect_files, list_files, print_inspection
 from include.local.errors import LocalError
 from include.local.session import make_console
 from include.manifest import describe_counts
-from include.transform import check_headers, transform_files
 
 #: Larger files are not transformed just to see what would become of them.
 _MOST_BYTES = 500 * 1024 * 1024
-_BATCH_BYTES = 6 * 1024 * 1024
+#: A contract is good enough if it publishes this share of the rows.
+_ENOUGH = 0.99
 
 
-def main(folder: Path | None) -> None:
-    """Inspect every CSV file of a folder and print what was found.
+def main(folder: Path | None, out: Path | None = None) -> None:
+    """Inspect every CSV file of a folder, and print what was found or write the contract to a file.
 
     Raises
     ------
-    LocalError: there is nothing to inspect, or nothing can be read.
+    LocalError: there is nothing to inspect, nothing can be read, or the file for the contract exists.
     """
     if folder is None or not folder.is_dir():
         raise LocalError("Give the folder with your files: make inspect RAW=path/to/folder")
+    if out and out.exists():
+        raise LocalError(f"{out} exists. Remove it, or give OUT another name.")
     paths = list_files(folder)
     if not paths:
         raise LocalError(f"{folder} has no file that ends in .csv, .tsv or .txt, or in one of these and .gz.")
     inspection, console = inspect_files(paths), make_console()
     print_inspection(inspection, console)
-    console.print("\nWith the contract as it is now:", markup=False)
-    for line in try_contract(inspection.matches):
+    if not inspection.matches:
+        raise LocalError(f"None of the files looks like {', '.join(DATASETS)}, or none can be read.")
+    proposed = propose_datasets(inspection.matches, [path.name for path in paths])
+    source = write_contract(proposed, datasets.DATASETS)
+    is_named = all(each.file_pattern == DATASETS[each.name].file_pattern for each in proposed)
+    if sum(path.stat().st_size for path in paths) > _MOST_BYTES:
+        now = then = Trial(["The files are too large to try it here; `make run` shows what it publishes."])
+    else:
+        now, then = try_contracts(folder, inspection.matches, source)
+    console.print(f"\nWith the contract as it is now ({describe_contract_file()}):", highlight=False)
+    _print_lines(console, now.lines)
+    if now.is_enough and is_named:
+        console.print("\nThe contract reads these files as it is.")
+        return
+    console.print("\nA contract for these files:\n")
+    console.print(source, markup=False, highlight=False, soft_wrap=True)
+    console.print("With that contract:")
+    _print_lines(console, [*then.lines, *list_hints(proposed, inspection.matches)])
+    _finish(
+        console, os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else str(folder), out, source
+    )
+
+
+def _finish(console: Console, folder: str, out: Path | None, source: str) -> None:
+    if out:
+        out.write_text(source)
+        chosen = "" if out == SHOP_FILE else f" {CONTRACT_VARIABLE}={out}"
+        text = f"Wrote {out}. Read it, then: make run RAW={folder}{chosen}"
+    else:
+        text = (
+            f"`make inspect RAW={folder} OUT={SHOP_FILE.relative_to(PROJECT)}` saves it; then "
+            f"`make run RAW={folder}` publishes the files with it."
+        )
+    console.print(f"\n{text}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_lines(console: Console, lines: Sequence[str]) -> None:
+    for line in lines:
         console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
-    if not inspection.samples:
-        raise LocalError("None of the files can be read.")
 
 
-def try_contract(matches: Sequence[Match]) -> Iterator[str]:
-    """What a run of today would make of the files: a line for each fault, or for each file."""
-    sources = {
-        match.dataset.name: RawSource(match.dataset, match.sample.path, match.sample.path.name)
-        for match in matches
-    }
-    missing = [name for name in DELIVERED if name not in sources]
-    sources |= {
-        name: RawSource(dataset, file.path, file.source_key)
-        for name, dataset in DATASETS.items()
-        if dataset.delivered_in and (file := sources.get(dataset.delivered_in))
-    }
-    if missing:
-        yield f"nothing could be published: no file looks like {', '.join(missing)}"
-    try:
-        check_headers(sources.values())
-        if missing:
-            return
-        if sum(source.path.stat().st_size for source in sources.values()) > _MOST_BYTES:
-            yield "every header is as declared; the files are too large to try the rows here"
-            return
-        with tempfile.TemporaryDirectory(prefix="inspect-") as folder:
-            yield from describe_counts(transform_files(sources, Path(folder), _BATCH_BYTES))
-    except RawFileError as error:
-        yield from str(error).splitlines()
+@dataclass(frozen=True)
+class Trial:
+    """What the transform makes of the files: a line for each fault, or for each file."""
+
+    lines: list[str]
+    is_enough: bool = False
+
+
+def try_contracts(folder: Path, matches: Sequence[Match], source: str) -> tuple[Trial, Trial]:
+    """Transform the files with the present contract and with the proposed one, each in its own process."""
+    with TemporaryDirectory(prefix="inspect-") as name, ThreadPoolExecutor() as pool:
+        scratch = Path(name)
+        contract = scratch / "contract.py"
+        contract.write_text(source)
+        names = _link_files(matches, scratch / "named")
+        now = pool.submit(_transform, scratch / "named", scratch / "now", {})
+        then = pool.submit(_transform, folder, scratch / "then", {CONTRACT_VARIABLE: str(contract)})
+        return _read_result(now.result(), names), _read_result(then.result(), {})
+
+
+def _link_files(matches: Sequence[Match], folder: Path) -> dict[str, str]:
+    """Give the files the names of the present contract, to try it whatever they are called."""
+    folder.mkdir()
+    names = {}
+    for match in matches:
+        suffix = ".gz" if match.sample.path.suffix.lower() == ".gz" else ""
+        name = match.dataset.file_pattern.replace("*", "") + suffix
+        (folder / name).symlink_to(match.sample.path.resolve())
+        names[name] = match.sample.path.name
+    return names
+
+
+def _read_result(result: "subprocess.CompletedProcess[str]", names: Mapping[str, str]) -> Trial:
+    if result.returncode:
+        fault = re.sub(r" `make inspect[^.]*\.", "", result.stderr.removeprefix("error: ")).strip()
+        for linked, name in names.items():
+            fault = re.sub(rf"^{re.escape(linked)}\b", name, fault, flags=re.MULTILINE)
+        return Trial(fault.splitlines())
+    counts = json.loads(result.stdout.splitlines()[-1])
+    rows = counts["rows"].values()
+    is_enough = all(each["quarantined"] <= (1 - _ENOUGH) * each["read"] for each in rows)
+    return Trial(describe_counts(counts), is_enough)
+
+
+def _transform(raw: Path, out: Path, variables: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(  # noqa: S603 - the command is ours
+        [sys.executable, "-m", "include.local", "transform", str(raw), str(out)],
+        cwd=PROJECT,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+    )

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -44,6 +45,15 @@ def test_contract_file_replaces_what_it_declares(tmp_path: Path) -> None:
 
     for name in (str(path), os.path.relpath(path, PROJECT)):
         assert run_with_contract(name, SHOW).stdout == "['customers', 'products', 'orders'] order_id\n"
+
+
+def test_contract_file_of_the_guide_can_be_used(tmp_path: Path) -> None:
+    (example,) = re.findall(r"^```python\n(.*?)^```$", (PROJECT / "docs/adapt.md").read_text(), re.M | re.S)
+    path = tmp_path / "contract.py"
+    path.write_text(example)
+
+    show = "from include.contract import ORDERS; print(ORDERS.file_pattern, ORDERS.name_of('Units'))"
+    assert run_with_contract(str(path), show).stdout == "sales*.csv quantity\n"
 
 
 @pytest.mark.parametrize(

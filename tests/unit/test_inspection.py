@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,11 +10,19 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from include.contract import datasets
 from include.contract.model import Kind
+from include.contract_file import CONTRACT_VARIABLE
 from include.errors import RawFileError
 from include.inspection.columns import examine_column, make_shape
+from include.inspection.contract_source import write_contract
+from include.inspection.hints import list_hints
+from include.inspection.mapping import normalize
+from include.inspection.proposal import propose_datasets
 from include.inspection.report import inspect_files, list_files, print_inspection
 from include.inspection.sample import read_sample
+from include.local.__main__ import main
+from tests.example_shops import EXAMPLES, SHOPS, Shop
 from tests.project_files import PROJECT
 
 ROWS = range(60)
@@ -56,52 +63,104 @@ DUMP = {
 EXPORTS = {"German": (GERMAN, "cp1252"), "American": (AMERICAN, "utf-16"), "dump": (DUMP, "utf-8")}
 
 
-@pytest.mark.parametrize(("files", "encoding"), EXPORTS.values(), ids=EXPORTS)
-def test_proposed_contract_publishes_the_files(tmp_path: Path, files: dict[str, str], encoding: str) -> None:
-    folder, raw = tmp_path / "export", tmp_path / "raw"
-    for each in (folder, raw):
-        each.mkdir()
+def write_export(folder: Path, files: dict[str, str], encoding: str = "utf-8") -> Path:
+    folder.mkdir()
     for name, text in files.items():
         (folder / name).write_bytes(text.encode(encoding))
-    inspection = inspect_files(list_files(folder))
-    for match in inspection.matches:
-        shutil.copy(match.sample.path, raw / f"{match.dataset.name}.csv")
+    return folder
 
-    counts = transform_with_contract(tmp_path, print_to_text(folder), raw)
 
-    assert {name: rows["published"] for name, rows in counts["rows"].items()} == {
+def propose_contract(folder: Path) -> str:
+    """The source of the contract that the inspection proposes."""
+    paths = list_files(folder)
+    proposed = propose_datasets(inspect_files(paths).matches, [path.name for path in paths])
+    return write_contract(proposed, datasets.DATASETS)
+
+
+def transform_with(contract: Path, raw: Path) -> dict[str, dict[str, int]]:
+    """The rows of `python -m include.local transform` with a contract file."""
+    result = subprocess.run(
+        [sys.executable, "-m", "include.local", "transform", str(raw), str(contract.parent / "out")],
+        cwd=PROJECT,
+        env={**os.environ, CONTRACT_VARIABLE: str(contract)},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    rows: dict[str, dict[str, int]] = json.loads(result.stdout.splitlines()[-1])["rows"]
+    return rows
+
+
+@pytest.mark.parametrize(("files", "encoding"), EXPORTS.values(), ids=EXPORTS)
+def test_proposed_contract_publishes_every_row(tmp_path: Path, files: dict[str, str], encoding: str) -> None:
+    folder, contract = write_export(tmp_path / "export", files, encoding), tmp_path / "contract.py"
+    contract.write_text(propose_contract(folder))
+
+    rows = transform_with(contract, folder)
+
+    assert {name: each["published"] for name, each in rows.items()} == {
         "customers": 20,
         "products": 7,
         "orders": len(ROWS),
     }
 
 
-def print_to_text(folder: Path) -> str:
-    console = Console(width=200, file=open(os.devnull, "w"), record=True)  # noqa: SIM115, PTH123
-    print_inspection(inspect_files(list_files(folder)), console)
-    return console.export_text()
+@pytest.mark.parametrize("shop", SHOPS, ids=lambda shop: shop.name)
+def test_proposed_contract_publishes_an_example(tmp_path: Path, shop: Shop) -> None:
+    contract = tmp_path / "contract.py"
+    contract.write_text(propose_contract(shop.raw))
+
+    assert transform_with(contract, shop.raw) == shop.rows
+    assert len(contract.read_text().splitlines()) <= 17
 
 
-def transform_with_contract(folder: Path, printed: str, raw: Path) -> dict[str, dict[str, dict[str, int]]]:
-    """Paste what was printed into a copy of the contract, and transform the files with it."""
-    shutil.copytree(PROJECT / "include", folder / "include", ignore=shutil.ignore_patterns("__pycache__"))
-    contract = folder / "include/contract/datasets.py"
-    text = contract.read_text()
-    for declaration in re.findall(r"^[A-Z]+ = Dataset\(\n.*?^\)$", printed, re.MULTILINE | re.DOTALL):
-        start = text.index("\n" + declaration.partition("\n")[0])
-        text = text[:start] + "\n" + declaration + text[text.index("\n)\n", start) + 2 :]
-    (imports,) = re.findall(r"^from include\.contract\.model import FileFormat$", printed, re.MULTILINE)
-    contract.write_text(text.replace("\nfrom ", f"\n{imports}\nfrom ", 1))
-    result = subprocess.run(
-        [sys.executable, "-P", "-m", "include.local", "transform", str(raw), str(folder / "out")],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder)},
-        capture_output=True,
-        text=True,
+def test_reference_is_the_header_whose_values_the_other_file_has() -> None:
+    """Shopify's orders name a customer by e-mail address, beside customers with an id of their own."""
+    source = propose_contract(EXAMPLES / "shopify" / "raw")
+
+    assert source.count('"customer_id": "Email"') == 2
+    assert '"customer_id": {"personal": True, "in_orders": None}' in source
+    assert 'key=("order_id", "product_id")' in source
+
+
+@pytest.mark.parametrize(
+    ("header", "meaning"),
+    [("Order #", "order id"), ("customerKey", "customer id"), ("unit_price_eur", "unit price")],
+)
+def test_words_for_ids_and_units_do_not_matter(header: str, meaning: str) -> None:
+    assert normalize(header) == normalize(meaning)
+
+
+def test_hints_name_what_the_files_do_not_say(tmp_path: Path) -> None:
+    orders = "order_id,customer_id,product_id,order_date,delivery_date,quantity,selling_price\n" + "".join(
+        f"O{n // 4},C1,P1,2026-11-21 10:00,,1,{n}\n" for n in ROWS
     )
-    assert result.returncode == 0, result.stderr
-    counts: dict[str, dict[str, dict[str, int]]] = json.loads(result.stdout.splitlines()[-1])
-    return counts
+    matches = inspect_files(list_files(write_export(tmp_path / "raw", {"orders.csv": orders}))).matches
+
+    hints = list_hints(propose_datasets(matches, ["orders.csv"]), matches)
+
+    assert [hint.partition(":")[0] for hint in hints] == [
+        "No file looks like customers",
+        "No file looks like products",
+        "orders",
+        "orders",
+    ]
+    assert "order_date: no time zone, read as UTC" in hints[2]
+    assert "75.0% of the rows repeat order_id" in hints[3]
+
+
+def test_inspect_saves_a_contract_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder, contract = EXAMPLES / "warehouse" / "raw", tmp_path / "contract.py"
+
+    assert main(["inspect", "--raw", str(folder), "--out", str(contract)]) == 0
+    assert main(["inspect", "--raw", str(folder), "--out", str(contract)]) == 1
+
+    printed = capfd.readouterr()
+    assert contract.read_text() == propose_contract(folder)
+    assert "dim_customer.csv (line 1): required column missing: customer_id" in printed.out
+    assert "orders: 45 read, 44 published, 0 rejected, 1 duplicates" in printed.out
+    assert f"make run RAW=examples/warehouse/raw {CONTRACT_VARIABLE}={contract}" in printed.out
+    assert printed.err == f"error: {contract} exists. Remove it, or give OUT another name.\n"
 
 
 @pytest.mark.parametrize(
@@ -131,8 +190,10 @@ def test_ambiguous_date_format_is_said() -> None:
 
 def test_no_value_is_printed(tmp_path: Path) -> None:
     (tmp_path / "Kunden.csv").write_bytes(GERMAN["Kunden.csv"].encode("cp1252"))
+    console = Console(width=200, file=open(os.devnull, "w"), record=True)  # noqa: SIM115, PTH123
+    print_inspection(inspect_files(list_files(tmp_path)), console)
 
-    printed = print_to_text(tmp_path)
+    printed = console.export_text()
 
     assert not re.search("Jörg|Groß|example.com|Köln", printed)
     assert make_shape("Jörg 12 <a@b.c>") == "Aaaa 00 <a@a.a>"
