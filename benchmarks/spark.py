@@ -2,8 +2,6 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -13,13 +11,11 @@ from benchmarks.data import Size, prepare_raw_files
 from benchmarks.measure import BenchmarkError, Spread, run_module
 from benchmarks.report import Report
 from benchmarks.transform import OURS, plain_counts, run_contestant, scratch_folder
-from include.local.ports import find_free_ports
 from include.local.settings_file import Connection, read_settings
 from include.local.state import State
-from include.local.store import choose_ports, remove_sockets, start_store, wait_for_store
+from include.local.store import run_store
 
 CORES = (1, 2)
-_STOP_SECONDS = 60
 
 
 def measure_spark(report: Report, console: Console, size: Size, rounds: int) -> None:
@@ -36,7 +32,7 @@ def measure_spark(report: Report, console: Console, size: Size, rounds: int) -> 
         with scratch_folder() as folder:
             measurement, counts = run_contestant(OURS, raw_dir, folder / OURS)
             seconds["one machine's engine"].append(measurement.wall_seconds)
-            with run_store(folder / "store") as store:
+            with run_store(make_state(folder / "store"), read_settings().store) as store:
                 for cores in CORES:
                     taken, found = run_spark_day(cores, store, raw_dir)
                     seconds[f"Spark, {cores} core{'s' if cores > 1 else ''}"].append(taken)
@@ -44,6 +40,12 @@ def measure_spark(report: Report, console: Console, size: Size, rounds: int) -> 
                         raise BenchmarkError(f"Spark counts\n{found}\nand we count\n{counts}")
     show_seconds(console, size, {name: Spread.of(each) for name, each in seconds.items()})
     report.details["spark"] = {"orders": size.orders, "seconds": seconds}
+
+
+def make_state(folder: Path) -> State:
+    state = State(folder)
+    state.create()
+    return state
 
 
 def run_spark_day(cores: int, store: Connection, raw_dir: Path) -> tuple[float, dict[str, object]]:
@@ -58,20 +60,3 @@ def show_seconds(console: Console, size: Size, seconds: dict[str, Spread]) -> No
     for name, each in seconds.items():
         table.add_row(name, each.show(), f"{size.orders / each.median:,.0f}")
     console.print(table)
-
-
-@contextmanager
-def run_store(folder: Path) -> Iterator[Connection]:
-    """The store alone, on free ports."""
-    state = State(folder)
-    state.create()
-    (port,) = find_free_ports(1)
-    ports, connection = choose_ports(state), read_settings(s3_port=port).store
-    process = start_store(state, connection, port, ports)
-    try:
-        wait_for_store(connection.extra["endpoint_url"], process)
-        yield connection
-    finally:
-        process.terminate()
-        process.wait(timeout=_STOP_SECONDS)
-        remove_sockets(ports, port)

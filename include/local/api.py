@@ -46,20 +46,8 @@ class AirflowApi:
         Existing ones stay as they are, except the port and password of a store on this machine.
         """
         self._create("connections", [_connection_body(connection) for connection in settings.connections])
-        self._create(
-            "variables",
-            [
-                {"key": variable.name, "value": variable.value, "description": variable.description}
-                for variable in settings.variables
-            ],
-        )
-        self._create(
-            "pools",
-            [
-                {"name": pool.name, "slots": pool.slots, "description": pool.description}
-                for pool in settings.pools
-            ],
-        )
+        self._create("variables", [*settings.variables])
+        self._create("pools", [*settings.pools])
         self._update_store(settings.store)
 
     def read_variables(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""CeleryExecutor on one machine: what it needs beyond the stack with LocalExecutor.
+"""CeleryExecutor on one machine: the additions to the stack with LocalExecutor.
 
 PostgreSQL holds the metadata and Redis the queue. Each worker behaves like a separate machine, with its own
 loopback address, temporary folder and log server. The settings for lost workers are those of `compose.yaml`.
@@ -58,9 +58,9 @@ def read_workers() -> int:
     """
     executor, workers = os.environ.get("EXECUTOR") or "local", os.environ.get("WORKERS") or "2"
     if executor not in {"local", "celery"}:
-        raise LocalError(f"EXECUTOR is {executor!r}. Give celery, or nothing for LocalExecutor.")
+        raise LocalError(f"EXECUTOR is {executor!r}. Use celery, or leave it empty for LocalExecutor.")
     if not (workers.isascii() and workers.isdigit() and 0 < int(workers) <= _MOST_WORKERS):
-        raise LocalError(f"WORKERS is {workers!r}. Give a number from 1 to {_MOST_WORKERS}.")
+        raise LocalError(f"WORKERS is {workers!r}. Use a number from 1 to {_MOST_WORKERS}.")
     return int(workers) if executor == "celery" else 0
 
 
@@ -69,7 +69,7 @@ def plan_cluster(state: State, workers: int, slots: int) -> Cluster:
 
     Raises
     ------
-    StackError: something that it needs is missing.
+    StackError: a server, a package or a permission is missing.
     """
     require_servers()
     require_packages()

@@ -1,26 +1,54 @@
-"""One run of the DAG: start it, watch it, and find out why it failed."""
+"""A run of the DAG: start it, show its progress, and read the cause of a failure."""
 
 import datetime as dt
 import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from rich.console import Console
+from rich.live import Live
+from rich.table import Table
 
 from include.local.api import AirflowApi
 from include.local.errors import StackError
-from include.local.progress import Board, TaskProgress, order_tasks, read_progress
 from include.local.stack import Stack
 from include.local.state import ADMIN
 
 DAG_ID = "ecommerce_etl"
 CORRECTIONS_DAG_ID = "ecommerce_corrections"
-#: Prefix of the ids of runs that `make run` started.
+#: Prefix of the run ids of `make run`.
 RUN_PREFIX = "local__"
-#: Loggers of failure reports, which repeat the fault.
+#: Loggers of failure reports, which repeat the error.
 _REPORTERS = ("include.reporting.alerts", "include.operators.context", "include.reporting.metrics")
 _POLL_SECONDS = 0.5
 _PARSE_SECONDS = 120
+_STYLES = {
+    "success": "green",
+    "failed": "red",
+    "upstream_failed": "yellow",
+    "running": "cyan",
+    "awaiting_input": "yellow",
+}
+#: Shown for tasks without a state.
+_WAITING = "waiting"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskProgress:
+    """The current state of one task of a run."""
+
+    task_id: str
+    state: str
+    seconds: float | None
+    try_number: int
+
+    @property
+    def duration(self) -> str:
+        return "" if self.seconds is None else f"{self.seconds:.1f} s"
 
 
 def wait_for_dag(stack: Stack) -> None:
@@ -43,7 +71,7 @@ def wait_for_dag(stack: Stack) -> None:
 
 
 def _is_since_start(stack: Stack, instant: str | None) -> bool:
-    """Whether it happened since this start of the stack; the database keeps earlier events."""
+    """Whether the instant is after the start of this stack; the database keeps earlier events."""
     return instant is not None and dt.datetime.fromisoformat(instant).timestamp() >= stack.started_at
 
 
@@ -72,7 +100,7 @@ def watch_run(stack: Stack, run_id: str, console: Console) -> list[TaskProgress]
     try:
         return _watch_run(stack, run_id, console)
     except StackError:
-        # A stack that is ending stops its API server first.
+        # A stopping stack stops its API server first.
         stack.require_running(patience_seconds=10.0)
         raise
 
@@ -124,3 +152,78 @@ def find_fault(event: dict[str, Any]) -> str:
         kind = "" if raised["exc_type"] == "AirflowFailException" else f"{raised['exc_type']}: "
         return f"{kind}{raised['exc_value']}"
     return str(event["event"]) if event.get("level") in {"error", "critical"} else ""
+
+
+def order_tasks(tasks: Iterable[dict[str, Any]]) -> list[str]:
+    """Task ids in execution order, from the API's list of tasks."""
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for task in tasks:
+        sorter.add(task["task_id"])
+        for follower in task["downstream_task_ids"]:
+            sorter.add(follower, task["task_id"])
+    return list(sorter.static_order())
+
+
+def read_progress(
+    instances: Iterable[dict[str, Any]], order: list[str], now: dt.datetime
+) -> list[TaskProgress]:
+    """The progress of the tasks in `order`, from the API's task instances."""
+    found = {instance["task_id"]: instance for instance in instances}
+    return [_read_task(task_id, found.get(task_id, {}), now) for task_id in order]
+
+
+def _read_task(task_id: str, instance: dict[str, Any], now: dt.datetime) -> TaskProgress:
+    dates = (instance.get(name) for name in ("start_date", "end_date"))
+    start, end = (dt.datetime.fromisoformat(date) if date else None for date in dates)
+    return TaskProgress(
+        task_id=task_id,
+        state=instance.get("state") or _WAITING,
+        seconds=((end or now) - start).total_seconds() if start else None,
+        try_number=instance.get("try_number") or 0,
+    )
+
+
+class Board:
+    """Shows the progress of a run: a live table on a terminal, otherwise one line per change."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._shown: dict[str, tuple[str, int]] = {}
+        self._live = Live(console=console, refresh_per_second=4) if console.is_terminal else None
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def show(self, tasks: list[TaskProgress]) -> list[TaskProgress]:
+        """Update the display. Returns the tasks whose state has changed since the last call."""
+        changed = [task for task in tasks if self._shown.get(task.task_id) != (task.state, task.try_number)]
+        self._shown |= {task.task_id: (task.state, task.try_number) for task in changed}
+        if self._live:
+            self._live.update(render_table(tasks))
+        else:
+            self._print([task for task in changed if task.state != _WAITING])
+        return changed
+
+    def _print(self, tasks: list[TaskProgress]) -> None:
+        for task in tasks:
+            clock = dt.datetime.now(dt.UTC).strftime("%H:%M:%S")
+            duration = f" after {task.duration}" if task.state in {"success", "failed"} else ""
+            self._console.print(f"{clock} {task.task_id}: {task.state}{duration}", highlight=False)
+
+
+def render_table(tasks: list[TaskProgress]) -> Table:
+    """The tasks as a table."""
+    table = Table("task", "state", box=None, pad_edge=False)
+    table.add_column("time", justify="right")
+    for task in tasks:
+        style = _STYLES.get(task.state, "dim" if task.state == _WAITING else "")
+        table.add_row(task.task_id, f"[{style}]{task.state}[/]" if style else task.state, task.duration)
+    return table

@@ -3,22 +3,21 @@
 from pathlib import Path
 
 from include import keys
-from include.local.direct_store import connect
 from include.local.errors import LocalError
 from include.local.run import parse_day
 from include.local.session import make_stack
-from include.local.storage import find_raw_files, translate_s3_errors, upload_raw_files
+from include.local.storage import connect, find_raw_files, translate_s3_errors, upload_raw_files
 
 
 def main(day_text: str | None, raw_dir: Path | None) -> None:
-    """Deliver the raw files of a day; an earlier delivery of the day is replaced.
+    """Deliver the raw files of a day, replacing an earlier delivery.
 
     Raises
     ------
-    LocalError: there is no such folder, a file is missing in it, or no stack is running.
+    LocalError: the folder or a file in it is missing, or no stack is running.
     """
     if raw_dir is None:
-        raise LocalError("RAW=… names the folder with the files, such as make deliver RAW=~/shop.")
+        raise LocalError("Give the folder with the files, such as make deliver RAW=~/shop.")
     day = parse_day(day_text).isoformat()
     stack = make_stack(is_owned=False)
     if not (record := stack.find_running()):

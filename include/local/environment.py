@@ -12,10 +12,7 @@ _PARALLEL_TASKS = 4
 
 
 def clean_environment() -> dict[str, str]:
-    """The variables of this process without `AIRFLOW…` and `AWS_…`, and without a proxy for this machine.
-
-    A user's `AWS_PROFILE` or `AIRFLOW__…` must not affect the local stack.
-    """
+    """The environment of this process, without the user's Airflow and AWS settings and without a proxy."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("AIRFLOW", "AWS_"))}
     direct = ",".join(filter(None, (LOOPBACK, "localhost", kept.get("no_proxy") or kept.get("NO_PROXY"))))
     path = os.pathsep.join(filter(None, (str(PROJECT), kept.get("PYTHONPATH"))))

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-#: The programs whose entry points read their arguments from the command line.
+#: The modules whose `main` reads its arguments from the command line.
 _PROGRAMS = {"airflow": "airflow.__main__", "uvicorn": "uvicorn.main"}
 
 

@@ -11,7 +11,7 @@ import psutil
 from include.local.errors import PortError
 
 LOOPBACK = "127.0.0.1"
-#: While everything starts, a busy machine may need this long for a response.
+#: During the start, a busy machine may need this long for a response.
 ANSWER_SECONDS = 60
 #: A killed process may hold its port for a moment.
 _RELEASE_SECONDS = 2.0

@@ -1,21 +1,86 @@
-"""Find and stop the processes of a stack, including those left behind by an earlier start.
+"""The processes of a stack: launch its supervisor, and find and stop them, also after an unclean end.
 
-The supervisor leads its own session, and its command line names the state folder; a recorded process id may
-belong to another process by now. Its children stay in the session and work in the state folder, which
-identifies the orphans of a killed supervisor. Process titles do not, because Airflow rewrites them.
+The supervisor leads its own session, and its command line contains the state folder. (A recorded process id
+may belong to another process by now.) Its children stay in the session and work in the state folder, which
+identifies them even after the supervisor was killed. Process titles do not, because Airflow rewrites them.
 """
 
 import os
+import subprocess
+import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from include.local.state import State
+from include.local.cluster import Cluster, cluster_environment
+from include.local.environment import airflow_environment
+from include.local.state import REASON_PREFIX, State, read_secrets
 
 SUPERVISOR_MODULE = "include.local.supervisor"
 _CHECK_SECONDS = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """The ports of a stack: the UI, S3, and the API server for tasks."""
+
+    ui: int
+    s3: int
+    tasks: int
+
+
+def launch_supervisor(
+    state: State,
+    *,
+    ports: Ports,
+    dags_dir: Path,
+    is_owned: bool,
+    is_scheduled: bool,
+    cluster: Cluster | None,
+    settings: Mapping[str, str],
+) -> "subprocess.Popen[bytes]":
+    """Start a supervisor in a new session. An owned one ends with this process."""
+    secrets = read_secrets(state)
+    environment = airflow_environment(
+        state,
+        secrets,
+        ui_port=ports.ui,
+        task_port=ports.tasks,
+        dags_dir=dags_dir,
+        is_scheduled=is_scheduled,
+    )
+    if cluster:
+        environment |= cluster_environment(cluster, secrets)
+    with (state.logs / "supervisor.log").open("wb") as log:
+        return subprocess.Popen(  # noqa: S603 - the command is ours
+            _make_command(state, ports, cluster, is_owned=is_owned),
+            env=environment | dict(settings),
+            cwd=state.airflow_home,
+            stdin=subprocess.PIPE if is_owned else subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def find_reason(state: State) -> str:
+    """Why the last supervisor ended its stack, or an empty text."""
+    log = state.logs / "supervisor.log"
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    said = [line.removeprefix(REASON_PREFIX) for line in lines if line.startswith(REASON_PREFIX)]
+    return said[-1] if said else ""
+
+
+def _make_command(state: State, ports: Ports, cluster: Cluster | None, *, is_owned: bool) -> list[str]:
+    options = {"--ui-port": ports.ui, "--s3-port": ports.s3, "--task-port": ports.tasks}
+    owner = {"--owner": os.getpid()} if is_owned else {}
+    numbers = [text for option, number in (options | owner).items() for text in (option, str(number))]
+    workers = ["--cluster", cluster.write()] if cluster else []
+    return [sys.executable, "-m", SUPERVISOR_MODULE, "--state", str(state.root), *numbers, *workers]
 
 
 def find_supervisor(state: State) -> int | None:
@@ -48,8 +113,8 @@ def stop_session(state: State, leader_pid: int, *, grace_seconds: float = 20.0) 
     """
     processes = _find_others(state, leader_pid)
     supervisors = [process for process in processes if is_supervisor(process, state)]
-    # All get one signal at the same time: a component waits for children that got none, and a second signal
-    # makes the triggerer wait even longer.
+    # Signal all at once: a component waits for children without a signal, and a second signal makes the
+    # triggerer wait even longer.
     for process in supervisors or processes:
         with suppress(psutil.NoSuchProcess):
             process.terminate()

@@ -1,7 +1,7 @@
-"""`make query`: SQL over what was published, each day in the version that its manifest vouches for.
+"""`make query`: SQL over the published days, each in the version that its manifest names.
 
-DuckDB reads local copies of the published objects, kept under `.local/query/` by version: a second query
-downloads only what was published since.
+DuckDB reads local copies of the published objects, cached by version under `.local/query/`: a second query
+downloads only new versions.
 """
 
 import json
@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING
 
 from include import keys
 from include.contract import DATASETS
-from include.local.direct_store import DirectStore, open_store
 from include.local.errors import LocalError
-from include.local.session import make_stack
+from include.local.session import StoreAccess, make_stack, open_store
 from include.local.storage import translate_s3_errors
 from include.manifest import Manifest, Output
 from include.s3.listing import Listed, list_objects
@@ -28,7 +27,7 @@ from include.s3.objects import download_file
 if TYPE_CHECKING:
     import duckdb
 
-#: The views, each with the name that the manifest gives its objects.
+#: The views, each with the name of its output in the manifest.
 VIEWS = {dataset: dataset for dataset in DATASETS} | {
     f"quarantine_{dataset}": f"quarantine/{dataset}" for dataset in DATASETS
 }
@@ -38,14 +37,14 @@ _HELP = f"Views: {', '.join(VIEWS)}. End a statement with a semicolon; leave wit
 
 
 def main(sql: str, out: Path | None) -> None:
-    """Run one query, or prompt for them if there is none.
+    """Run one query, or prompt for queries.
 
     Raises
     ------
-    LocalError: nothing is published, or the SQL cannot be run; says why.
+    LocalError: nothing is published, or DuckDB rejects the SQL.
     """
     if out and (not sql or out.suffix not in {".csv", ".parquet"}):
-        raise LocalError("OUT= names a .csv or .parquet file and needs SQL=… beside it.")
+        raise LocalError("OUT must be a .csv or .parquet file and needs SQL=…, too.")
     stack = make_stack(is_owned=False)
     with open_store(stack) as store, translate_s3_errors():
         published = PublishedTables(store, stack.state.query_cache)
@@ -56,12 +55,12 @@ def main(sql: str, out: Path | None) -> None:
 
 
 class PublishedTables:
-    """The published tables as DuckDB views. A view is created when a statement first names it.
+    """The published tables as DuckDB views, created when a statement first uses them.
 
-    Every view begins with `day`, the delivery day; files from before a table had that column get it here.
+    The first column of every view is the delivery day, `day`, also for files of earlier releases without it.
     """
 
-    def __init__(self, store: DirectStore, cache: Path) -> None:
+    def __init__(self, store: StoreAccess, cache: Path) -> None:
         import duckdb
 
         self._store = store
@@ -77,7 +76,7 @@ class PublishedTables:
 
         Raises
         ------
-        LocalError: DuckDB refuses it; what it says names the place.
+        LocalError: DuckDB rejects the statement.
         """
         import duckdb
 
@@ -103,12 +102,12 @@ class PublishedTables:
             raise LocalError(f"No published day has {view}.")
         files = self._download(outputs)
         read = self._connection.read_parquet([*files], union_by_name=True, hive_partitioning=True)
-        # The day is in the path of each file, and so also of those from before tables had that column.
+        # The day comes from the path of each file, because files of earlier releases have no such column.
         read.project("CAST(day AS DATE) AS day, * EXCLUDE (day)").create_view(view)
         self._views.add(view)
 
     def _download(self, outputs: Mapping[str, Output]) -> list[str]:
-        """The local copies of the objects, each in exactly the version that its manifest names."""
+        """The local copies of the objects, in the versions that the manifests name."""
 
         def fetch(day: str) -> str:
             output, path = outputs[day], _cached_path(self._cache, day, outputs[day])
@@ -122,8 +121,8 @@ class PublishedTables:
             return list(pool.map(fetch, outputs))
 
 
-def _read_manifests(store: DirectStore, cache: Path) -> dict[str, Manifest]:
-    """The manifest of every published day; only those that changed since the last query are read again."""
+def _read_manifests(store: StoreAccess, cache: Path) -> dict[str, Manifest]:
+    """The manifest of every published day; unchanged ones come from the cache."""
     cache.mkdir(parents=True, exist_ok=True)
     listed = list(list_objects(store.client, keys.manifests(store.layout)))
     if not listed:
@@ -148,7 +147,7 @@ def _cached_path(cache: Path, day: str, output: Output) -> Path:
 
 
 def _remove_outdated(cache: Path, manifests: Iterable[Manifest]) -> None:
-    """Remove copies of versions that no manifest names any more: they may hold erased or corrected rows."""
+    """Remove copies that no manifest names any more, because they may hold erased or corrected rows."""
     named = {
         _cached_path(cache, manifest["day"], output)
         for manifest in manifests
@@ -187,7 +186,7 @@ def _prompt(published: PublishedTables) -> None:
 
 def _read_statements() -> Iterator[str]:
     """Statements from the terminal or a pipe, each up to its semicolon."""
-    # Gives the prompt a history and editing, where the platform has it.
+    # Adds history and editing to the prompt, if the platform supports it.
     with suppress(ImportError):
         import_module("readline")
     is_terminal = sys.stdin.isatty()

@@ -1,4 +1,4 @@
-"""`python -m include.local quarantine` and `repair`: rejected rows as a file to correct, and back again."""
+"""`python -m include.local quarantine` and `repair`: export rejected rows, and upload the corrected rows."""
 
 import csv
 import json
@@ -12,10 +12,9 @@ from include import keys
 from include.contract import DATASETS, Dataset
 from include.inputs.repairs import LINE_NUMBER, RAW_ETAG, Repair, read_repair
 from include.keys import Layout
-from include.local.direct_store import open_store
 from include.local.errors import LocalError
 from include.local.run import parse_day
-from include.local.session import make_stack
+from include.local.session import make_stack, open_store
 from include.local.storage import translate_s3_errors
 from include.manifest import rank_reasons
 from include.s3.objects import Hook, download_file, find_object, read_object, upload_file
@@ -42,7 +41,7 @@ def write_export(rows: Sequence[Mapping[str, Any]], target: Path, dataset: Datas
 
 def describe_export(rows: Sequence[Mapping[str, Any]], day: str, target: Path, dataset: str) -> str:
     if not rows:
-        return f"{day} has no rejected rows of {dataset}; {target} holds the header alone."
+        return f"{day} has no rejected rows of {dataset}; {target} has only the header."
     reasons = Counter(reason for row in rows for reason in (row["reasons"] or "repaired").split())
     listed = ", ".join(f"{reason} {count:,}" for reason, count in rank_reasons(reasons).items())
     return (
@@ -53,11 +52,11 @@ def describe_export(rows: Sequence[Mapping[str, Any]], day: str, target: Path, d
 
 
 def upload(day_text: str, path: Path, dataset: str) -> None:
-    """Store corrected rows where the pipeline reads them.
+    """Store corrected rows for the next run of the day.
 
     Raises
     ------
-    RepairError: the file cannot be used; says where and why.
+    RepairError: the file cannot be used; the message says where and why.
     LocalError: the rows belong to another version of the raw file.
     """
     day = parse_day(day_text).isoformat()
@@ -71,16 +70,13 @@ def upload(day_text: str, path: Path, dataset: str) -> None:
 
 
 def upload_repair(hook: Hook, layout: Layout, day: str, path: Path, repair: Repair, dataset: str) -> str:
-    """Store a repair of the raw file that is there now. Returns its URL."""
+    """Store a repair of the current raw file. Returns its URL."""
     raw_key = keys.raw(layout, day, dataset)
     state = find_object(hook, raw_key)
     if state is None:
         raise LocalError(f"There is no raw file {raw_key}. Is {day} the right day?")
     if state["etag"] != repair.raw_etag:
-        raise LocalError(
-            f"{path} belongs to another version of {raw_key} than the one that is there now. "
-            "Export the quarantine again."
-        )
+        raise LocalError(f"{path} belongs to an earlier version of {raw_key}. Export the quarantine again.")
     url = keys.repair(layout, day, dataset)
     upload_file(hook, path, url, "text/csv")
     return url
@@ -89,11 +85,11 @@ def upload_repair(hook: Hook, layout: Layout, day: str, path: Path, repair: Repa
 def export_quarantine(
     hook: Hook, layout: Layout, day: str, dataset: Dataset, run_id: str | None = None
 ) -> list[dict[str, Any]]:
-    """The rejected rows by line, and those repaired before, since a new repair replaces the old one.
+    """The rejected rows and the rows repaired before, by line: a new repair replaces the previous one.
 
     Raises
     ------
-    LocalError: the day was not published, or the gate did not stop that run.
+    LocalError: the day is not published, or the gate did not stop the given run.
     """
     etag, quarantine = _find_quarantine(hook, layout, day, dataset.name, run_id)
     rows = _read_repaired(hook, keys.repair(layout, day, dataset.name), etag, dataset)
@@ -122,7 +118,7 @@ def _find_quarantine(
 
 
 def _read_rejected(hook: Hook, url: str, dataset: Dataset) -> list[dict[str, Any]]:
-    """The rows; a column that was renamed since has its present name."""
+    """The rejected rows, with the current names of renamed columns."""
     import pyarrow.parquet as pq
 
     with TemporaryDirectory(prefix="quarantine-") as folder:
@@ -134,7 +130,7 @@ def _read_rejected(hook: Hook, url: str, dataset: Dataset) -> list[dict[str, Any
 
 
 def _read_repaired(hook: Hook, url: str, raw_etag: str, dataset: Dataset) -> dict[int, dict[str, Any]]:
-    """The rows of the present repair, unless it belongs to another version of the raw file."""
+    """The rows of the current repair, unless it belongs to another version of the raw file."""
     found = read_object(hook, url)
     if found is None:
         return {}

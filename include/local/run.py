@@ -3,15 +3,13 @@
 import datetime as dt
 from pathlib import Path
 
-from include.local.dag_run import find_failed, read_fault, trigger_day, watch_run
+from include.local.dag_run import TaskProgress, find_failed, read_fault, trigger_day, watch_run
 from include.local.errors import LocalError, RunFailedError
-from include.local.outputs import copy_published, copy_rejected
-from include.local.progress import TaskProgress
+from include.local.outputs import copy_published, copy_rejected, print_day
 from include.local.session import StepLogger, generate_raw_files, prepare, use_stack
 from include.local.settings_file import read_settings
 from include.local.stack import Stack
 from include.local.storage import find_raw_files, upload_raw_files
-from include.local.summary import print_day
 from include.site.publish import read_day
 
 
@@ -55,7 +53,7 @@ def parse_day(text: str | None) -> dt.date:
 
 
 def publish_day(stack: Stack, day: str, raw_dir: Path, steps: StepLogger) -> None:
-    """Deliver the raw files, run the DAG, copy its outputs to this machine, and print what became of it.
+    """Deliver the raw files, run the DAG, copy its outputs to this machine, and print a summary.
 
     Raises
     ------
@@ -81,7 +79,7 @@ def publish_day(stack: Stack, day: str, raw_dir: Path, steps: StepLogger) -> Non
 def describe_failed_run(
     stack: Stack, day: str, run_id: str, failed: TaskProgress, *, has_closed_gate: bool
 ) -> str:
-    """Why the run published nothing, unless the summary has said it, and what to do on this machine."""
+    """The error message of a run that published nothing. The summary already explains a closed gate."""
     if has_closed_gate:
         return (
             f"This run of {day} published nothing: the gate is closed. Correct the files, then "

@@ -74,7 +74,7 @@ def start_database(state: State, password: str, port: int) -> Server:
     """
     programs = find_postgres() or Path()
     if _is_root():
-        # Its user has to get through to its own folder; what else is in here stays closed to it.
+        # Its user must reach its own folder; the other folders in here remain private.
         state.root.chmod(0o711)
     if not state.database.exists():
         _create_cluster(state, programs, password)
@@ -120,7 +120,7 @@ def start_broker(state: State, password: str, port: int) -> Server:
 
 
 def _create_cluster(state: State, programs: Path, password: str) -> None:
-    """Create a cluster with one user and one database, replacing what an interrupted start left."""
+    """Create a cluster with one user and one database; replaces the one of an interrupted start."""
     new = state.database.with_name("database.new")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700)

@@ -1,22 +1,26 @@
-"""Shared by `make run` and `make up`: a stack that is ready, with buckets, settings and the DAG."""
+"""Access to the stack for the commands: start or join it, wait until it is ready, or open only its store."""
 
 import datetime as dt
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
+from include.keys import Layout
 from include.local.cluster import read_workers
 from include.local.dag_run import fail_interrupted_runs, wait_for_dag
 from include.local.errors import LocalError
 from include.local.ports import read_port
 from include.local.stack import DEFAULT_S3_PORT, DEFAULT_UI_PORT, Stack
-from include.local.storage import translate_s3_errors
+from include.local.storage import connect, translate_s3_errors
+from include.local.store import run_store
+from include.s3.objects import Client
 
-#: Width where the output is not a terminal.
+#: Width if the output is not a terminal.
 _LINE_WIDTH = 140
 
 
@@ -25,7 +29,7 @@ def make_console() -> Console:
 
 
 class StepLogger:
-    """Prints the steps of a command with the seconds since its start."""
+    """Prints the steps of a command, each with the seconds since its start."""
 
     def __init__(self) -> None:
         self.console = make_console()
@@ -38,9 +42,9 @@ class StepLogger:
 
 @contextmanager
 def use_stack(steps: StepLogger, *, is_owned: bool) -> Iterator[Stack]:
-    """The running stack, or a new one that is not ready yet.
+    """The running stack, or a new one that is still starting.
 
-    A new stack is stopped at the end if it is owned, and after an error in any case.
+    A new stack is stopped at the end if it is owned, and always after an error.
     """
     stack = make_stack(is_owned=is_owned)
     record = stack.find_running()
@@ -90,6 +94,31 @@ def prepare(stack: Stack, steps: StepLogger) -> None:
         fail_interrupted_runs(stack.api)
     wait_for_dag(stack)
     steps.log(f"Airflow is ready on {stack.url}")
+
+
+@dataclass(frozen=True)
+class StoreAccess:
+    client: Client
+    layout: Layout
+
+
+@contextmanager
+def open_store(stack: Stack) -> Iterator[StoreAccess]:
+    """The store of the running stack; if no stack is running, the store runs alone until the end.
+
+    Raises
+    ------
+    LocalError: nothing is stored here yet, or a stack is starting or stopping.
+    """
+    if record := stack.find_running():
+        stack.join(record)
+        yield StoreAccess(connect(stack.settings.store), stack.layout)
+        return
+    stack.require_stopped()
+    if not stack.state.store.exists():
+        raise LocalError("Nothing is stored here yet. `make run` publishes a day.")
+    with run_store(stack.state, stack.settings.store) as connection:
+        yield StoreAccess(connect(connection), stack.settings.layout)
 
 
 def generate_raw_files(stack: Stack, day: dt.date) -> Path:

@@ -37,31 +37,17 @@ class Connection:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Variable:
-    name: str
-    value: str
-    description: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pool:
-    name: str
-    slots: int
-    description: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class LocalSettings:
-    """Everything that the file declares."""
+    """The content of the file; Variables and pools have the field names of Airflow's API."""
 
     connections: tuple[Connection, ...]
-    variables: tuple[Variable, ...]
-    pools: tuple[Pool, ...]
+    variables: tuple[dict[str, Any], ...]
+    pools: tuple[dict[str, Any], ...]
 
     @property
     def layout(self) -> Layout:
         """The layout that the file's Variables describe."""
-        return read_layout({variable.name: variable.value for variable in self.variables})
+        return read_layout({variable["key"]: variable["value"] for variable in self.variables})
 
     @property
     def store(self) -> Connection:
@@ -147,20 +133,20 @@ def _read_connection(entry: dict[str, Any]) -> Connection:
     )
 
 
-def _read_variable(entry: dict[str, Any]) -> Variable:
-    return Variable(
-        name=entry["variable_name"],
-        value=str(entry["variable_value"]),
-        description=entry.get("variable_description") or "",
-    )
+def _read_variable(entry: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "key": entry["variable_name"],
+        "value": str(entry["variable_value"]),
+        "description": entry.get("variable_description") or "",
+    }
 
 
-def _read_pool(entry: dict[str, Any]) -> Pool:
-    return Pool(
-        name=entry["pool_name"],
-        slots=int(entry["pool_slot"]),
-        description=entry.get("pool_description") or "",
-    )
+def _read_pool(entry: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": entry["pool_name"],
+        "slots": int(entry["pool_slot"]),
+        "description": entry.get("pool_description") or "",
+    }
 
 
 def _require_store(settings: LocalSettings, path: Path) -> LocalSettings:

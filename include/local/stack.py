@@ -12,9 +12,8 @@ from include.keys import Layout
 from include.local.api import AirflowApi
 from include.local.cluster import plan_cluster
 from include.local.errors import LocalError, StackError
-from include.local.launch import Ports, find_reason, launch_supervisor
 from include.local.ports import LOOPBACK, find_free_ports, has_answer, require_free_port
-from include.local.processes import find_supervisor, stop_session
+from include.local.processes import Ports, find_reason, find_supervisor, launch_supervisor, stop_session
 from include.local.settings_file import LocalSettings, make_aws_config, read_layout, read_settings
 from include.local.state import (
     ADMIN,

@@ -11,7 +11,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2]
 DEFAULT_STATE_DIR = PROJECT / ".local"
 ADMIN = "admin"
-#: Prefix of the line in `logs/supervisor.log` that says why the stack ended.
+#: Prefix of the line with the reason in `logs/supervisor.log`.
 REASON_PREFIX = "ended because: "
 
 
@@ -79,13 +79,13 @@ class State:
     def create(self) -> None:
         """Create the folders. Only their owner may enter: they hold personal data, keys and passwords."""
         self.root.mkdir(parents=True, exist_ok=True)
-        # It may be from an earlier release, or made for bytecode before this ran.
+        # An earlier release, or Python's bytecode cache, may have created it with other permissions.
         self.root.chmod(0o700)
         for folder in (self.store, self.airflow_home, self.logs):
             folder.mkdir(mode=0o700, exist_ok=True)
 
     def keep_logs(self) -> None:
-        """Start with an empty log folder and keep the logs of the previous start in `logs.last`."""
+        """Empty the log folder; the logs of the previous start move to `logs.last`."""
         last = self.logs.with_name("logs.last")
         shutil.rmtree(last, ignore_errors=True)
         self.logs.rename(last)
@@ -153,7 +153,7 @@ class Secrets:
 
 
 def read_secrets(state: State) -> Secrets:
-    """Read the secrets of this state folder and generate missing ones."""
+    """Read the secrets of this state folder; missing ones are generated."""
     path = state.airflow_home / "secrets.json"
     kept = json.loads(path.read_text()) if path.exists() else {}
     made = Secrets(**(asdict(make_secrets()) | kept))

@@ -1,4 +1,4 @@
-"""S3 access of the commands, through the same hook and connection as the pipeline."""
+"""S3 access for the commands: hook, client, buckets and raw files."""
 
 import fnmatch
 import gzip
@@ -18,7 +18,7 @@ from include.local.environment import clean_environment
 from include.local.errors import LocalError, StackError
 from include.local.settings_file import Connection
 from include.local.state import State
-from include.s3.objects import Hook, upload_file
+from include.s3.objects import Client, Hook, upload_file
 
 if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -30,9 +30,25 @@ def open_hook(connection: Connection, state: State) -> "S3Hook":
         from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
         hook = S3Hook(aws_conn_id=connection.conn_id)
-        # The hook caches the connection, so it need not stay in the environment.
+        # The hook caches the connection, so the environment can be restored.
         hook.get_conn()
     return hook
+
+
+def connect(connection: Connection) -> Client:
+    """Like `open_hook`, through boto3 alone, for commands that do not wait for Airflow's imports."""
+    import boto3
+    from botocore.config import Config
+
+    client = boto3.client(
+        "s3",
+        aws_access_key_id=connection.login,
+        aws_secret_access_key=connection.password,
+        endpoint_url=connection.extra.get("endpoint_url"),
+        region_name=connection.extra.get("region_name"),
+        config=Config(**connection.extra.get("config_kwargs", {})),
+    )
+    return Client(client)
 
 
 @contextmanager

@@ -1,8 +1,8 @@
-"""The object store: SeaweedFS in one process. Only its S3 port serves clients; the others are internal.
+"""The object store: SeaweedFS in one process. Clients use only its S3 port; its other ports are internal.
 
-The internal ports accept nobody but the store itself: every connection to them, HTTP and gRPC, has to present
-the certificate in the state folder, which only its owner can read. Without it, any user of the machine could
-read, forge or delete objects without credentials.
+Every connection to an internal port, HTTP or gRPC, must present the certificate in the state folder, which
+only the owner of the folder can read. Otherwise any user of the machine could read, forge or delete objects
+without credentials.
 """
 
 import datetime as dt
@@ -12,15 +12,19 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from include.local.environment import clean_environment
 from include.local.errors import StackError
 from include.local.ports import LOOPBACK, find_free_ports, has_answer, is_free_port
-from include.local.settings_file import Connection
+from include.local.settings_file import Connection, move_endpoint
 from include.local.state import State, write_private
 
 _START_SECONDS = 60
+_STOP_SECONDS = 20
 _POLL_SECONDS = 0.1
 _CERTIFICATE_DAYS = 36_500
 #: The parts of SeaweedFS that listen, by the names of its configuration.
@@ -41,7 +45,7 @@ _INTERNAL_PORTS = (
 
 
 def choose_ports(state: State) -> dict[str, int]:
-    """The internal ports, the same at every start while they are free: the store names its parts by them."""
+    """The internal ports. They stay the same if possible, because SeaweedFS identifies its parts by port."""
     path = state.store / "ports.json"
     ports: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
     if set(ports) != set(_INTERNAL_PORTS) or not all(is_free_port(port) for port in ports.values()):
@@ -53,7 +57,7 @@ def choose_ports(state: State) -> dict[str, int]:
 def start_store(
     state: State, login: Connection, s3_port: int, ports: dict[str, int], *options: str
 ) -> "subprocess.Popen[bytes]":
-    """Start the store in the session of the caller. It appends to `logs/store.log`."""
+    """Start the store in the session of the caller. Its log is `logs/store.log`."""
     create_certificate(state.store_security)
     credentials = {"AWS_ACCESS_KEY_ID": login.login, "AWS_SECRET_ACCESS_KEY": login.password}
     with (state.logs / "store.log").open("ab") as log:
@@ -67,8 +71,27 @@ def start_store(
         )
 
 
+@contextmanager
+def run_store(state: State, login: Connection) -> Iterator[Connection]:
+    """Run the store alone on a free port. Yields the login with its endpoint moved to that port."""
+    (port,), internal_ports = find_free_ports(1), choose_ports(state)
+    connection = replace(login, extra=move_endpoint(login.extra, port))
+    process = start_store(state, connection, port, internal_ports)
+    try:
+        wait_for_store(connection.extra["endpoint_url"], process)
+        yield connection
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        remove_sockets(internal_ports, port)
+
+
 def create_certificate(folder: Path) -> None:
-    """Create the certificate of the internal ports, and the configuration that requires it, once."""
+    """Create the certificate of the internal ports and its configuration, unless they exist."""
     configuration = folder / "security.toml"
     if configuration.exists():
         return
@@ -103,7 +126,7 @@ def make_security_configuration(folder: Path) -> str:
     """Require the certificate on every internal connection, as SeaweedFS's `security.toml`."""
     pair = f'cert = "{folder}/store.pem"\nkey = "{folder}/store.key"\n'
     authority = f'ca = "{folder}/store.pem"\n'
-    # The certificate has no host names: what matters is who holds its key, on both sides.
+    # The certificate has no host names; holding its key is what authenticates both sides.
     client = f"[https.client]\nenabled = true\ninsecure_skip_verify = true\n{pair}{authority}"
     return "".join(
         [
@@ -116,24 +139,24 @@ def make_security_configuration(folder: Path) -> str:
 
 
 def wait_for_store(url: str, process: "subprocess.Popen[bytes]") -> None:
-    """Return once a store that was started here answers.
+    """Wait until a store that was started here responds.
 
     Raises
     ------
-    StackError: it ended by itself, or takes too long.
+    StackError: it ended, or takes too long.
     """
     end = time.monotonic() + _START_SECONDS
     while not has_answer(url):
         if process.poll() is not None:
-            raise StackError(f"The store ended by itself, with exit code {process.returncode}.")
+            raise StackError(f"The store ended with exit code {process.returncode}.")
         if time.monotonic() > end:
-            raise StackError(f"The store does not answer on {url} after {_START_SECONDS} seconds.")
+            raise StackError(f"The store does not respond on {url} after {_START_SECONDS} seconds.")
         time.sleep(_POLL_SECONDS)
 
 
 def remove_sockets(ports: dict[str, int], s3_port: int) -> None:
-    """Remove the Unix sockets that SeaweedFS leaves behind in a folder for all, named by its ports."""
-    for socket in find_sockets(Path("/tmp"), {s3_port, *ports.values()}):  # noqa: S108 - where it puts them
+    """Remove the Unix sockets that SeaweedFS leaves in /tmp, named by its ports."""
+    for socket in find_sockets(Path("/tmp"), {s3_port, *ports.values()}):  # noqa: S108 - chosen by SeaweedFS
         socket.unlink(missing_ok=True)
 
 
@@ -142,7 +165,7 @@ def find_sockets(folder: Path, ports: set[int]) -> list[Path]:
 
 
 def make_command(state: State, s3_port: int, ports: dict[str, int]) -> list[str]:
-    """The command of the store: everything unneeded is off, the rest listens on the loopback address."""
+    """The command of the store: unneeded parts are off, the others listen on the loopback address."""
     options = {
         "dir": state.store,
         "ip": LOOPBACK,
@@ -154,7 +177,7 @@ def make_command(state: State, s3_port: int, ports: dict[str, int]) -> list[str]
         "admin.ui": "false",
         "master.telemetry": "false",
         "volume.preStopSeconds": 0,
-        # Beside the data, where only the owner may enter, and short enough for any state folder.
+        # Relative to the data folder: private, and shorter than the limit for socket paths.
         "filer.localSocket": "filer.sock",
         "s3.localSocket": "s3.sock",
     }

@@ -1,11 +1,11 @@
-"""The parent of all processes of a stack: starts them, and ends with all of them.
+"""The parent of all processes of a stack: starts them, and stops them all at its end.
 
-Runs in a session of its own, so that a Ctrl-C reaches only whoever asked for the stack. It ends when it is
-told to, when one of its children dies, or when the `make run` that owns it is gone, however that one ended:
-the owner holds the other end of standard input.
+It runs in its own session, so that Ctrl-C reaches only the command that started the stack. It ends on
+SIGTERM, when a child dies, or when the `make run` that owns it has ended: the owner holds the other end of
+its standard input.
 
-Airflow is imported once and its components are forked from here: an import costs four seconds of processor
-time, and five commands would pay it five times.
+Airflow is imported here once and its components are forked, since each import costs four seconds of processor
+time.
 """
 
 import argparse
@@ -36,9 +36,9 @@ from include.local.store import choose_ports, remove_sockets, start_store
 _CHECK_SECONDS = 0.2
 _MIGRATION = "db-migrate"
 _SCHEDULER = "scheduler"
-#: A scheduler that ends more often has a fault that should be visible.
+#: A scheduler that ends more often is broken, and the stack should stop.
 _MOST_SCHEDULER_RESTARTS = 5
-#: Imported before tasks are forked; the workers of compose.yaml import the same.
+#: Imported before tasks are forked; the workers in compose.yaml import the same libraries.
 SHARED_LIBRARIES = (
     "airflow.providers.amazon.aws.sensors.s3",
     "pandas",
@@ -48,7 +48,7 @@ SHARED_LIBRARIES = (
     "duckdb",
     "great_expectations",
 )
-#: Enough for the store. Running tasks would need longer, but their Airflow is gone.
+#: Enough for the store. Running tasks would need longer, but their API server is stopped as well.
 _STOP_SECONDS = 4.0
 
 
@@ -105,7 +105,12 @@ class Supervisor:
         self._children[fork_command(words, log, environment or {})] = name
 
     def _check_children(self) -> str | None:
-        """The name of a child that has ended and may end: migration, scheduler, or a worker among others."""
+        """The name of a child that has ended, or None.
+
+        Raises
+        ------
+        StackError: the child must not end: all but the migration, the scheduler, and all but the last worker.
+        """
         pid, status = os.waitpid(-1, os.WNOHANG)
         name = self._children.pop(pid, None)
         if name and name.startswith(WORKER_PREFIX) and self._has_worker():
@@ -120,9 +125,9 @@ class Supervisor:
         return name
 
     def _restart_scheduler(self, status: int) -> None:
-        """Start a new scheduler, which continues from the database.
+        """Start a new scheduler, which continues from the state in the database.
 
-        On SQLite, Airflow's scheduler can fail when another component writes, such as a large backfill.
+        On SQLite, Airflow's scheduler can crash while another component writes, such as during a backfill.
         """
         self._scheduler_restarts_left -= 1
         print(f"The scheduler ended with {describe_exit(status)}; restarting it.", flush=True)
@@ -141,7 +146,7 @@ class Supervisor:
 def main() -> int:
     """Run a stack until it should end. Returns 1 if a part of it died."""
     options = _parse_options()
-    # Everything below holds personal data, keys or logs: for its owner alone.
+    # Files hold personal data, keys or logs: readable only by their owner.
     os.umask(0o077)
     state = State(options.state)
     os.chdir(state.airflow_home)
@@ -181,12 +186,12 @@ def _parse_options() -> argparse.Namespace:
 
 
 def airflow_components(record: Record) -> dict[str, list[str]]:
-    """The commands of Airflow's components, the slowest to start first.
+    """The commands of Airflow's components; the slowest starts first.
 
     Tasks have their own API server, because a single one can deadlock on SQLite: it writes a user's request
     to the audit log while a task's request in the same server holds the lock.
 
-    The scheduler comes last, after the import of shared libraries. Logs are read from disk.
+    The scheduler is last, after the import of shared libraries.
     """
     server = ["api-server", "--host", LOOPBACK, "--workers", "1"]
     return {
@@ -199,23 +204,23 @@ def airflow_components(record: Record) -> dict[str, list[str]]:
 
 
 def import_shared_libraries() -> None:
-    """Import the tasks' libraries, so that forked tasks share them.
+    """Import the libraries that all forked tasks share.
 
-    The pipeline's own modules are imported by every task, so that edits take effect immediately.
+    Each task imports the pipeline's own modules itself, so that edits take effect immediately.
     """
-    # It logs each step of its import.
+    # Great Expectations logs each step of its import.
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
     for name in SHARED_LIBRARIES:
         importlib.import_module(name)
     from include.local.aws_data import load_s3_description
 
     load_s3_description()
-    # The Amazon provider inspects the stack for its user agent, which reads all module files the first time.
+    # The Amazon provider calls this for its user agent; the first call reads the source of every module.
     inspect.stack()
 
 
 def is_input_closed() -> bool:
-    """Whether the other end of standard input was closed."""
+    """Whether the owner has closed the other end of standard input."""
     is_readable, _, _ = select.select([0], [], [], 0)
     return bool(is_readable) and not os.read(0, 1)
 
@@ -230,5 +235,5 @@ if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    # Skips the clean-up of imported modules, which takes a second.
+    # Skip the cleanup of imported modules, which takes a second.
     os._exit(code)

@@ -15,9 +15,16 @@ import pytest
 from include import keys
 from include.config import VARIABLE_PREFIX
 from include.keys import Layout
-from include.local.dag_run import DAG_ID, find_failed, read_fault, trigger_day, wait_for_dag
+from include.local.dag_run import (
+    DAG_ID,
+    find_failed,
+    order_tasks,
+    read_fault,
+    read_progress,
+    trigger_day,
+    wait_for_dag,
+)
 from include.local.ports import find_free_ports
-from include.local.progress import order_tasks, read_progress
 from include.local.stack import Stack
 from include.local.storage import create_buckets
 from tests.operator_api import OperatorApi

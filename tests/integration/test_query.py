@@ -17,13 +17,13 @@ import pytest
 
 from include import keys
 from include.keys import Layout
-from include.local.direct_store import DirectStore, connect, open_store
 from include.local.errors import LocalError
 from include.local.query import PublishedTables, _prompt
+from include.local.session import StoreAccess, open_store
 from include.local.settings_file import make_aws_config
 from include.local.stack import Stack
 from include.local.state import PROJECT
-from include.local.storage import create_buckets
+from include.local.storage import connect, create_buckets
 from include.s3.objects import head_object, upload_file, write_json
 from tests.integration.own_store import OwnStore, run_own_store
 
@@ -32,7 +32,7 @@ GUIDE = PROJECT / "docs/query.md"
 FIRST, SECOND = "2026-11-20", "2026-11-21"
 
 
-def publish(store: DirectStore, folder: Path, day: str, tables: dict[str, pa.Table]) -> None:
+def publish(store: StoreAccess, folder: Path, day: str, tables: dict[str, pa.Table]) -> None:
     """Publish tables and a manifest, as a run would."""
     outputs = {}
     for name, table in tables.items():
@@ -42,7 +42,7 @@ def publish(store: DirectStore, folder: Path, day: str, tables: dict[str, pa.Tab
     write_json(store.client, {"day": day, "outputs": outputs}, keys.manifest(LAYOUT, day))
 
 
-def put_table(store: DirectStore, folder: Path, url: str, table: pa.Table) -> None:
+def put_table(store: StoreAccess, folder: Path, url: str, table: pa.Table) -> None:
     path = folder / "table.parquet"
     pq.write_table(table, path)
     upload_file(store.client, path, url)
@@ -64,9 +64,9 @@ def own_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnStore]:
 
 
 @pytest.fixture(scope="module")
-def published(own_store: OwnStore, tmp_path_factory: pytest.TempPathFactory) -> DirectStore:
+def published(own_store: OwnStore, tmp_path_factory: pytest.TempPathFactory) -> StoreAccess:
     """Two days: the first from before tables had a column `day`."""
-    store, folder = DirectStore(connect(own_store.owner), LAYOUT), tmp_path_factory.mktemp("tables")
+    store, folder = StoreAccess(connect(own_store.owner), LAYOUT), tmp_path_factory.mktemp("tables")
     rejected = pa.table({"order_id": ["O9"], "reasons": [["quantity_missing"]]})
     publish(store, folder, FIRST, {"orders": make_orders("O1", "O2")})
     publish(store, folder, SECOND, {"orders": make_orders("O3", day=SECOND), "quarantine/orders": rejected})
@@ -93,7 +93,7 @@ def published(own_store: OwnStore, tmp_path_factory: pytest.TempPathFactory) -> 
         ),
     ],
 )
-def test_query_reads_every_published_day(published: DirectStore, tmp_path: Path, sql: str, rows: str) -> None:
+def test_query_reads_every_published_day(published: StoreAccess, tmp_path: Path, sql: str, rows: str) -> None:
     out = tmp_path / "result.csv"
 
     PublishedTables(published, tmp_path / "cache").run(sql, out)
@@ -101,7 +101,7 @@ def test_query_reads_every_published_day(published: DirectStore, tmp_path: Path,
     assert out.read_text() == rows
 
 
-def test_result_is_written_as_parquet(published: DirectStore, tmp_path: Path) -> None:
+def test_result_is_written_as_parquet(published: StoreAccess, tmp_path: Path) -> None:
     out = tmp_path / "result.parquet"
 
     PublishedTables(published, tmp_path / "cache").run("SELECT quantity FROM orders", out)
@@ -110,7 +110,7 @@ def test_result_is_written_as_parquet(published: DirectStore, tmp_path: Path) ->
 
 
 def test_result_is_printed_with_its_types(
-    published: DirectStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    published: StoreAccess, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     PublishedTables(published, tmp_path).run("SELECT day, quantity FROM orders LIMIT 1")
 
@@ -127,13 +127,13 @@ def test_result_is_printed_with_its_types(
         ("SELECT * FROM customers", "No published day has customers"),
     ],
 )
-def test_wrong_sql_says_why(published: DirectStore, tmp_path: Path, sql: str, message: str) -> None:
+def test_wrong_sql_says_why(published: StoreAccess, tmp_path: Path, sql: str, message: str) -> None:
     with pytest.raises(LocalError, match=message):
         PublishedTables(published, tmp_path).run(sql)
 
 
 def test_prompt_goes_on_after_an_error(
-    published: DirectStore,
+    published: StoreAccess,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -148,7 +148,7 @@ def test_prompt_goes_on_after_an_error(
 
 
 def test_recipes_of_the_guide_read_the_version_of_the_manifest(
-    published: DirectStore, own_store: OwnStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    published: StoreAccess, own_store: OwnStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tmp_path / "aws_config"
     config.write_text(make_aws_config(own_store.owner))
@@ -179,7 +179,7 @@ def test_recipe_for_athena_is_sql() -> None:
     assert result == [("2026-11-21", "FR", 5)]
 
 
-def test_outdated_copies_are_removed(published: DirectStore, tmp_path: Path) -> None:
+def test_outdated_copies_are_removed(published: StoreAccess, tmp_path: Path) -> None:
     PublishedTables(published, tmp_path).run("SELECT * FROM orders")
     outdated = tmp_path / "published/orders/day=2026-11-20/erased.parquet"
     outdated.write_bytes(b"a corrected or erased version")
@@ -193,7 +193,7 @@ def test_outdated_copies_are_removed(published: DirectStore, tmp_path: Path) -> 
 def test_stopped_store_is_started_for_the_query(tmp_path: Path) -> None:
     with run_own_store(tmp_path / "state") as own:
         create_buckets(own.hook(), LAYOUT)
-        store = DirectStore(connect(own.owner), LAYOUT)
+        store = StoreAccess(connect(own.owner), LAYOUT)
         publish(store, tmp_path, FIRST, {"orders": make_orders("O1")})
 
     with open_store(Stack(tmp_path / "state")) as stopped:

@@ -15,8 +15,7 @@ from include.contract import DATASETS
 from include.errors import DayNotPublishedError, VerificationError
 from include.extract import extract
 from include.keys import Layout
-from include.local.direct_store import connect
-from include.local.storage import create_buckets
+from include.local.storage import connect, create_buckets
 from include.manifest import Manifest
 from include.publish import publish
 from include.s3.objects import Client

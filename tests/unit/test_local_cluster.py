@@ -44,9 +44,9 @@ def test_running_stack_with_other_workers_is_not_reused(
 @pytest.mark.parametrize(
     ("executor", "workers", "message"),
     [
-        ("Celery", "2", "EXECUTOR is 'Celery'. Give celery, or nothing for LocalExecutor."),
-        ("celery", "0", "WORKERS is '0'. Give a number from 1 to 100."),
-        ("celery", "two", "WORKERS is 'two'. Give a number from 1 to 100."),
+        ("Celery", "2", "EXECUTOR is 'Celery'. Use celery, or leave it empty for LocalExecutor."),
+        ("celery", "0", "WORKERS is '0'. Use a number from 1 to 100."),
+        ("celery", "two", "WORKERS is 'two'. Use a number from 1 to 100."),
     ],
 )
 def test_what_cannot_be_started_is_told(

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from include.local.progress import Board, TaskProgress, order_tasks, read_progress, render_table
+from include.local.dag_run import Board, TaskProgress, order_tasks, read_progress, render_table
 
 NOW = datetime(2026, 11, 21, 10, 0, 30, tzinfo=UTC)
 ORDER = ["wait", "extract", "publish"]

@@ -14,10 +14,9 @@ from include.errors import ContractError
 from include.keys import Layout
 from include.local import outputs, storage
 from include.local.__main__ import main
-from include.local.dag_run import find_failed, find_fault
+from include.local.dag_run import TaskProgress, find_failed, find_fault
 from include.local.errors import LocalError
 from include.local.outputs import copy_rejected, replace_folder
-from include.local.progress import TaskProgress
 from include.local.run import parse_day
 from include.local.stack import Stack
 from include.local.storage import find_raw_files, upload_raw_files

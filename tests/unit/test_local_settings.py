@@ -14,8 +14,6 @@ from include.local.settings_file import (
     SETTINGS_FILE,
     Connection,
     LocalSettings,
-    Pool,
-    Variable,
     make_aws_config,
     move_endpoint,
     read_layout,
@@ -62,8 +60,8 @@ def test_everything_of_the_file_is_read(tmp_path: Path) -> None:
                 extra={"endpoint_url": "http://127.0.0.1:8333"},
             ),
         ),
-        variables=(Variable(name="ecommerce_max_reject_ratio", value="0.05", description="The limit."),),
-        pools=(Pool(name="narrow", slots=2, description="Two at a time."),),
+        variables=({"key": "ecommerce_max_reject_ratio", "value": "0.05", "description": "The limit."},),
+        pools=({"name": "narrow", "slots": 2, "description": "Two at a time."},),
     )
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from include.local.environment import airflow_environment, clean_environment
 from include.local.errors import StackError
-from include.local.launch import find_reason
 from include.local.ports import find_free_ports, is_free_port
+from include.local.processes import find_reason
 from include.local.state import (
     REASON_PREFIX,
     State,
@@ -156,7 +156,7 @@ def test_a_store_that_ends_before_it_answers_is_not_waited_for() -> None:
     with subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"]) as process:
         process.wait()
 
-        with pytest.raises(StackError, match="ended by itself, with exit code 3"):
+        with pytest.raises(StackError, match="ended with exit code 3"):
             wait_for_store(f"http://127.0.0.1:{port}", process)
 
 

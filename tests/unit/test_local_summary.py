@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from include.local.summary import describe_reasons, print_day
+from include.local.outputs import describe_reasons, print_day
 from include.site.days import Day, Verdict, explain_day
 from tests.records import MANIFEST
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from include.local.summary import print_day
+from include.local.outputs import print_day
 from include.manifest import Approval, Correction, RowCounts
 from include.operators.approval import describe_closed_gate
 from include.reporting.alerts import describe_day
