@@ -1,7 +1,7 @@
-"""Raw files as a shop delivers them: seeded, seasonal, and a little dirty. No Airflow.
+"""Generates realistic raw files: seeded, seasonal, with a few dirty rows. No Airflow.
 
-The same seed, day and sizes give the same bytes everywhere. The shop is in `sample_data/`; the files follow
-the contract: a column or a dataset that the shop does not know is filled with something plausible.
+The same seed, day and sizes give the same bytes everywhere. The shop is in `sample_data/`; columns and
+datasets of the contract that it does not have are filled with plausible values.
 """
 
 import datetime as dt
@@ -31,25 +31,26 @@ from include.sample_data.orders import build_orders, count_orders, open_market
 from include.sample_data.products import build_products
 from include.sample_data.rng import SeededRandom
 
-#: What fills a column that the shop does not know.
+#: Values for columns that the shop does not have.
 FILLERS = {
     Kind.TEXT: ("plain", "größer, neu", 'the "other"'),
     Kind.WHOLE_NUMBER: ("1", "20", "300"),
     Kind.DECIMAL: ("1", "20.5", "300.25"),
     Kind.TIMESTAMP: ("2026-01-31", "2026-02-28T12:00:00Z"),
 }
-#: Rows of a dataset that the shop does not know: enough for every reject reason.
+#: The size of a dataset that the shop does not have: enough rows for every reject reason.
 OTHER_ROWS = 1_000
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """Where the files of one day go, and what must not be wrong in them.
+    """The generation of one day: its folder, excluded reject reasons, and the ids written so far.
 
     Parameters
     ----------
-    ids: of each dataset that is written, those that will be accepted.
-    rejected_ids: of each dataset that is written, those of rows that are rejected for another column.
+    leave_out: reject reasons that must not occur.
+    ids: the ids of accepted rows, by dataset.
+    rejected_ids: the ids of rows that are rejected because of another column, by dataset.
     """
 
     day: dt.date
@@ -60,7 +61,7 @@ class Delivery:
     rejected_ids: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def write(self, dataset: Dataset, parts: Iterable[Columns]) -> Numbers:
-        """Write one file; return its spoiled rows."""
+        """Write one file. Returns the numbers of its dirty rows."""
         spoiled, rows_before = [np.empty(0, dtype=np.int64)], 0
         with (self.out_dir / f"{dataset.name}.csv").open("wb") as file:
             file.write(",".join(column.name for column in list_written(dataset)).encode() + b"\n")
@@ -72,7 +73,7 @@ class Delivery:
         return np.concatenate(spoiled)
 
     def _spoil(self, dataset: Dataset, part: Columns, rows_before: int) -> tuple[Any, Numbers]:
-        """The lines of a part, and which of them are dirty."""
+        """The lines of a part, and the numbers of its dirty rows."""
         rng, size = self.rng.at(dataset.name).at(rows_before), len(part[dataset.id_column])
         leave_out = {*self.leave_out, *list_impossible(dataset, self.rejected_ids)}
         dirty = choose_dirty_rows(dataset, size, rng.integers, leave_out)
@@ -101,9 +102,9 @@ def generate(
     The days of one seed share their customers and products. A file of 1,500 rows holds every reject reason
     and exact duplicates; a smaller one has fewer. No file comes near the gate's 5 %.
 
-    `orders` is the rows of orders.csv, by default what weekday and month make of 10,000; `customers` the
-    accounts at the end of 2026 (earlier days have fewer, later days more); `leave_out` names reject reasons
-    that shall not occur, and `exact_duplicate` where that shall not.
+    `orders` is the number of rows of orders.csv, by default about 10,000, depending on weekday and month.
+    `customers` is the number of accounts at the end of 2026; earlier days have fewer, later days more.
+    `leave_out` names reject reasons that must not occur, or `exact_duplicate`.
 
     Raises
     ------
@@ -114,11 +115,11 @@ def generate(
     delivery = Delivery(day, out_dir, SeededRandom(seed).at(day), leave_out)
     accounts = build_customers(SeededRandom(seed).at("customers"), count_accounts(day, customers), customers)
     articles = build_products(SeededRandom(seed).at("products"), products)
-    refused = delivery.write(CUSTOMERS, [accounts]), delivery.write(PRODUCTS, [articles])
+    rejected = delivery.write(CUSTOMERS, [accounts]), delivery.write(PRODUCTS, [articles])
     for dataset in DATASETS.values():
         if dataset.name not in (CUSTOMERS.name, PRODUCTS.name, ORDERS.name):
             delivery.write(dataset, [number_rows(dataset, OTHER_ROWS)])
-    market = open_market(SeededRandom(seed), day, accounts, articles, *refused)
+    market = open_market(SeededRandom(seed), day, accounts, articles, *rejected)
     size = count_orders(day) if orders is None else orders
     delivery.write(ORDERS, build_orders(delivery.rng, day, size, market))
 
@@ -155,14 +156,14 @@ def _describe_file(file_format: FileFormat) -> tuple[str, ...]:
 
 
 def number_rows(dataset: Dataset, size: int) -> Columns:
-    """The key of a dataset that the shop does not know, such as `R-000001`."""
+    """The key column of a dataset that the shop does not have, such as `R-000001`."""
     return {
         dataset.id_column: join_texts(f"{dataset.name[0].upper()}-", pad_numbers(np.arange(1, size + 1), 6))
     }
 
 
 def fill_columns(dataset: Dataset, columns: Columns, rng: SeededRandom, ids: Columns) -> Columns:
-    """The columns of the contract, with something plausible in those that the shop does not know."""
+    """Add plausible values for the columns of the contract that the shop does not have."""
     size = len(columns[dataset.id_column])
     unknown = [column for column in list_written(dataset) if column.name not in columns]
     return columns | {column.name: draw_fillers(column, size, rng, ids) for column in unknown}
@@ -174,7 +175,7 @@ def draw_fillers(column: Column, size: int, rng: SeededRandom, ids: Columns) -> 
 
 
 def list_fillers(column: Column) -> Sequence[str]:
-    """Texts that the column accepts."""
+    """Texts that are valid in the column."""
     texts = FILLERS[column.kind]
     if column.minimum is None:
         return texts

@@ -81,7 +81,7 @@ def _describe(error: "ClientError", where: str) -> str:
     said = error.response["Error"]
     where = where or said.get("Resource") or said.get("BucketName") or ""
     what = f"{error.operation_name} of {where}" if where else error.operation_name
-    return f"S3 refused {what}: {said['Code']}, {str(said.get('Message', '')).rstrip('.')}."
+    return f"S3 rejected {what}: {said['Code']}, {str(said.get('Message', '')).rstrip('.')}."
 
 
 def _translate_connection_error(error: Exception, where: str) -> PipelineError:

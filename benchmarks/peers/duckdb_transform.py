@@ -153,11 +153,11 @@ def prepare_look_ups(db: Database) -> None:
     db.execute("""
         CREATE TEMP TABLE customers AS
         SELECT customer_id, country::country AS customer_country, city::city AS customer_city
-        FROM judged_customers ANTI JOIN refused_customers USING (line)""")
+        FROM judged_customers ANTI JOIN rejected_customers USING (line)""")
     db.execute("""
         CREATE TEMP TABLE products AS
         SELECT product_id, name::name AS product_name, category::category AS product_category
-        FROM judged_products ANTI JOIN refused_products USING (line)""")
+        FROM judged_products ANTI JOIN rejected_products USING (line)""")
 
 
 def judge_orders(db: Database) -> None:
@@ -188,7 +188,7 @@ def refuse(db: Database, dataset: Dataset) -> None:
     """The rows that are not published: rejected ones and duplicates."""
     duplicate_id = 1 << (len(FAULTS[dataset.name]) - 1)
     db.execute(f"""
-        CREATE TEMP TABLE refused_{dataset.name} AS
+        CREATE TEMP TABLE rejected_{dataset.name} AS
         SELECT line, coalesce(is_same_row, false) AS is_same_row,
                coalesce(faults, 0) + {duplicate_id} * coalesce(NOT is_same_row, false)::INT AS faults
         FROM (SELECT line, faults FROM judged_{dataset.name} WHERE faults <> 0)
@@ -202,13 +202,13 @@ def write(db: Database, dataset: Dataset, columns: str, out_dir: Path) -> None:
         for place, reason in enumerate(FAULTS[name])
     )
     db.execute(f"""
-        COPY (SELECT {columns} FROM judged_{name} ANTI JOIN refused_{name} USING (line))
+        COPY (SELECT {columns} FROM judged_{name} ANTI JOIN rejected_{name} USING (line))
         TO {quote(out_dir / f"{name}.parquet")} {PARQUET}""")
     db.execute(f"""
         CREATE TEMP TABLE quarantine_{name} AS
         SELECT raw.*, list_filter([{reasons}], lambda reason: reason IS NOT NULL) AS reasons,
                '{name}.csv' AS source_key, line + 2 AS line_number, NULL::VARCHAR AS raw_line
-        FROM raw_{name} AS raw JOIN refused_{name} ON raw.rowid = line WHERE NOT is_same_row""")
+        FROM raw_{name} AS raw JOIN rejected_{name} ON raw.rowid = line WHERE NOT is_same_row""")
     db.execute(f"""
         COPY (FROM quarantine_{name} ORDER BY line_number)
         TO {quote(out_dir / "quarantine" / f"{name}.parquet")} {PARQUET}""")
@@ -221,7 +221,7 @@ def count(db: Database) -> dict[str, Any]:
     rows, reasons = {}, {}
     for name, faults in FAULTS.items():
         [(read,)] = ask(f"SELECT count(*) FROM raw_{name}")
-        [(duplicates,)] = ask(f"SELECT count(*) FROM refused_{name} WHERE is_same_row")
+        [(duplicates,)] = ask(f"SELECT count(*) FROM rejected_{name} WHERE is_same_row")
         found = dict(
             ask(f"SELECT unnest(reasons) AS reason, count(*) FROM quarantine_{name} GROUP BY reason")
         )
@@ -234,7 +234,7 @@ def count(db: Database) -> dict[str, Any]:
         }
         reasons[name] = dict.fromkeys(faults, 0) | found
     [(total,)] = ask("""
-        SELECT sum(quantity * selling_price) FROM judged_orders ANTI JOIN refused_orders USING (line)""")
+        SELECT sum(quantity * selling_price) FROM judged_orders ANTI JOIN rejected_orders USING (line)""")
     return {"rows": rows, "reasons": reasons, "total_price": str(total or 0)}
 
 

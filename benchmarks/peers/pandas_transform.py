@@ -136,20 +136,22 @@ def split(
 ) -> pd.DataFrame:
     """Write and count the accepted rows and, as delivered, the rejected ones."""
     flags = pd.DataFrame(faults).fillna(False).astype(bool)
-    is_refused = flags.any(axis="columns")
-    accepted, refused = rows[~is_refused], raw[is_refused]
-    refused = refused.assign(
-        reasons=pd.Series([list(flags.columns[row]) for row in flags[is_refused].to_numpy()], refused.index),
+    is_rejected = flags.any(axis="columns")
+    accepted, rejected = rows[~is_rejected], raw[is_rejected]
+    rejected = rejected.assign(
+        reasons=pd.Series(
+            [list(flags.columns[row]) for row in flags[is_rejected].to_numpy()], rejected.index
+        ),
         source_key=f"{dataset.name}.csv",
-        line_number=refused.index,
+        line_number=rejected.index,
         raw_line=None,
     )
     write(accepted, out_dir / f"{dataset.name}.parquet")
-    write(refused, out_dir / "quarantine" / f"{dataset.name}.parquet")
+    write(rejected, out_dir / "quarantine" / f"{dataset.name}.parquet")
     counts["rows"][dataset.name] = {
         "read": len(rows) + duplicates,
         "published": len(accepted),
-        "quarantined": len(refused),
+        "quarantined": len(rejected),
         "duplicates": duplicates,
     }
     counts["reasons"][dataset.name] = {name: int(count) for name, count in flags.sum().items()}

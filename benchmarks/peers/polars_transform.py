@@ -2,7 +2,7 @@
 
 What makes it fast: everything is lazy and streams; repeated ids are found by counting 64-bit hashes, and only
 rows with such a hash are compared; the usual form of a timestamp has a parser of its own, and only what that
-refuses is rewritten; text that is looked up is categorical; one query feeds both output files.
+rejects is rewritten; text that is looked up is categorical; one query feeds both output files.
 """
 
 import json
@@ -204,21 +204,21 @@ def write(
     judged = (
         typed.join(repeated.lazy(), on="line_number", how="left")
         .filter(~col("is_same_row").fill_null(value=False))
-        .with_columns(is_refused=pl.any_horizontal(certain.values()))
+        .with_columns(is_rejected=pl.any_horizontal(certain.values()))
     )
     reasons = pl.concat_list([pl.when(fault).then(pl.lit(reason)) for reason, fault in certain.items()])
-    refused = judged.filter("is_refused").select(
+    rejected = judged.filter("is_rejected").select(
         *dataset.column_names,
         reasons=reasons.list.drop_nulls(),
         source_key=pl.lit(f"{dataset.name}.csv"),
         line_number=col("line_number").cast(pl.Int64),
         raw_line=pl.lit(None, pl.String),
     )
-    accepted = judged.filter(~col("is_refused")).select(published)
+    accepted = judged.filter(~col("is_rejected")).select(published)
     pl.collect_all(
         [
             sink(accepted, out_dir / f"{dataset.name}.parquet"),
-            sink(refused.sort("line_number"), out_dir / "quarantine" / f"{dataset.name}.parquet"),
+            sink(rejected.sort("line_number"), out_dir / "quarantine" / f"{dataset.name}.parquet"),
         ],
         engine="streaming",
     )

@@ -1,1 +1,1 @@
-"""What runs the pipeline on AWS: policies, templates, the deploy command, and the watchdog."""
+"""Deployment on AWS: IAM policies, CloudFormation templates, commands, and the watchdog function."""

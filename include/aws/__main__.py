@@ -1,4 +1,4 @@
-"""`python -m include.aws`: validate, deploy and take down what runs the pipeline on AWS."""
+"""`python -m include.aws`: validate, deploy and tear down the pipeline's AWS resources."""
 
 import argparse
 import sys
@@ -14,7 +14,7 @@ GLUE_SCRIPT = Path(__file__).parents[1] / "spark" / "job.py"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command. Returns 0 when it did what was asked, 1 with one line on stderr when it did not."""
+    """Run a command. Returns 0 on success; otherwise 1, with one line on stderr after an error."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     options = make_parser().parse_args(arguments)
@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)
     except (BotoCoreError, ClientError) as error:
-        print(f"error: AWS refused: {error} Check your credentials and region.", file=sys.stderr)
+        print(f"error: {error} Check your credentials and region.", file=sys.stderr)
     except KeyboardInterrupt:
         print("error: stopped on request", file=sys.stderr)
     return 1
@@ -36,9 +36,9 @@ def make_parser() -> argparse.ArgumentParser:
     write.add_argument("folder", type=Path)
     for name, text in (
         ("validate", "check templates and policies; needs no account"),
-        ("deploy", "show what would change, and after a yes do it"),
-        ("teardown", "delete what runs; data stays unless it is named"),
-        ("settings", "print what Airflow must be told, as environment variables"),
+        ("deploy", "show the changes and, after confirmation, apply them"),
+        ("teardown", "delete the stacks, but keep the data unless --delete-data is given"),
+        ("settings", "print Airflow's settings as environment variables"),
     ):
         add_deployment_options(commands.add_parser(name, help=text))
     deploy = commands.choices["deploy"]
@@ -48,21 +48,21 @@ def make_parser() -> argparse.ArgumentParser:
         nargs="?",
         const=GLUE_SCRIPT,
         metavar="FILE",
-        help="deploy the Glue job, with the pipeline's own script or another; without it, no job",
+        help="deploy the Glue job, with the pipeline's own script or FILE; default: no job",
     )
     deploy.add_argument("--instance", action="store_true", help="run Airflow on an EC2 instance")
-    deploy.add_argument("--yes", action="store_true", help="do not ask")
+    deploy.add_argument("--yes", action="store_true", help="skip the confirmation")
     teardown = commands.choices["teardown"]
-    teardown.add_argument("--yes", action="store_true", help="do not ask")
+    teardown.add_argument("--yes", action="store_true", help="skip the confirmation")
     teardown.add_argument(
-        "--delete-data", default="", metavar="NAME", help="the deployment's name: delete its buckets as well"
+        "--delete-data", default="", metavar="NAME", help="repeat the deployment's name to delete its buckets"
     )
     return parser
 
 
 def add_deployment_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--name", default="ecommerce", help="begins the name of everything")
-    parser.add_argument("--profile", help="profile of the AWS SDK; default: the usual credentials")
+    parser.add_argument("--name", default="ecommerce", help="prefix of all names")
+    parser.add_argument("--profile", help="AWS profile; default: the usual credentials")
     parser.add_argument("--region", help="default: the profile's")
     parser.add_argument("--raw-key-template", default=Layout.raw_key_template)
     parser.add_argument("--docs-prefix", default=Layout.docs_prefix)
@@ -72,7 +72,7 @@ def add_deployment_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="PARAMETER=VALUE",
-        help="a parameter of the templates, such as AlertEmail=data@example.com",
+        help="a template parameter, such as AlertEmail=data@example.com",
     )
 
 
@@ -113,7 +113,7 @@ def run_change(options: argparse.Namespace, session: Any, deployment: Deployment
         from include.aws.teardown import teardown
 
         is_done = teardown(
-            session, deployment, say_yes if options.yes else ask, print, delete_data=options.delete_data
+            session, deployment, always_yes if options.yes else ask, print, delete_data=options.delete_data
         )
     else:
         from include.aws.deploy import Extras, deploy
@@ -121,20 +121,20 @@ def run_change(options: argparse.Namespace, session: Any, deployment: Deployment
 
         validate(deployment)
         extras = Extras(glue_script=options.glue_script, is_on_instance=options.instance)
-        is_done = deploy(session, deployment, extras, say_yes if options.yes else ask, print)
+        is_done = deploy(session, deployment, extras, always_yes if options.yes else ask, print)
     print("Done." if is_done else "Nothing was done.")
     return 0 if is_done else 1
 
 
 def ask(question: str) -> bool:
-    """Ask the person at the keyboard; silence, such as a closed input, is a no."""
+    """Ask for confirmation on the terminal. No input counts as no."""
     try:
         return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
     except EOFError:
         return False
 
 
-def say_yes(_question: str) -> bool:
+def always_yes(_question: str) -> bool:
     return True
 
 
@@ -149,7 +149,7 @@ def open_session(options: argparse.Namespace) -> Any:
 
     session = boto3.Session(profile_name=options.profile, region_name=options.region)
     if not session.region_name:
-        raise AwsError("No region is known. Give one with --region, or set one in your AWS profile.")
+        raise AwsError("No region is set. Give one with --region, or set one in your AWS profile.")
     return session
 
 
@@ -170,7 +170,7 @@ def make_deployment(
 def read_override(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not (name and equals):
-        raise AwsError(f"--set {text} is no PARAMETER=VALUE, such as DeadlineHour=7.")
+        raise AwsError(f"--set {text} is invalid: give PARAMETER=VALUE, such as DeadlineHour=7.")
     return name, value
 
 

@@ -1,6 +1,6 @@
-"""The access template: roles for the identities of `policies.py`, and who may assume them.
+"""The access template: a role for each identity of `policies.py`, and who may assume it.
 
-CloudFormation gets it as text; it is built when it is deployed or checked, and not kept as a file.
+It is generated when it is validated or deployed, not kept as a file.
 """
 
 from typing import Any
@@ -13,30 +13,30 @@ from include.keys import Layout
 
 Json = dict[str, Any]
 
-#: The layout of the template: its buckets are parameters.
+#: A layout with parameters for buckets.
 LAYOUT = Layout(
     raw_bucket="${RawBucket}", curated_bucket="${CuratedBucket}", quality_bucket="${QualityBucket}"
 )
 
 PARAMETERS = {
-    "Name": "Begins the name of everything that is deployed together.",
-    "RawBucket": "Where producers deliver.",
-    "CuratedBucket": "Where the pipeline works and publishes.",
-    "QualityBucket": "Where the data-quality site lies.",
-    "ArtifactBucket": "Where releases, settings and task logs lie.",
+    "Name": "The name of the deployment, prefix of all names.",
+    "RawBucket": "The bucket for raw files.",
+    "CuratedBucket": "The bucket for snapshots, staged objects and published tables.",
+    "QualityBucket": "The bucket of the data-quality site.",
+    "ArtifactBucket": "The bucket for releases, settings and task logs.",
     "MetricsNamespace": "The CloudWatch namespace of the pipeline's metrics.",
 }
-#: Trusted beside the account's own instances; both may stay empty.
+#: Optional: identities that may assume the workers' role, in addition to the account's own instances.
 TRUST_PARAMETERS = {
-    "WorkerPrincipal": "ARN of a role that may act as the workers, such as the one of an Astro deployment.",
-    "MwaaEnvironment": "Name of the MWAA environment whose execution role the workers' role is.",
+    "WorkerPrincipal": "ARN of a role that may assume the workers' role, such as an Astro deployment's.",
+    "MwaaEnvironment": "Name of the MWAA environment that uses the workers' role as its execution role.",
 }
-#: People and systems of the account that carry this tag may deliver (`producer`) or read (`docs-reader`).
+#: Identities of the account with this tag may assume the role `producer` or `docs-reader`.
 ROLE_TAG = "aws:PrincipalTag/ecommerce-etl-role"
 
 
 def build_access(layout: Layout = LAYOUT, place: Place | None = None) -> str:
-    """The template as YAML; a layout with other prefixes than the defaults gives another one."""
+    """The template as YAML; it depends on the prefixes of the layout."""
     place = place or Place()
     template = {
         "AWSTemplateFormatVersion": "2010-09-09",
@@ -122,7 +122,7 @@ def make_role(place: Place, suffix: str, trust_policy: Policy, *policy_names: st
 
 
 def make_worker_role(place: Place) -> Json:
-    """The workers' role: taken on by an instance, by a named role, or by an MWAA environment."""
+    """The workers' role, for an instance, a named role, or an MWAA environment."""
     role = make_role(place, "worker", trust({"Service": "ec2.amazonaws.com"}), "WorkerDataPolicy")
     statements = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     statements.append(when("HasWorkerPrincipal", trust({"AWS": {"Ref": "WorkerPrincipal"}})["Statement"][0]))
@@ -136,7 +136,7 @@ def make_worker_role(place: Place) -> Json:
 
 
 def mwaa_policy(place: Place) -> Policy:
-    """What an MWAA execution role needs beside the pipeline's own rights, as MWAA's manual lists it."""
+    """The additional permissions of an MWAA execution role, from the MWAA user guide."""
     environment = "${MwaaEnvironment}"
     via = {"StringLike": {"kms:ViaService": f"sqs.{place.region}.amazonaws.com"}}
     queue = f"arn:{place.partition}:sqs:{place.region}:*:airflow-celery-*"
@@ -211,7 +211,7 @@ def trust(principal: Json, condition: Json | None = None) -> Policy:
 
 
 def trust_service(place: Place, *services: str) -> Policy:
-    """Services, as long as they act for this account."""
+    """Trust services that act for this account."""
     return trust({"Service": list(services)}, {"StringEquals": {"aws:SourceAccount": place.account}})
 
 
@@ -227,7 +227,7 @@ def trust_mwaa(place: Place) -> Policy:
 
 
 def trust_tagged(place: Place, role: str) -> Policy:
-    """Identities of the account that carry the tag; the account alone is not enough."""
+    """Trust identities of the account that have the tag."""
     return trust({"AWS": place_root(place)}, {"StringEquals": {ROLE_TAG: role}})
 
 
@@ -240,7 +240,7 @@ def when(condition: str, value: Any) -> Json:
 
 
 def substitute(value: Any) -> Any:
-    """Have CloudFormation fill in every text that holds a `${…}`."""
+    """Wrap every text with a `${…}` in `Fn::Sub`."""
     if isinstance(value, dict):
         return {key: substitute(each) for key, each in value.items()}
     if isinstance(value, list):
@@ -249,7 +249,7 @@ def substitute(value: Any) -> Any:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Repeats what occurs twice: aliases are valid YAML and hard to read."""
+    """Writes no aliases, which are hard to read."""
 
     def ignore_aliases(self, _data: Any) -> bool:
         return True

@@ -1,7 +1,6 @@
-"""CloudFormation through change sets: first say what would change, then do it.
+"""CloudFormation change sets: plan the changes of a stack, then apply or discard them.
 
-Uses the credentials of the person who runs it, from the usual places of the AWS SDK, and not the pipeline's
-connection: deploying and processing are done by different identities.
+Uses the caller's own AWS credentials, not the pipeline's connection, which must not be able to deploy.
 """
 
 import time
@@ -14,7 +13,7 @@ import yaml
 from include.aws.errors import StackFailedError
 
 CAPABILITIES = ["CAPABILITY_NAMED_IAM"]
-#: What CloudFormation says of a change set that would change nothing.
+#: Status reasons of a change set without changes.
 _NOTHING = ("didn't contain changes", "No updates are to be performed")
 _POLL_SECONDS = 3
 _TIMEOUT_SECONDS = 45 * 60
@@ -32,11 +31,11 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class ChangeSet:
-    """What would be done to a stack.
+    """The planned changes of a stack.
 
     Parameters
     ----------
-    is_needed: there is something to execute; it may change outputs alone, and so no resource.
+    is_needed: whether there is something to apply; it may concern only outputs, without a resource.
     """
 
     stack_name: str
@@ -47,14 +46,14 @@ class ChangeSet:
 
 
 class CloudFormation:
-    """The part of CloudFormation that a deployment needs, over a client of the AWS SDK."""
+    """The CloudFormation operations of a deployment."""
 
     def __init__(self, client: Any, *, poll_seconds: float = _POLL_SECONDS) -> None:
         self._client = client
         self._poll_seconds = poll_seconds
 
     def find_stack(self, stack_name: str) -> dict[str, Any] | None:
-        """The stack as CloudFormation describes it; None where there is none, or only a plan of one."""
+        """The description of a stack; None if it does not exist or was only planned."""
         from botocore.exceptions import ClientError
 
         try:
@@ -71,27 +70,27 @@ class CloudFormation:
         return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
     def read_parameter(self, stack_name: str, name: str) -> str:
-        """What a parameter of a stack stands for; empty where there is no such stack or parameter."""
+        """The value of a stack's parameter; empty if there is no such stack or parameter."""
         for found in (self.find_stack(stack_name) or {}).get("Parameters", []):
             if found["ParameterKey"] == name:
                 return str(found.get("ResolvedValue", found["ParameterValue"]))
         return ""
 
     def plan(self, stack_name: str, template: str, values: dict[str, str]) -> ChangeSet:
-        """Have CloudFormation work out what would change.
+        """Let CloudFormation compute the changes.
 
-        `values` may hold more than the template has parameters. One that it does not hold keeps the value
-        that the stack has, or the default of the template.
+        Values without a parameter in the template are ignored. A parameter without a value keeps the value
+        of the stack, or takes the default of the template.
 
         Raises
         ------
-        StackFailedError: the template or a value was refused, or the stack can only be deleted.
+        StackFailedError: the template or a value was rejected, or the stack can only be deleted.
         """
         stack = self.find_stack(stack_name)
         if stack and stack["StackStatus"] == "ROLLBACK_COMPLETE":
             raise StackFailedError(
-                f"The first deployment of the stack {stack_name} failed and left it empty; CloudFormation "
-                "lets nobody use it again. Delete it, which deletes no data, and deploy again: "
+                f"The first deployment of the stack {stack_name} failed and cannot be updated. "
+                "Delete the stack, which contains no data, and deploy again: "
                 f"aws cloudformation delete-stack --stack-name {stack_name}"
             )
         plan = ChangeSet(stack_name=stack_name, name=f"deploy-{time.time_ns()}", is_new_stack=stack is None)
@@ -104,10 +103,10 @@ class CloudFormation:
             self._client.delete_change_set(StackName=stack_name, ChangeSetName=plan.name)
         if any(text in reason for text in _NOTHING):
             return plan
-        raise StackFailedError(f"CloudFormation refuses the stack {stack_name}: {reason}")
+        raise StackFailedError(f"CloudFormation rejected the stack {stack_name}: {reason}")
 
     def execute(self, change_set: ChangeSet) -> None:
-        """Carry out a change set and wait for its end.
+        """Apply a change set and wait for its end.
 
         Raises
         ------
@@ -117,20 +116,20 @@ class CloudFormation:
         self._wait_for_stack(change_set.stack_name)
 
     def discard(self, change_set: ChangeSet) -> None:
-        """Leave no plan behind that nobody will carry out, nor the empty stack that a first plan makes."""
+        """Delete a change set, and the empty stack that CloudFormation creates for a first one."""
         self._client.delete_change_set(StackName=change_set.stack_name, ChangeSetName=change_set.name)
         if change_set.is_new_stack:
             self._client.delete_stack(StackName=change_set.stack_name)
 
     def delete(self, stack_name: str) -> None:
-        """Delete a stack and wait for its end; resources that are to be retained stay."""
+        """Delete a stack, except the resources to be retained, and wait for its end."""
         stack = self.find_stack(stack_name)
         if stack:
             self._client.delete_stack(StackName=stack_name)
             self._wait_for_stack(stack["StackId"])
 
     def _create_change_set(self, plan: ChangeSet, template: str, parameters: list[dict[str, Any]]) -> str:
-        """Ask for a plan. Returns why it was refused at once; empty when it is being worked out."""
+        """Create a change set. Returns the reason if it was rejected immediately, otherwise an empty text."""
         from botocore.exceptions import ClientError
 
         try:
@@ -154,7 +153,7 @@ class CloudFormation:
             )
             if described["Status"] in {"CREATE_COMPLETE", "FAILED"}:
                 return described
-        raise StackFailedError(f"CloudFormation has not planned {plan.stack_name} in time. Try again.")
+        raise StackFailedError(f"CloudFormation did not plan {plan.stack_name} in time. Try again.")
 
     def _wait_for_stack(self, stack_name: str) -> None:
         for _ in self._tries():
@@ -166,7 +165,7 @@ class CloudFormation:
                 raise StackFailedError(
                     f"The stack {stack_name} ended as {status}: {self._find_reasons(stack_name)}"
                 )
-        raise StackFailedError(f"The stack {stack_name} is not done in time. Look at it in the console.")
+        raise StackFailedError(f"The stack {stack_name} did not finish in time. Check it in the console.")
 
     def _tries(self) -> Iterator[None]:
         end = time.monotonic() + _TIMEOUT_SECONDS
@@ -206,7 +205,7 @@ def read_changes(described: dict[str, Any]) -> Iterator[Change]:
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads CloudFormation's short forms, such as `!Ref`, as what they stand for."""
+    """Expands CloudFormation's short forms, such as `!Ref`."""
 
 
 def _read_short_form(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Deploy: validate, package, show what would change, and after a yes do it. Safe to repeat."""
+"""Deploy: package the release, show the changes and, after confirmation, apply them. Safe to repeat."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,23 +10,23 @@ from include.aws.release import build_release, release_key
 from include.aws.settings import format_environment, make_environment
 from include.aws.stacks import STACKS, Deployment
 
-Ask = Callable[[str], bool]
-Tell = Callable[[str], None]
+Confirm = Callable[[str], bool]
+Echo = Callable[[str], None]
 
 CURRENT_RELEASE = "releases/current.zip"
 SETTINGS_KEY = "config/airflow.env"
-#: Where AWS says which image is the newest.
+#: The parameter with the id of Amazon's newest image.
 NEWEST_IMAGE = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Extras:
-    """The stacks that not every deployment has.
+    """The optional stacks of a deployment.
 
     Parameters
     ----------
-    glue_script: the job's script on this machine.
-    is_on_instance: Airflow runs on an EC2 instance of the deployment's own.
+    glue_script: the script of the Glue job, on this machine.
+    is_on_instance: whether Airflow runs on an EC2 instance of the deployment.
     """
 
     glue_script: Path | None = None
@@ -38,12 +38,12 @@ class Extras:
         return [stack for stack in STACKS if not left_out.get(stack)]
 
 
-def deploy(session: Any, deployment: Deployment, extras: Extras, ask: Ask, tell: Tell) -> bool:
-    """Bring every stack to what the templates say. Returns False when the plan was turned down.
+def deploy(session: Any, deployment: Deployment, extras: Extras, confirm: Confirm, echo: Echo) -> bool:
+    """Create or update every stack after confirmation. Returns False if the plan was declined.
 
     Raises
     ------
-    StackFailedError: CloudFormation refused a plan, or could not carry it out.
+    StackFailedError: CloudFormation rejected a plan, or failed to apply it.
     """
     formation = CloudFormation(session.client("cloudformation"))
     release = build_release()
@@ -56,47 +56,47 @@ def deploy(session: Any, deployment: Deployment, extras: Extras, ask: Ask, tell:
         for stack in extras.stacks()
     ]
     for line in describe_plans(plans):
-        tell(line)
+        echo(line)
     wanted = [plan for plan in plans if plan.is_needed]
-    if wanted and not ask("Carry this out?"):
+    if wanted and not confirm("Apply these changes?"):
         for plan in wanted:
             formation.discard(plan)
         return False
     uploads = Uploads(session.client("s3"), deployment, release, extras)
-    carry_out(formation, plans, uploads, tell)
+    carry_out(formation, plans, uploads, echo)
     for plan in plans:
         for name, value in formation.read_outputs(plan.stack_name).items():
-            tell(f"{name}: {value}")
+            echo(f"{name}: {value}")
     return True
 
 
 def find_image(session: Any, formation: CloudFormation, deployment: Deployment) -> str:
-    """The image that the instance was made of, since another would replace it; the newest for a new one."""
+    """The image of the existing instance, because another image would replace it; otherwise the newest."""
     if image := formation.read_parameter(deployment.stack_name("instance"), "ImageId"):
         return image
     newest = session.client("ssm").get_parameter(Name=NEWEST_IMAGE)
     return str(newest["Parameter"]["Value"])
 
 
-def carry_out(formation: CloudFormation, plans: list[ChangeSet], uploads: "Uploads", tell: Tell) -> None:
-    """The first stack makes the bucket that the others take their code from."""
+def carry_out(formation: CloudFormation, plans: list[ChangeSet], uploads: "Uploads", echo: Echo) -> None:
+    """Apply the plans. The first stack creates the bucket with the code of the others."""
     for position, plan in enumerate(plans):
         if plan.is_needed:
-            tell(f"{plan.stack_name}: under way")
+            echo(f"{plan.stack_name}: in progress")
             formation.execute(plan)
-            tell(f"{plan.stack_name}: done")
+            echo(f"{plan.stack_name}: done")
         if position == 0:
             for key in uploads.upload():
-                tell(f"uploaded {key}")
+                echo(f"uploaded {key}")
 
 
 def describe_plans(plans: list[ChangeSet]) -> Iterator[str]:
-    """What would change, a line each."""
+    """One line per stack and per change."""
     for plan in plans:
         yield (
             f"{plan.stack_name}: {len(plan.changes)} changes"
             if plan.is_needed
-            else f"{plan.stack_name}: as it is"
+            else f"{plan.stack_name}: no changes"
         )
         for change in plan.changes:
             warning = "  REPLACED" if change.replacement == "True" else ""
@@ -108,7 +108,7 @@ def script_value(extras: Extras) -> dict[str, str]:
 
 
 class Uploads:
-    """What lies in the artifact bucket: the release, the settings, and the Glue script."""
+    """The content of the artifact bucket: the release, the settings, and the Glue script."""
 
     def __init__(self, s3: Any, deployment: Deployment, release: bytes, extras: Extras) -> None:
         self._s3 = s3
@@ -122,7 +122,7 @@ class Uploads:
             self._bodies[f"glue/{extras.glue_script.name}"] = extras.glue_script.read_bytes()
 
     def upload(self) -> Iterator[str]:
-        """Store what is not there yet with the same bytes. Yields the keys that were written."""
+        """Store the objects whose content has changed. Yields their keys."""
         for key, body in self._bodies.items():
             if self._read(key) != body:
                 self._s3.put_object(Bucket=self._bucket, Key=key, Body=body)

@@ -1,21 +1,21 @@
-"""What can go wrong on AWS. A message says what happened, where, and what to do.
+"""Errors of the AWS commands.
 
 AwsError
-├── TemplateError         a template that is not right
-├── ReleaseError          a release that would lack a part
-├── StackFailedError      CloudFormation could not do what was asked
-└── DataKeptError         a teardown that would have deleted data
+├── TemplateError         a template is invalid or breaks a security rule
+├── ReleaseError          the release would lack a file
+├── StackFailedError      CloudFormation rejected or rolled back a change
+└── DataKeptError         the name that confirms the deletion of data is wrong
 """
 
 from include.errors import PipelineError
 
 
 class AwsError(PipelineError):
-    """Something about AWS cannot be done. The message is for the person at the keyboard."""
+    """An AWS command failed. The message is for the user."""
 
 
 class TemplateError(AwsError):
-    """A template does not hold what it must."""
+    """A template is invalid or breaks a security rule."""
 
 
 class ReleaseError(AwsError):
@@ -23,8 +23,8 @@ class ReleaseError(AwsError):
 
 
 class StackFailedError(AwsError):
-    """CloudFormation refused or rolled back."""
+    """CloudFormation rejected or rolled back a change."""
 
 
 class DataKeptError(AwsError):
-    """Data would have been deleted without having been named."""
+    """The name given to confirm the deletion of data is wrong."""

@@ -1,8 +1,7 @@
-"""The health check of a container: asks the Airflow component that runs in it. Standard library only.
+"""The health check of a container, `python -m include.aws.health`: exits 0 if its component is healthy.
 
-Run as `python -m include.aws.health`; exits 0 when the component is well. The triggerer, the DAG processor
-and workers answer nobody: they are well as long as they live, and the API server's own page tells of the
-heartbeats that they leave in the metadata database.
+The triggerer, the DAG processor and workers have no health endpoint: they count as healthy while they run.
+The API server shows their heartbeats. Standard library only.
 """
 
 import json
@@ -17,13 +16,13 @@ _SECONDS = 15
 
 def main(first_process: Path = Path("/proc/1/cmdline")) -> int:
     words = first_process.read_bytes().decode(errors="replace").split("\0")
-    is_well = check(words)
-    print("well" if is_well else "NOT WELL")
-    return 0 if is_well else 1
+    is_healthy = check(words)
+    print("healthy" if is_healthy else "UNHEALTHY")
+    return 0 if is_healthy else 1
 
 
 def check(words: list[str], api_server: str = API_SERVER, scheduler: str = SCHEDULER) -> bool:
-    """Whether the component that these words of a command line start is well."""
+    """Whether the component with this command line is healthy."""
     if "api-server" in words:
         return is_database_reached(read(api_server))
     if "scheduler" in words:
@@ -32,12 +31,12 @@ def check(words: list[str], api_server: str = API_SERVER, scheduler: str = SCHED
 
 
 def is_database_reached(health: bytes | None) -> bool:
-    """The API server is well when it has its database; a scheduler that is down is not its fault."""
+    """The API server is healthy if it reaches its database, even if the scheduler is down."""
     return health is not None and json.loads(health)["metadatabase"]["status"] == "healthy"
 
 
 def read(url: str) -> bytes | None:
-    """The answer to a request, or None when there is none or it is an error."""
+    """The body of a successful response, or None."""
     try:
         with urllib.request.urlopen(url, timeout=_SECONDS) as answer:  # noqa: S310 - an address of our own
             body: bytes = answer.read()

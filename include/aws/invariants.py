@@ -1,7 +1,6 @@
-"""Security rules that every template must keep, whatever its resources are named.
+"""Security rules for every template, generated or written by hand.
 
-The rules read templates as data, so they also hold for what a person writes by hand. A resource type, service
-or principal that no rule knows is a violation: somebody must decide about it here first.
+A resource type, service or principal that no rule covers is a violation, too: decide about it here first.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,7 +8,7 @@ from typing import Any
 
 Json = dict[str, Any]
 
-#: Resource types without a policy, a network or stored data: nothing about them can be unsafe by these rules.
+#: Resource types without policies, network access or stored data.
 HARMLESS = {
     "AWS::Budgets::Budget",
     "AWS::CloudWatch::Alarm",
@@ -22,7 +21,7 @@ HARMLESS = {
     "AWS::SNS::Subscription",
     "AWS::SNS::Topic",
 }
-#: Services whose actions a role may be allowed. IAM, STS and EC2 are not among them.
+#: Services that roles may use. IAM, STS and EC2 are deliberately missing.
 SERVICES = {
     "airflow",
     "cloudwatch",
@@ -37,9 +36,9 @@ SERVICES = {
     "ssm",
     "ssmmessages",
 }
-#: Wildcard actions of the execution role in the MWAA user guide.
+#: Wildcard actions that the MWAA user guide requires.
 WILDCARD_ACTIONS = {"s3:GetObject*", "s3:GetBucket*", "s3:List*", "kms:GenerateDataKey*"}
-#: Actions for which AWS knows no resource; the value is the condition key that narrows them, if there is one.
+#: Actions that do not support resources; the value is the required condition key, if there is one.
 WITHOUT_RESOURCE = {
     "cloudwatch:PutMetricData": "cloudwatch:namespace",
     "ec2messages": "",
@@ -56,13 +55,13 @@ ROLE_SERVICES = {
     "glue.amazonaws.com",
     "lambda.amazonaws.com",
 }
-#: Neither documents a source account for its roles; passing the role needs rights in this account.
+#: These services do not support a source account; passing a role to them needs permissions in this account.
 NEEDS_NO_SOURCE = {"ec2.amazonaws.com", "lambda.amazonaws.com"}
 EGRESS_PORTS = {443, 465, 587}
 
 
 def find_violations(template: Json) -> Iterator[str]:
-    """Each broken rule as `resource: what is wrong`."""
+    """Each violation as `resource: fault`."""
     resources = template["Resources"]
     for name, resource in resources.items():
         check = CHECKS.get(resource["Type"])
@@ -91,14 +90,14 @@ def check_bucket(properties: Json) -> Iterator[str]:
 
 
 def check_kept(resource: Json) -> Iterator[str]:
-    """Buckets outlive their stack."""
+    """Buckets must be retained when their stack is deleted."""
     policies = [resource.get(name, "") for name in ("DeletionPolicy", "UpdateReplacePolicy")]
     if resource["Type"] == "AWS::S3::Bucket" and not all("Retain" in policy for policy in policies):
         yield "deleting the stack would delete the data"
 
 
 def check_connections(name: str, resources: Json) -> Iterator[str]:
-    """A bucket or topic has a policy that denies connections without TLS."""
+    """A bucket or topic must have a policy that denies connections without TLS."""
     policy_type, link = CONNECTION_POLICIES.get(resources[name]["Type"], ("", ""))
     denied = [
         statement
@@ -138,7 +137,7 @@ def check_role(properties: Json) -> Iterator[str]:
 
 
 def check_principal(statement: Json, services: set[str] | None = None) -> Iterator[str]:
-    """Only named services on behalf of this account, and named identities."""
+    """Only named identities, and services on behalf of this account, may be trusted."""
     principal = statement.get("Principal")
     if not isinstance(principal, dict):
         yield f"{label(statement)} allows everybody ({principal})"
@@ -169,7 +168,7 @@ def check_identity_policy(document: Json) -> Iterator[str]:
 
 def check_statement_form(statement: Json) -> Iterator[str]:
     if negated := statement.keys() & {"NotAction", "NotPrincipal", "NotResource"}:
-        yield f"{label(statement)} says what is excepted ({', '.join(negated)}) and allows the rest"
+        yield f"{label(statement)} allows everything but its exceptions ({', '.join(negated)})"
     if statement["Effect"] not in {"Allow", "Deny"}:
         yield f"{label(statement)} has the effect {statement['Effect']}"
 
@@ -239,12 +238,12 @@ def check_log_group(properties: Json) -> Iterator[str]:
 
 
 def read_statements(document: Json) -> list[Json]:
-    """All statements that can apply, whatever the conditions of the template."""
+    """All statements, under any conditions of the template."""
     return [each for each in unfold(document["Statement"]) if "Ref" not in each]
 
 
 def unfold(value: Any) -> list[Any]:
-    """The items of a list, with both branches of each `Fn::If`."""
+    """The items of a list, including both branches of each `Fn::If`."""
     items: list[Any] = []
     for each in as_list(value):
         if isinstance(each, dict) and "Fn::If" in each:
@@ -255,7 +254,7 @@ def unfold(value: Any) -> list[Any]:
 
 
 def condition_keys(statement: Json) -> set[str]:
-    """Keys that must be equal or alike; other operators do not narrow."""
+    """Condition keys that restrict a statement; negated operators do not count."""
     operators = ("StringEquals", "StringLike", "ArnEquals", "ArnLike")
     condition = statement.get("Condition", {})
     return {key for operator in operators for key in condition.get(operator, {})}

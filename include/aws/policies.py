@@ -1,6 +1,6 @@
-"""What each identity may do, as IAM policy documents: the only place that says so.
+"""The IAM policies of all identities.
 
-The templates are built from these documents, and the least-privilege test holds the object store to them.
+The templates are built from these documents, and the least-privilege test runs the pipeline with them.
 Pure functions of the layout and the place; standard library only.
 """
 
@@ -14,18 +14,18 @@ from include.keys import Layout
 Statement = dict[str, Any]
 Policy = dict[str, Any]
 
-#: IAM's `?` stands for one character: a key that is no day does not fit.
+#: In IAM, `?` matches one character.
 DAY = "????-??-??"
 READ_AND_WRITE = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where the policies apply. The defaults are what CloudFormation fills in.
+    """The account, region and names in the policies. The defaults are CloudFormation parameters.
 
     Parameters
     ----------
-    name: begins the name of everything that is deployed together.
+    name: the name of the deployment, prefix of all names.
     """
 
     name: str = "${Name}"
@@ -39,7 +39,7 @@ class Place:
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
 
     def object_arn(self, url: str) -> str:
-        """The ARN of an object, or of a pattern of objects, from its URL."""
+        """The ARN of an object or of a pattern of objects, from its URL."""
         return f"arn:{self.partition}:s3:::{url.removeprefix('s3://')}"
 
     def bucket_arn(self, bucket: str) -> str:
@@ -55,16 +55,16 @@ class Place:
 
 
 def worker_data(layout: Layout, place: Place) -> Policy:
-    """The pipeline's tasks in S3: read raw, write everything else, remove only what dead runs left."""
+    """The tasks in S3: read raw files, write everything else, delete only snapshots and staged objects."""
     published = [published_at(layout, dataset) for dataset in DATASETS]
     quarantine = [keys.quarantine(layout, DAY, dataset) for dataset in DATASETS]
     repairs = [keys.repair(layout, DAY, dataset) for dataset in DELIVERED]
-    vouched = [*published, *quarantine, keys.manifest(layout, DAY)]
+    outputs = [*published, *quarantine, keys.manifest(layout, DAY)]
     return policy(
-        # Without the right to list, S3 answers 403 and not 404 for an object that is not there yet, and the
-        # sensor would fail in place of waiting.
+        # Without permission to list, S3 answers 403 instead of 404 for a missing object, and the sensor would
+        # fail instead of waiting.
         allow("ListBuckets", ["s3:ListBucket"], *(place.bucket_arn(name) for name in buckets(layout))),
-        # A copy takes the tags that a producer set with it, and is refused without the right to.
+        # A copy includes the producer's tags and fails without permission to read them.
         allow("ReadRaw", ["s3:GetObject", "s3:GetObjectTagging"], *raw_arns(layout, place)),
         allow("PinRaw", [*READ_AND_WRITE, "s3:PutObjectTagging"], place.object_arn(snapshots(layout))),
         allow("Stage", READ_AND_WRITE, place.object_arn(staged(layout))),
@@ -78,10 +78,9 @@ def worker_data(layout: Layout, place: Place) -> Policy:
             ["s3:GetObjectVersion", "s3:DeleteObject", "s3:DeleteObjectVersion"],
             *map(place.object_arn, (snapshots(layout), staged(layout))),
         ),
-        # The version that a manifest names is put back where a run that lost replaced it; what a correction
-        # changes is counted against the versions that the earlier manifest names.
-        allow("Publish", [*READ_AND_WRITE, "s3:GetObjectVersion"], *map(place.object_arn, vouched)),
-        allow("RememberAlerts", READ_AND_WRITE, place.object_arn(keys.alerts(layout, DAY))),
+        # Earlier versions are read to restore what another run replaced, and to count the changed rows.
+        allow("Publish", [*READ_AND_WRITE, "s3:GetObjectVersion"], *map(place.object_arn, outputs)),
+        allow("RecordAlerts", READ_AND_WRITE, place.object_arn(keys.alerts(layout, DAY))),
         allow("ReadRepairs", ["s3:GetObject"], *map(place.object_arn, repairs)),
         allow("KeepLateRows", [*READ_AND_WRITE, "s3:GetObjectVersion"], place.object_arn(late(layout))),
         allow("WriteDocs", READ_AND_WRITE, place.object_arn(keys.docs(layout, "*"))),
@@ -89,7 +88,7 @@ def worker_data(layout: Layout, place: Place) -> Policy:
 
 
 def worker_services(place: Place) -> Policy:
-    """What the tasks use beside S3: alerts, metrics, secrets, logs, the Glue job and the Glue table."""
+    """The tasks outside S3: alerts, metrics, secrets, logs, the Glue job and the Glue table."""
     return policy(
         allow("Alert", ["sns:Publish"], place.alert_topic),
         send_metrics(place),
@@ -98,7 +97,7 @@ def worker_services(place: Place) -> Policy:
             ["secretsmanager:GetSecretValue"],
             place.arn("secretsmanager", f"secret:{place.name}/*"),
         ),
-        # The log handler looks for its group among all of the account.
+        # The log handler lists all log groups of the account.
         allow("FindLogGroup", ["logs:DescribeLogGroups"], "*"),
         allow(
             "WriteTaskLogs",
@@ -132,7 +131,7 @@ def worker_services(place: Place) -> Policy:
 
 
 def glue_job(layout: Layout, place: Place) -> Policy:
-    """The Spark job: a run's snapshot in, its staged files out. It may clear what a try of its own left."""
+    """The Spark job: read snapshots; read, write and delete staged objects."""
     return policy(
         allow("ListCurated", ["s3:ListBucket"], place.bucket_arn(layout.curated_bucket)),
         allow("ReadSnapshot", ["s3:GetObject"], *map(place.object_arn, (snapshots(layout), late(layout)))),
@@ -148,14 +147,14 @@ def glue_job(layout: Layout, place: Place) -> Policy:
 
 
 def producer(layout: Layout, place: Place) -> Policy:
-    """Whoever delivers: writes raw files, and can neither read nor remove what was delivered."""
+    """A producer: write raw files, but neither read nor delete them."""
     return policy(
         allow("Deliver", ["s3:PutObject", "s3:AbortMultipartUpload"], *raw_arns(layout, place)),
     )
 
 
 def docs_reader(layout: Layout, place: Place) -> Policy:
-    """Whoever shows the data-quality site: its pages, and the manifests that it counts from."""
+    """The server of the data-quality site: read its pages and the manifests."""
     return policy(
         allow(
             "ListDays",
@@ -168,7 +167,7 @@ def docs_reader(layout: Layout, place: Place) -> Policy:
 
 
 def watchdog(layout: Layout, place: Place) -> Policy:
-    """The watchdog: looks for manifests, reports how old the newest is."""
+    """The watchdog function: read manifests and send metrics."""
     return policy(
         allow("ListCurated", ["s3:ListBucket"], place.bucket_arn(layout.curated_bucket)),
         allow("ReadManifests", ["s3:GetObject"], place.object_arn(keys.manifest(layout, DAY))),
@@ -190,14 +189,14 @@ def allow(sid: str, actions: list[str], *resources: str) -> Statement:
 
 
 def send_metrics(place: Place, *more_namespaces: str) -> Statement:
-    """CloudWatch knows no resource for metrics; the namespace is what can be narrowed."""
+    """Metrics are not resources in IAM, so the namespace is restricted instead."""
     namespaces = [place.metrics_namespace, *more_namespaces]
     statement = allow("SendMetrics", ["cloudwatch:PutMetricData"], "*")
     return {**statement, "Condition": {"StringEquals": {"cloudwatch:namespace": namespaces}}}
 
 
 def buckets(layout: Layout) -> list[str]:
-    """The buckets of the pipeline; fewer than three where prefixes share one."""
+    """The distinct buckets of the pipeline."""
     return list(dict.fromkeys((layout.raw_bucket, layout.curated_bucket, layout.quality_bucket)))
 
 
@@ -206,7 +205,7 @@ def raw_arns(layout: Layout, place: Place) -> list[str]:
 
 
 def published_at(layout: Layout, dataset: str) -> str:
-    """A published day of a dataset: everything below its partition, since an engine may write many files."""
+    """All objects in the partition of a published day, since an engine may write several files."""
     return keys.published(layout, DAY, dataset).rpartition("/")[0] + "/*"
 
 
@@ -223,7 +222,7 @@ def late(layout: Layout) -> str:
 
 
 def everything_below(url: str) -> str:
-    """The pattern of all keys that begin with what stands before the first `*`."""
+    """The pattern of all keys with the prefix before the first `*`."""
     return url.partition("*")[0] + "*"
 
 
@@ -232,7 +231,7 @@ def release_arns(place: Place, *folders: str) -> list[str]:
 
 
 def catalog_arns(place: Place) -> list[str]:
-    """The table of published orders and what contains it, all of which Glue checks."""
+    """The table of published orders, its database and the catalog: Glue requires access to all three."""
     database = glue_database(place)
     return [
         place.arn("glue", resource)

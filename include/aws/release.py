@@ -1,6 +1,6 @@
-"""The packaged release: what a machine needs to run the pipeline, as one zip file.
+"""The release: the pipeline's sources as one zip file.
 
-The same sources give the same bytes, so that a deployment without changes changes nothing.
+The same sources give the same bytes, so that an unchanged deployment stays unchanged.
 """
 
 import hashlib
@@ -15,10 +15,10 @@ from include.contract_file import CONTRACT_VARIABLE, PROJECT, SHOP_FILE
 
 FOLDERS = ("dags", "include", "plugins")
 FILES = ("requirements.txt", "requirements.lock")
-#: Made for one machine or made by running; of no use elsewhere.
+#: Only for one machine, or generated.
 LEFT_OUT = ("include/local/",)
 SUFFIXES_LEFT_OUT = (".pyc",)
-#: Zip files know no earlier time.
+#: The earliest time in a zip file.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -44,7 +44,7 @@ def build_release(project: Path = PROJECT) -> bytes:
 
 
 def find_files(project: Path) -> Iterator[Path]:
-    """The files of a release, in the order of their names."""
+    """The files of a release, sorted by name."""
     found = [project / name for name in FILES]
     for folder in FOLDERS:
         found += [path for path in (project / folder).rglob("*") if path.is_file()]
@@ -55,5 +55,5 @@ def find_files(project: Path) -> Iterator[Path]:
 
 
 def release_key(release: bytes) -> str:
-    """Where a release lies in the artifact bucket: named by its content."""
+    """The key of a release in the artifact bucket; it contains a digest of the release."""
     return f"releases/{hashlib.sha256(release).hexdigest()[:16]}.zip"

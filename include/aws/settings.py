@@ -1,4 +1,4 @@
-"""What Airflow must be told on AWS, as environment variables. Holds no secret: the role gives the rights."""
+"""Airflow's settings on AWS, as environment variables. None is secret: access comes from the IAM role."""
 
 import json
 
@@ -7,7 +7,7 @@ from include.config import CONNECTION_ID, LOG_LEVELS, VARIABLE_PREFIX
 
 
 def make_environment(deployment: Deployment) -> dict[str, str]:
-    """Connection, Variables and remote logs of one deployment."""
+    """The connection, the Variables and the remote logs of a deployment."""
     layout = deployment.layout
     variables = {
         "raw_bucket": layout.raw_bucket,
@@ -36,11 +36,11 @@ def make_environment(deployment: Deployment) -> dict[str, str]:
 
 
 def task_log_group(deployment: Deployment) -> str:
-    """The ARN of the log group of the tasks."""
+    """The ARN of the tasks' log group."""
     place = f"{deployment.region}:{deployment.account}"
     return f"arn:{deployment.partition}:logs:{place}:log-group:/{deployment.name}/tasks"
 
 
 def format_environment(environment: dict[str, str]) -> str:
-    """One `NAME=value` a line, without quotes: systemd, Docker and the Astro CLI all read this form."""
+    """One `NAME=value` per line without quotes, as systemd, Docker and the Astro CLI read it."""
     return "".join(f"{name}={value}\n" for name, value in environment.items())

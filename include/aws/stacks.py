@@ -1,4 +1,4 @@
-"""The stacks of one deployment: which there are, in which order, and what goes into each."""
+"""The stacks of a deployment: their order, names, templates and parameters."""
 
 import re
 from collections.abc import Iterable
@@ -13,9 +13,9 @@ from include.config import parse_setting
 from include.keys import Layout
 
 TEMPLATES = Path(__file__).with_name("templates")
-#: In the order of creation; the reverse is the order of deletion.
+#: In the order of creation; they are deleted in reverse.
 STACKS = ("data", "access", "monitoring", "glue", "instance")
-#: Holds the data, and outlives the others.
+#: The stack with the buckets, which is kept at a teardown.
 DATA = "data"
 _NAME = re.compile(r"[a-z][a-z0-9]{1,19}")
 
@@ -26,12 +26,12 @@ class Deployment:
 
     Parameters
     ----------
-    name: begins the name of everything, so that several can live in one account.
-    overrides: parameters of the templates that differ from their defaults.
+    name: prefix of all names, so that one account can have several deployments.
+    overrides: template parameters with other values than their defaults.
 
     Raises
     ------
-    AwsError: the name cannot be used, or no template has a parameter that is overridden.
+    AwsError: the name is invalid, or an overridden parameter does not exist.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Deployment:
                 "with a letter, such as ecommerce."
             )
         if self.overrides:
-            refuse_unknown(self.overrides)
+            reject_unknown_parameters(self.overrides)
         for name in ("raw_key_template", "docs_prefix"):
             text = getattr(self, name)
             try:
@@ -60,7 +60,7 @@ class Deployment:
 
     @cached_property
     def layout(self) -> Layout:
-        """The buckets carry the account and region, since their names are taken world-wide."""
+        """Bucket names are global, so they contain the account and the region."""
         suffix = f"{self.account}-{self.region}"
         return Layout(
             raw_bucket=f"{self.name}-raw-{suffix}",
@@ -95,7 +95,7 @@ class Deployment:
         return f"{self.name}-{stack}"
 
     def template(self, stack: str) -> str:
-        """The text of a template; the one of the access stack follows the deployment's key templates."""
+        """The text of a template. The access template depends on the deployment's key templates."""
         if stack != "access":
             return read_text(stack)
         return build_access(
@@ -112,7 +112,7 @@ class Deployment:
         return f"arn:{self.partition}:iam::{self.account}:role/{self.name}-{suffix}"
 
     def values(self, release: str) -> dict[str, str]:
-        """The parameters of all stacks; known before any stack exists, so that all can be planned at once.
+        """The parameters of all stacks. None depends on the output of a stack, so all are planned at once.
 
         `release` is the key of the packaged release.
         """
@@ -131,8 +131,8 @@ class Deployment:
         }
 
 
-def refuse_unknown(names: Iterable[str]) -> None:
-    """A name that is misspelt would change nothing, and nobody would notice."""
+def reject_unknown_parameters(names: Iterable[str]) -> None:
+    """Reject misspelt names, which would otherwise be ignored."""
     known = {
         parameter for stack in STACKS for parameter in read_template(read_text(stack)).get("Parameters", {})
     }

@@ -1,22 +1,24 @@
-"""Teardown: takes away what runs, and keeps what was published unless its name is given."""
+"""Teardown: deletes the stacks of a deployment, and its data only on explicit request."""
 
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 from include.aws.cloudformation import CloudFormation
-from include.aws.deploy import Ask, Tell
+from include.aws.deploy import Confirm, Echo
 from include.aws.errors import DataKeptError
 from include.aws.stacks import DATA, STACKS, Deployment
 
-#: S3 deletes so many in one request.
+#: The most objects that S3 deletes in one request.
 _BATCH = 1000
 
 
-def teardown(session: Any, deployment: Deployment, ask: Ask, tell: Tell, *, delete_data: str = "") -> bool:
-    """Delete the stacks. Returns False when that was turned down.
+def teardown(
+    session: Any, deployment: Deployment, confirm: Confirm, echo: Echo, *, delete_data: str = ""
+) -> bool:
+    """Delete the stacks after confirmation. Returns False if it was declined.
 
-    Without `delete_data` the buckets and the stack that holds them stay, so that a later deploy finds them.
+    Without `delete_data`, the buckets and their stack are kept for a later deployment.
 
     Raises
     ------
@@ -31,15 +33,15 @@ def teardown(session: Any, deployment: Deployment, ask: Ask, tell: Tell, *, dele
     stacks = [stack for stack in reversed(STACKS) if delete_data or stack != DATA]
     found = [name for name in map(deployment.stack_name, stacks) if formation.find_stack(name)]
     for line in describe(deployment, found, is_data_deleted=bool(delete_data)):
-        tell(line)
-    if not ask("Delete this?"):
+        echo(line)
+    if not confirm("Delete these?"):
         return False
     for name in found:
         formation.delete(name)
-        tell(f"{name}: deleted")
+        echo(f"{name}: deleted")
     if delete_data:
         for bucket in deployment.buckets:
-            tell(f"{bucket}: {delete_bucket(session.client('s3'), bucket)} versions deleted")
+            echo(f"{bucket}: {delete_bucket(session.client('s3'), bucket)} versions deleted")
         delete_task_logs(session.client("logs"), deployment)
     return True
 
@@ -52,7 +54,7 @@ def describe(deployment: Deployment, stacks: list[str], *, is_data_deleted: bool
 
 
 def delete_bucket(s3: Any, bucket: str) -> int:
-    """Delete a bucket with every version in it. Returns how many there were; none without the bucket."""
+    """Delete a bucket with all versions in it. Returns their number; 0 if there is no bucket."""
     deleted = 0
     try:
         for page in s3.get_paginator("list_object_versions").paginate(
@@ -70,6 +72,6 @@ def delete_bucket(s3: Any, bucket: str) -> int:
 
 
 def delete_task_logs(logs: Any, deployment: Deployment) -> None:
-    """The logs are kept with the data, and go with it."""
+    """Delete the task logs, which are kept as long as the data."""
     with suppress(logs.exceptions.ResourceNotFoundException):
         logs.delete_log_group(logGroupName=f"/{deployment.name}/tasks")

@@ -1,4 +1,4 @@
-"""Whether the templates and the policies in them are valid and safe: needs no AWS account.
+"""Validates the templates and the policies in them, without an AWS account.
 
 The linters come from requirements-dev.txt.
 """
@@ -17,11 +17,11 @@ from include.keys import Layout
 
 
 def validate(deployment: Deployment) -> None:
-    """Check every template with cfn-lint and the invariants, and every policy with parliament.
+    """Check every template with cfn-lint and our security rules, and every policy with parliament.
 
     Raises
     ------
-    TemplateError: lists every fault.
+    TemplateError: lists all faults, or names a linter that is not installed.
     """
     try:
         faults = [
@@ -58,7 +58,7 @@ def find_policy_faults() -> Iterator[str]:
 
 
 def all_policies(layout: Layout = LAYOUT, place: Place | None = None) -> dict[str, Policy]:
-    """Each policy under its name in the access template."""
+    """The policies by their names in the access template."""
     place = place or Place()
     return {
         "WorkerDataPolicy": policies.worker_data(layout, place),
@@ -71,7 +71,7 @@ def all_policies(layout: Layout = LAYOUT, place: Place | None = None) -> dict[st
 
 
 def example_place() -> Place:
-    """A place with real-looking names, for those who cannot read CloudFormation's."""
+    """A place with literal names instead of CloudFormation's parameters."""
     return Place(
         name="ecommerce",
         partition="aws",

@@ -1,7 +1,7 @@
-"""Notices a day that is missing, from outside of Airflow: a Lambda function that looks for manifests hourly.
+"""A Lambda function that detects missing days independently of Airflow, by checking for manifests every hour.
 
-A run that never started, or was killed, tells nobody; and an alarm that waits for missing data to count as
-bad may take periods more than its own. Runs in Lambda, where there is no Airflow and so no hook.
+A run that never started or was killed sends no metrics, and an alarm on missing metrics may react several
+periods late. There is no Airflow in Lambda, and so no hook.
 """
 
 import datetime as dt
@@ -18,19 +18,19 @@ from include.keys import Layout
 log = logging.getLogger(__name__)
 log.setLevel(logging.INFO)
 
-#: How far back the newest day is looked for; an older one counts as this old.
-LOOK_BACK_DAYS = 14
+#: The limit of the search for the newest day; an older day counts as this old.
+SEARCHED_DAYS = 14
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What is known of the published days at an instant.
+    """The state of the published days at an instant.
 
     Parameters
     ----------
-    newest_day: None when no day of the look-back was published.
-    newest_age_hours: from the start of the newest day.
-    is_deadline_missed: the newest day that is due by now is not published.
+    newest_day: None if none of the searched days is published.
+    newest_age_hours: hours since the start of the newest day.
+    is_deadline_missed: whether the latest due day is not published.
     """
 
     newest_day: str | None
@@ -39,7 +39,7 @@ class Finding:
 
 
 def handle(_event: Any, _context: Any) -> dict[str, Any]:
-    """The function's entry: look, report two metrics, and return what was found."""
+    """The entry point: send two metrics and return the state."""
     import boto3
 
     layout = Layout(curated_bucket=os.environ["CURATED_BUCKET"])
@@ -56,9 +56,9 @@ def handle(_event: Any, _context: Any) -> dict[str, Any]:
 
 
 def inspect_days(is_published: Callable[[str], bool], now: dt.datetime, deadline_hour: int) -> Finding:
-    """Look back from today until a published day is found."""
+    """Search backwards from today for a published day."""
     today = now.date()
-    days = [today - dt.timedelta(days=back) for back in range(LOOK_BACK_DAYS + 1)]
+    days = [today - dt.timedelta(days=back) for back in range(SEARCHED_DAYS + 1)]
     newest = next((day for day in days if is_published(day.isoformat())), None)
     (due,) = list_due_days(now, deadline_hour, 1)
     start = dt.datetime.combine(newest or days[-1], dt.time(), dt.UTC)

@@ -1,1 +1,1 @@
-"""A made-up shop for the generator: customers, products, orders, and the rows that are dirty."""
+"""The fictitious shop of the generator: customers, products, orders, and dirty rows."""

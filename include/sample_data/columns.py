@@ -1,4 +1,4 @@
-"""Columns of raw files as text, built and joined a whole column at a time."""
+"""Vectorised construction of the text columns of raw files."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 Numbers = npt.NDArray[np.int64]
-#: The columns of a raw file as text of one length; a null is an empty field.
+#: The text columns of a raw file, all of the same length; a null is an empty field.
 Columns = dict[str, Any]
 
 
@@ -36,6 +36,6 @@ def format_times(times: npt.NDArray[np.datetime64], is_empty: npt.NDArray[np.boo
 
 
 def as_bytes(lines: Any) -> memoryview:
-    """The lines with their ends, as they lie in memory."""
+    """The lines with line ends, without a copy."""
     ended = pc.binary_join_element_wise(lines, "", "\n")
     return memoryview(ended.buffers()[2])

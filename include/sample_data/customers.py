@@ -1,4 +1,4 @@
-"""The accounts of the shop: more every day, and each the same on all days."""
+"""The customer accounts of the shop: their number grows daily, and an account never changes."""
 
 import datetime as dt
 
@@ -9,12 +9,12 @@ from include.sample_data.columns import Columns, join_texts, look_up, pad_number
 from include.sample_data.names import LOCALES, PEOPLE_PER_COUNTRY, TOWNS_PER_COUNTRY, list_people, list_towns
 from include.sample_data.rng import SeededRandom
 
-#: Accounts grow by the same number every day and reach the size asked for 4,000 days after the opening.
+#: The number of accounts grows linearly and reaches the requested size 4,000 days after the opening.
 OPENED, GROWTH_DAYS = dt.date(2016, 1, 1), 4_000
 
 
 def count_accounts(day: dt.date, customers: int) -> int:
-    """Customers by that day; never less than a tenth of the full size."""
+    """The number of accounts on a day; at least a tenth of the full size."""
     return max(1, customers * max(GROWTH_DAYS // 10, (day - OPENED).days) // GROWTH_DAYS)
 
 

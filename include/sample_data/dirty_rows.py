@@ -1,6 +1,6 @@
-"""Makes clean tables dirty: every reject reason of the contract, at a small and realistic share.
+"""Adds faults to clean tables: every reject reason of the contract, in a small and realistic share of rows.
 
-Works on the columns of a raw file as text and returns the lines of the file. A row gets at most one fault.
+Turns the text columns of a raw file into its lines. A row gets at most one fault.
 """
 
 import datetime as dt
@@ -17,9 +17,9 @@ from include.contract.line_total import TOTAL, list_total_rules
 from include.contract.model import list_column_reasons
 from include.sample_data.columns import Columns, Numbers
 
-#: Random whole numbers: for which use, how many, below what.
-Roll = Callable[[str, int, int | Numbers], Numbers]
-#: The rows that get each fault, in order of the file.
+#: Random whole numbers: their use, their count, their exclusive maximum.
+DrawIntegers = Callable[[str, int, int | Numbers], Numbers]
+#: The row numbers of each fault, ascending.
 DirtyRows = dict[str, Numbers]
 
 EXACT_DUPLICATE = "exact_duplicate"
@@ -28,9 +28,9 @@ INVALID_TEXTS = {
     Kind.DECIMAL: ("12,50", "free", "NaN", "9.99 EUR", "0.12345"),
     Kind.TIMESTAMP: ("2026-02-30", "31/12/2026", "2026-11-21T25:00:00Z", "yesterday", "0"),
 }
-#: Put behind an id, they make another id that looks the same.
+#: Appended to an id, they make a different id that looks the same.
 BLANKS = (" ", "\u00a0", "\u200b")
-#: Ids of datasets that orders refer to, and that these do not have.
+#: Ids that orders refer to and that do not exist.
 UNKNOWN_IDS = {"customers": ("GUEST", "c-000001"), "products": ("GIFTCARD", "p-00001")}
 BREAKS: tuple[Callable[[str], str], ...] = (
     lambda line: line.rpartition(",")[0],
@@ -39,8 +39,10 @@ BREAKS: tuple[Callable[[str], str], ...] = (
 )
 
 
-def choose_dirty_rows(dataset: Dataset, size: int, integers: Roll, leave_out: Collection[str]) -> DirtyRows:
-    """One row in a hundred, spread over the file; in small files up to one in fifty. The first is clean."""
+def choose_dirty_rows(
+    dataset: Dataset, size: int, integers: DrawIntegers, leave_out: Collection[str]
+) -> DirtyRows:
+    """Choose 1 % of the rows, spread over the file; in small files up to 2 %. The first row stays clean."""
     faults = [fault for fault in (*contract.reasons(dataset), EXACT_DUPLICATE) if fault not in leave_out]
     count = max(size // 100, min(size // 50, len(faults)))
     if not count or not faults:
@@ -56,13 +58,13 @@ def all_rows(dirty: DirtyRows) -> Numbers:
 
 
 def list_written(dataset: Dataset) -> tuple[Column, ...]:
-    """The columns of the file: like most files, it has no column for the optional parts of a key."""
+    """The columns of the file: like most real files, without the optional columns of a key."""
     optional = set(dataset.key_columns[1:])
     return tuple(column for column in dataset.columns if column.name not in optional)
 
 
 def find_intact(dataset: Dataset, dirty: DirtyRows) -> Numbers:
-    """The dirty rows whose fault is in a column that names nothing: their ids stand in the file."""
+    """The dirty rows whose fault is not in an identifier, so that their ids are in the file."""
     columns = [column for column in list_written(dataset) if column.name not in dataset.identifiers]
     faults = [reason for column in columns for reason in list_column_reasons(dataset, column)]
     return all_rows({fault: rows for fault, rows in dirty.items() if fault in faults})
@@ -73,10 +75,10 @@ def spoil_table(
     columns: Columns,
     dirty: DirtyRows,
     day: dt.date,
-    integers: Roll,
+    integers: DrawIntegers,
     rejected_ids: Mapping[str, tuple[str, ...]],
 ) -> Any:
-    """The lines of the file, without line ends. `rejected_ids` are those of the datasets written before."""
+    """The lines of the file, without line ends. `rejected_ids` are those of the datasets written earlier."""
     columns = repeat_rows(dataset, columns, dirty, integers)
     for fault, (column, texts) in list_field_faults(dataset, day, rejected_ids).items():
         columns[column] = overwrite(columns[column], dirty.get(fault), texts)
@@ -86,8 +88,8 @@ def spoil_table(
     return break_lines(lines, dirty.get(contract.MALFORMED_ROW))
 
 
-def repeat_rows(dataset: Dataset, columns: Columns, dirty: DirtyRows, integers: Roll) -> Columns:
-    """Make the duplicates: rows, or only their ids, become those of earlier clean rows."""
+def repeat_rows(dataset: Dataset, columns: Columns, dirty: DirtyRows, integers: DrawIntegers) -> Columns:
+    """Add duplicates: overwrite rows, or only their ids, with those of earlier clean rows."""
     size = len(columns[dataset.id_column])
     clean = np.delete(np.arange(size), all_rows(dirty))
 
@@ -103,7 +105,7 @@ def repeat_rows(dataset: Dataset, columns: Columns, dirty: DirtyRows, integers: 
 def list_field_faults(
     dataset: Dataset, day: dt.date, rejected_ids: Mapping[str, tuple[str, ...]]
 ) -> dict[str, tuple[str, tuple[str, ...]]]:
-    """For each reason that lies in a single field: the column, and texts that cause it."""
+    """For each reason that concerns a single field: the column, and texts that cause it."""
     faults: dict[str, tuple[str, tuple[str, ...]]] = {}
     for column in list_written(dataset):
         found = list_column_faults(column)
@@ -120,7 +122,7 @@ def list_field_faults(
 
 
 def list_endings(dataset: Dataset) -> dict[str, tuple[str, tuple[str, ...]]]:
-    """For each reason that lies in the end of an id: the column, and what is put behind its ids."""
+    """For each reason that concerns the end of an id: the column, and the endings to append."""
     faults: dict[str, tuple[str, tuple[str, ...]]] = {}
     for column in list_written(dataset):
         if column.name in dataset.identifiers and not column.trim:
@@ -131,7 +133,7 @@ def list_endings(dataset: Dataset) -> dict[str, tuple[str, tuple[str, ...]]]:
 
 
 def list_impossible(dataset: Dataset, rejected_ids: Mapping[str, tuple[str, ...]]) -> set[str]:
-    """The reasons that the file cannot have: of columns that it lacks, and of ids that nobody rejected."""
+    """The reasons that cannot occur: those of missing columns, and `rejected_…` without rejected ids."""
     absent = {*dataset.columns} - {*list_written(dataset)}
     of_absent = {reason for column in absent for reason in list_column_reasons(dataset, column)}
     return of_absent | {
@@ -142,7 +144,7 @@ def list_impossible(dataset: Dataset, rejected_ids: Mapping[str, tuple[str, ...]
 
 
 def list_column_faults(column: Column) -> dict[str, tuple[str, ...]]:
-    """For each reason that the column's own declaration gives: texts that cause it."""
+    """For each reason that follows from the declaration of the column: texts that cause it."""
     faults: dict[str, tuple[str, ...]] = {}
     if not column.nullable:
         faults[contract.missing_reason(column)] = ("",)
@@ -158,7 +160,7 @@ def list_column_faults(column: Column) -> dict[str, tuple[str, ...]]:
 
 
 def append(texts: Any, rows: Numbers | None, endings: tuple[str, ...]) -> Any:
-    """Put the endings behind the texts of the rows, in turn."""
+    """Append the endings to the texts of the rows, in turn."""
     if rows is None:
         return texts
     ended = (text + endings[place % len(endings)] for place, text in enumerate(texts.take(rows).to_pylist()))
@@ -166,7 +168,7 @@ def append(texts: Any, rows: Numbers | None, endings: tuple[str, ...]) -> Any:
 
 
 def overwrite(texts: Any, rows: Numbers | None, replacements: tuple[str, ...]) -> Any:
-    """Put the replacements into the rows, in turn."""
+    """Write the replacements to the rows, in turn."""
     if rows is None:
         return texts
     is_replaced = np.zeros(len(texts), dtype=bool)
@@ -181,7 +183,7 @@ def join_fields(columns: list[Any]) -> Any:
 
 
 def quote_fields(texts: Any) -> Any:
-    """Fields that hold a comma or a quote, in quotes; the others as they are."""
+    """Quote the fields that contain a comma or a quote."""
     is_special = pc.or_(pc.match_substring(texts, ","), pc.match_substring(texts, '"'))
     if not pc.any(is_special).as_py():
         return texts
@@ -190,7 +192,7 @@ def quote_fields(texts: Any) -> Any:
 
 
 def break_lines(lines: Any, rows: Numbers | None) -> Any:
-    """A field too few, a field too many, a quote that does not close: in turn."""
+    """Break lines, in turn: a missing field, an extra field, an unclosed quote."""
     if rows is None or not len(rows):
         return lines
     broken = (BREAKS[place % len(BREAKS)](line) for place, line in enumerate(lines.take(rows).to_pylist()))

@@ -1,4 +1,4 @@
-"""Pools of names and places, filled by Faker: the same on every machine."""
+"""Names and places from Faker, the same on every machine."""
 
 from functools import cache
 
@@ -10,7 +10,7 @@ PEOPLE_PER_COUNTRY, TOWNS_PER_COUNTRY, BRANDS = 400, 40, 50
 
 @cache
 def list_people() -> tuple[tuple[str, str], ...]:
-    """Full names and mailbox names, country by country; a few with a comma or quotes, as people type them."""
+    """Full names and mailbox names by country; a few contain a comma or quotes."""
     return tuple(
         (f"{fake.name()}{suffix}", fake.user_name())
         for fake in map(make_faker, LOCALES)
@@ -20,7 +20,7 @@ def list_people() -> tuple[tuple[str, str], ...]:
 
 @cache
 def list_towns() -> tuple[str, ...]:
-    """Names of towns, country by country; some with their country behind a comma."""
+    """Names of towns by country; some end with a comma and the country."""
     return tuple(
         f"{fake.city()}{suffix}"
         for fake, locale in zip(map(make_faker, LOCALES), LOCALES, strict=True)

@@ -1,4 +1,4 @@
-"""The sales of a day: when, what, to whom, and at which price. Weekday and season move all of them."""
+"""The orders of a day: time, product, customer and price, all of which depend on weekday and season."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -26,13 +26,13 @@ HOUR_WEIGHTS = np.array(
     [4, 2, 1, 1, 1, 2, 5, 9, 12, 15, 16, 16, 17, 15, 14, 14, 15, 17, 20, 24, 26, 22, 14, 8]
 )
 PEAK_DEMAND, OFF_PEAK_PRICE_PERCENT = 3, 90
-#: Below zero: the price went up since the list was printed.
+#: Negative: the price has risen since the list price was set.
 DISCOUNTS_PERCENT = np.array([0] * 30 + [5] * 8 + [10] * 8 + [20] * 3 + [-4])
 DEAL_MONTHS, DEALS_PERCENT = (11, 12), np.array([0] * 18 + [10] * 10 + [20] * 12 + [30] * 7 + [40] * 2 + [-4])
 QUANTITIES = np.array([1] * 60 + [2] * 22 + [3] * 9 + [4] * 5 + [6, 8, 12, 24])
 UNDELIVERED_PERCENT = 20
 HALF_A_DAY_SECONDS, TEN_DAYS_SECONDS = 43_200, 864_000
-#: Only the first one has a delivery date.
+#: Only delivered orders have a delivery date.
 STATES = ("delivered", "shipped", "shipped", "shipped", "processing", "cancelled")
 CHUNK_ROWS = 1_000_000
 
@@ -59,18 +59,20 @@ def open_market(
     day: dt.date,
     accounts: Columns,
     articles: Columns,
-    refused_accounts: Numbers,
-    refused_articles: Numbers,
+    rejected_accounts: Numbers,
+    rejected_articles: Numbers,
 ) -> Market:
     """Few customers and products have most of the orders; the season moves demand and prices."""
     size, shelf = len(articles["product_id"]), rng.at("products")
     is_peak = np.array([day.month in category.peak_months for category in CATEGORIES])[
         draw_categories(shelf, size)
     ]
-    popularity = draw_popularity(shelf, size, refused_articles)
+    popularity = draw_popularity(shelf, size, rejected_articles)
     return Market(
         customer_ids=accounts["customer_id"],
-        customer_weights=draw_popularity(rng.at("customers"), len(accounts["customer_id"]), refused_accounts),
+        customer_weights=draw_popularity(
+            rng.at("customers"), len(accounts["customer_id"]), rejected_accounts
+        ),
         product_ids=articles["product_id"],
         product_weights=popularity * np.where(is_peak, PEAK_DEMAND, 1),
         product_cents=draw_list_cents(shelf, size) * np.where(is_peak, 100, OFF_PEAK_PRICE_PERCENT) // 100,
@@ -115,8 +117,8 @@ def draw_selling_cents(rng: SeededRandom, day: dt.date, cents: Numbers) -> Numbe
     return cents * percent // 100
 
 
-def draw_popularity(rng: SeededRandom, size: int, refused: Numbers) -> Numbers:
-    """Heavy-tailed weights: the most popular tenth has half of it all. Rows that are refused have none."""
+def draw_popularity(rng: SeededRandom, size: int, rejected: Numbers) -> Numbers:
+    """Heavy-tailed weights: the top tenth has half of the total. Rejected rows have weight 0."""
     weights: Numbers = 1_000_000 // (20 + rng.integers("popularity", size, 1_000))
-    weights[refused] = 0
+    weights[rejected] = 0
     return weights

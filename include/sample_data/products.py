@@ -1,4 +1,4 @@
-"""The catalogue of the shop, the same every day, and what its categories cost."""
+"""The catalogue of the shop and the price ranges of its categories; the same every day."""
 
 from dataclasses import dataclass
 
@@ -13,12 +13,12 @@ ARTICLES_PER_CATEGORY = 3
 
 @dataclass(frozen=True)
 class Category:
-    """What the shop sells; in its peak months wanted three times as much, in the others a tenth cheaper."""
+    """A category of products. Demand triples in its peak months; prices are a tenth lower in the others."""
 
     name: str
     articles: tuple[str, ...]
-    cheapest: int
-    dearest: int
+    lowest: int
+    highest: int
     peak_months: tuple[int, ...]
 
 
@@ -35,7 +35,7 @@ CATEGORIES = (
 
 
 def build_products(rng: SeededRandom, size: int) -> Columns:
-    """One row per article; the catalogue is the same every day."""
+    """One row per product."""
     categories = draw_categories(rng, size)
     article = categories * ARTICLES_PER_CATEGORY + rng.integers("article", size, ARTICLES_PER_CATEGORY)
     return {
@@ -55,9 +55,9 @@ def draw_categories(rng: SeededRandom, size: int) -> Numbers:
 
 
 def draw_list_cents(rng: SeededRandom, size: int) -> Numbers:
-    """Prices like 12.99, most of them near the cheap end of their category."""
-    ends = np.array([(category.cheapest, category.dearest) for category in CATEGORIES])
-    cheapest, dearest = ends[draw_categories(rng, size)].T
+    """Prices such as 12.99, most of them at the low end of their category."""
+    ends = np.array([(category.lowest, category.highest) for category in CATEGORIES])
+    lowest, highest = ends[draw_categories(rng, size)].T
     place = rng.integers("price", size, 1_000)
-    whole: Numbers = cheapest + (dearest - cheapest) * place * place // 1_000_000
+    whole: Numbers = lowest + (highest - lowest) * place * place // 1_000_000
     return whole * 100 + 99

@@ -1,6 +1,6 @@
-"""Chance that is the same on every machine.
+"""Random numbers that are the same on every machine.
 
-Whole-number arithmetic on the bit stream of PCG64, which numpy promises to keep.
+Integer arithmetic on the bit stream of PCG64, which numpy guarantees to keep.
 """
 
 import zlib
@@ -13,7 +13,7 @@ from include.sample_data.columns import Numbers
 
 @dataclass(frozen=True)
 class SeededRandom:
-    """Random whole numbers. Each use has a stream of its own, and a longer draw begins like a shorter one."""
+    """Random whole numbers. Each use has its own stream, and a longer draw starts like a shorter one."""
 
     seed: int
     place: str = ""
@@ -26,7 +26,7 @@ class SeededRandom:
         return (bits % np.asarray(below, dtype=np.uint64)).astype(np.int64)
 
     def pick(self, use: str, size: int, weights: Numbers) -> Numbers:
-        """Positions in `weights`, each as often as its weight says."""
+        """Random positions in `weights`, in proportion to the weights."""
         bounds = np.cumsum(weights)
         places: Numbers = np.searchsorted(bounds, self.integers(use, size, int(bounds[-1])), side="right")
         return places

@@ -168,7 +168,7 @@ def require_refusal(end: End) -> None:
     """At once, without another try, in words that say what was asked of what, and what to do."""
     assert isinstance(end.error, AirflowFailException), repr(end.error)
     message = str(end.error)
-    assert message.startswith("S3 refused ")
+    assert message.startswith("S3 rejected ")
     assert "s3://" in message
     assert "correct them or their permissions" in message
 

@@ -123,7 +123,7 @@ def test_a_deployment_shows_its_plan_and_does_it(account: Account) -> None:
     assert account.deploy()
 
     assert account.stacks() == {"shop-data", "shop-access", "shop-monitoring", "shop-glue"}
-    plan = account.said[: account.said.index("shop-data: under way")]
+    plan = account.said[: account.said.index("shop-data: in progress")]
     assert [line for line in plan if not line.startswith(" ")] == [
         f"shop-{stack}: {sum(line.startswith(' ') for line in _below(plan, stack))} changes"
         for stack in ("data", "access", "monitoring", "glue")
@@ -153,7 +153,7 @@ def test_a_second_deployment_changes_nothing(account: Account) -> None:
 
     assert account.deploy()
 
-    assert account.said == [f"shop-{stack}: as it is" for stack in ("data", "access", "monitoring", "glue")]
+    assert account.said == [f"shop-{stack}: no changes" for stack in ("data", "access", "monitoring", "glue")]
     after = account.client("cloudformation").describe_stack_events(StackName="shop-access")["StackEvents"]
     assert len(after) == events
 
@@ -164,7 +164,7 @@ def test_a_changed_setting_changes_its_stack_alone(account: Account) -> None:
 
     assert account.deploy()
 
-    assert [line for line in account.said if line.endswith("under way")] == ["shop-monitoring: under way"]
+    assert [line for line in account.said if line.endswith("in progress")] == ["shop-monitoring: in progress"]
     (alarm,) = account.client("cloudwatch").describe_alarms(AlarmNames=["shop-reject-ratio"])["MetricAlarms"]
     assert alarm["Threshold"] == 0.01
 
@@ -209,7 +209,7 @@ def test_an_instance_keeps_its_image_when_there_is_a_newer_one(
 
     assert instance_account.deploy()
 
-    assert "shop-instance: as it is" in instance_account.said
+    assert "shop-instance: no changes" in instance_account.said
     (reservation,) = instance_account.client("ec2").describe_instances()["Reservations"]
     assert [instance["ImageId"] for instance in reservation["Instances"]] == [newest]
 

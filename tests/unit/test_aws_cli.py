@@ -27,7 +27,7 @@ def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 MISTAKES = {
-    "no region": (["settings"], "No region is known. Give one with --region"),
+    "no region": (["settings"], "No region is set. Give one with --region"),
     "no credentials": (["settings", "--region", "us-east-1"], "Unable to locate credentials"),
     "unknown profile": (["settings", "--profile", "nobody"], "profile (nobody) could not be found"),
     "bad name": (["validate", "--name", "My Shop"], "give 2 to 20 lower-case letters and digits"),
@@ -36,7 +36,10 @@ MISTAKES = {
         "--raw-key-template '{date}/{dataset}.csv' cannot be used: give a key (no bucket, no wildcard",
     ),
     "a prefix with a slash": (["validate", "--docs-prefix", "docs/"], "--docs-prefix 'docs/' cannot be used"),
-    "bad parameter": (["validate", "--set", "DeadlineHour"], "--set DeadlineHour is no PARAMETER=VALUE"),
+    "bad parameter": (
+        ["validate", "--set", "DeadlineHour"],
+        "--set DeadlineHour is invalid: give PARAMETER=VALUE",
+    ),
     "unknown parameter": (
         ["validate", "--set", "AlertMail=data@example.com", "--set", "DeadlineHour=7"],
         "No template has a parameter AlertMail. Known are AlertEmail, ",
@@ -79,7 +82,7 @@ def test_a_linter_that_is_missing_is_named(
 def test_only_a_yes_is_a_yes(monkeypatch: pytest.MonkeyPatch, typed: str, answer: bool) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(typed))
 
-    assert cli.ask("Carry this out?") is answer
+    assert cli.ask("Apply these changes?") is answer
 
 
 def test_the_settings_are_printed_for_the_account(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""The image: what goes into it, and how it tells that it is well."""
+"""The image: what goes into it, and its health check."""
 
 import fnmatch
 import re
@@ -91,7 +91,7 @@ def server() -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("words", "path", "is_well"),
+    ("words", "path", "is_healthy"),
     [
         (["airflow", "api-server"], "/well", True),
         (["airflow", "api-server"], "/no-database", False),
@@ -102,17 +102,15 @@ def server() -> Iterator[str]:
         (["bash"], "/failing", True),
     ],
 )
-def test_a_component_is_well(server: str, words: list[str], path: str, is_well: bool) -> None:
-    assert health.check(words, api_server=server + path, scheduler=server + path) is is_well
+def test_a_component_is_healthy(server: str, words: list[str], path: str, is_healthy: bool) -> None:
+    assert health.check(words, api_server=server + path, scheduler=server + path) is is_healthy
 
 
-def test_a_component_that_does_not_answer_is_not_well(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_component_without_response_is_unhealthy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = tmp_path / "cmdline"
     command.write_bytes(b"/usr/bin/tini\0--\0/usr/bin/python\0airflow\0scheduler\0")
 
     assert health.check(["scheduler"], scheduler="http://127.0.0.1:9/health") is False
     command.write_bytes(b"sleep\0")
     assert health.main(command) == 0
-    assert capsys.readouterr().out == "well\n"
+    assert capsys.readouterr().out == "healthy\n"

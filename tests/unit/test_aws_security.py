@@ -59,7 +59,7 @@ DEFECTS = {
         "Bucket: !Ref CuratedStore"
         + STATEMENTS
         + '          - {Sid: Rest, Effect: Deny, Principal: "*", NotAction: s3:GetObject, Resource: "*"}\n',
-        "CuratedStorePolicy: statement Rest says what is excepted",
+        "CuratedStorePolicy: statement Rest allows everything but its exceptions",
     ),
     "bucket not encrypted": Defect(
         "templates",

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from include.aws.watchdog import LOOK_BACK_DAYS, Finding, inspect_days, measure_finding
+from include.aws.watchdog import SEARCHED_DAYS, Finding, inspect_days, measure_finding
 
 MORNING = dt.datetime(2026, 11, 21, 8, 0, tzinfo=dt.UTC)
 NOON = dt.datetime(2026, 11, 21, 12, 0, tzinfo=dt.UTC)
@@ -14,8 +14,8 @@ CASES: dict[str, tuple[dt.datetime, set[str], str | None, float, bool]] = {
     "today is not there before the deadline": (MORNING, {"2026-11-20"}, "2026-11-20", 32, False),
     "yesterday is not there": (MORNING, {"2026-11-19"}, "2026-11-19", 56, True),
     "today came early": (MORNING, {"2026-11-21"}, "2026-11-21", 8, False),
-    "nothing for weeks": (NOON, {"2026-10-01"}, None, LOOK_BACK_DAYS * 24 + 12, True),
-    "nothing at all": (NOON, set(), None, LOOK_BACK_DAYS * 24 + 12, True),
+    "nothing for weeks": (NOON, {"2026-10-01"}, None, SEARCHED_DAYS * 24 + 12, True),
+    "nothing at all": (NOON, set(), None, SEARCHED_DAYS * 24 + 12, True),
 }
 
 

@@ -123,7 +123,7 @@ class Days:
     [
         ("manifest", ValueError("ada@example.com"), "its manifest or a table cannot be read (ValueError"),
         ("tables", KeyError("outputs"), "its manifest or a table cannot be read (KeyError"),
-        ("inputs", StoreRefusedError("S3 refused it."), "S3 refused it."),
+        ("inputs", StoreRefusedError("S3 rejected it."), "S3 rejected it."),
     ],
 )
 def test_a_day_that_cannot_be_read_keeps_no_other_from_being_looked_at(

@@ -67,7 +67,7 @@ def refused_deletion(code: str) -> ClientError:
 FOR_GOOD = {
     "no right": (
         noted(answer("AccessDenied", 403)),
-        f"S3 refused GetObject of {URL}: AccessDenied, It said so.",
+        f"S3 rejected GetObject of {URL}: AccessDenied, It said so.",
     ),
     "no right, by HEAD": (noted(answer("403", 403, "HeadObject")), f"HeadObject of {URL}: 403"),
     "no right, by upload": (
@@ -76,7 +76,7 @@ FOR_GOOD = {
     ),
     "no right, for one object of a 200": (
         refused_deletion("AccessDenied"),
-        f"S3 refused DeleteObjects of {URL}: AccessDenied, It said so. The credentials of the connection",
+        f"S3 rejected DeleteObjects of {URL}: AccessDenied, It said so. The credentials of the connection",
     ),
     "unknown key": (noted(answer("InvalidAccessKeyId", 403)), "ecommerce_s3 do not allow this: correct"),
     "gone": (

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Sets up Airflow on an Amazon Linux 2023 instance, or brings an instance to the newest release. Run as root:
+# Installs or upgrades Airflow and the current release on an Amazon Linux 2023 instance. Run as root:
 #   install.sh ARTIFACT_BUCKET
-# The metadata database is PostgreSQL on the same machine; the UI listens on the loopback address only.
+# The metadata database is PostgreSQL on the same machine; the UI listens only on the loopback address.
 set -euo pipefail
 
 bucket=$1
@@ -36,7 +36,7 @@ install_libraries() {
 start_database() {
     [ -f /var/lib/pgsql/data/PG_VERSION ] || postgresql-setup --initdb
     systemctl enable --now postgresql
-    # The operating system's user is the login: no password exists that could leak.
+    # Peer authentication by operating-system user, so there is no password.
     cd /
     runuser -u postgres -- psql -tc "SELECT 1 FROM pg_roles WHERE rolname = 'airflow'" | grep -q 1 ||
         runuser -u postgres -- createuser airflow
@@ -45,7 +45,7 @@ start_database() {
 }
 
 write_settings() {
-    # /tmp is memory on Amazon Linux; /var/tmp is on the disk, and each service has one of its own.
+    # /tmp is in memory on Amazon Linux; /var/tmp is on disk and private to each service.
     cat >"$etc/machine.env" <<SETTINGS
 TMPDIR=/var/tmp
 AIRFLOW_HOME=$home/airflow
@@ -66,7 +66,7 @@ SETTINGS
     [ -f "$etc/secrets.env" ] || (umask 077 && make_secrets >"$etc/secrets.env")
 }
 
-# Made on the machine, known to nobody else, and kept when a release is replaced.
+# Generated on the machine and kept across releases.
 make_secrets() {
     echo "AIRFLOW__CORE__FERNET_KEY=$(head -c 32 /dev/urandom | base64 | tr '+/' '-_')"
     echo "AIRFLOW__API__SECRET_KEY=$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n')"
@@ -76,7 +76,7 @@ make_secrets() {
 install_services() {
     install -m 644 "$release/include/aws/instance/ecommerce-etl@.service" /etc/systemd/system/
     install -m 755 "$release/include/aws/instance/install.sh" /usr/local/sbin/update-ecommerce-etl
-    # Logs go to CloudWatch, so that no server for them has to listen.
+    # Logs go to CloudWatch, so no log server is needed.
     echo "OPTIONS=--skip-serve-logs" | tee "$etc/scheduler.env" >"$etc/triggerer.env"
     systemctl daemon-reload
 }
@@ -87,7 +87,7 @@ prepare_airflow() {
     make_pool ecommerce_publish 1 "Publishing is serialised: one day at a time."
 }
 
-# A pool that is there stays as it is: its size may have been changed in the UI.
+# Existing pools are kept: their size may have been changed in the UI.
 make_pool() {
     run_airflow pools get "$1" &>/dev/null || run_airflow pools set "$@"
 }
