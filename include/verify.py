@@ -212,7 +212,7 @@ def describe_verification(verification: Verification) -> str:
     return "\n".join(
         [
             *notes,
-            f"{manifest['day']} is verified: computed again from its snapshot, it is the same in every byte.",
+            f"{manifest['day']} is verified: recomputed from its snapshot, it is identical in every byte.",
             f"  {list_checked(manifest)}; run {manifest['run_id']}, code {manifest['code_version']}",
         ]
     )
