@@ -7,9 +7,14 @@ from pathlib import Path
 from tests.project_files import PROJECT
 
 GUIDE = (PROJECT / "docs" / "adapt.md").read_text()
-CONTRACTS = dict(re.findall(r"^```python (\w+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL))
-#: A contract that the guide describes in words.
-CONTRACTS["checked_totals"] = CONTRACTS["line_totals"].replace(', dropped=("selling_price",)', "")
+GUIDE_CONTRACTS = dict(re.findall(r"^```python (\w+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL))
+WIDE_FORMAT = 'format=FileFormat(delimiter=";", encoding="cp1252", decimal_separator=",")'
+#: Contracts that the guide describes in words.
+CONTRACTS = GUIDE_CONTRACTS | {
+    "checked_totals": GUIDE_CONTRACTS["line_totals"].replace(', dropped=("selling_price",)', ""),
+    "wide_spreadsheet": "from include.contract.model import FileFormat\n"
+    + GUIDE_CONTRACTS["wide_file"].replace("ORDERS.adapt(", f"ORDERS.adapt({WIDE_FORMAT},"),
+}
 
 CUSTOMERS = "customer_id,country,city\nK1,PT,Porto\nK2,SE,Malmö\n"
 PRODUCTS = "product_id,name,category\nS1,Rope,Boats\nS2,Anchor,Boats\n"
@@ -145,7 +150,7 @@ SHAPES = {
     "wide_file": Shape(
         files={
             "orders": (
-                "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country,Till\n"
+                "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,Customer,Country,Till\n"
                 "701,S1,ROPE 5M,6,12/1/2025 8:26,2.55,K7,Norway,1\n"
                 "701,S2,ANCHOR,2,12/1/2025 8:26,33.90,K7,Norway,1\n"
                 "701,S1,ROPE 5M,6,12/1/2025 8:26,2.55,K7,Norway,1\n"
@@ -181,6 +186,20 @@ SHAPES = {
             "products": (7, 3, 0, 4, 2),
             "orders": (9, 5, 4, 0, 1),
         },
+    ),
+    "wide_spreadsheet": Shape(
+        files={
+            "orders": (
+                "InvoiceNo;StockCode;Description;Quantity;InvoiceDate;UnitPrice;Customer;Country\n"
+                "701;S1;CRÈME BRÛLÉE;6;12/1/2025 8:26;2,55;K7;Norway\n"
+                "702;S1;Crème;1;12/1/2025 18:04;2.55;;Norway\n"
+            )
+        },
+        columns="order_id product_name total_price",
+        orders=["701 CRÈME BRÛLÉE 15.3000"],
+        total_price="15.30",
+        rejected={"orders": {3: ["selling_price_invalid"]}},
+        rows={"customers": (1, 1, 0, 0, 1), "products": (2, 1, 0, 1, 0), "orders": (2, 1, 1, 0, 0)},
     ),
     "headers_and_lines": Shape(
         files={
@@ -233,4 +252,5 @@ def write_shape(name: str, folder: Path) -> None:
     """The contract and the raw files of a shape."""
     (folder / "contract.py").write_text(CONTRACTS[name])
     for dataset, text in SHAPES[name].files.items():
-        (folder / f"{dataset}.csv").write_text(text)
+        encoding = "cp1252" if name == "wide_spreadsheet" else "utf-8"
+        (folder / f"{dataset}.csv").write_text(text, encoding)

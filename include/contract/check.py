@@ -78,7 +78,7 @@ def _check_delivery(datasets: list[Dataset]) -> Iterator[str]:
         elif _describe_file(dataset) != _describe_file(files[dataset.delivered_in]):
             yield (
                 f"{dataset.name} and {dataset.delivered_in} are in one file: declare the same delimiter, "
-                "quote, escape, encoding and longest_record_bytes."
+                "quote, escape and encoding."
             )
         if len(dataset.key_columns) > 1:
             yield f"{dataset.name} is delivered_in {dataset.delivered_in}: its key must be one column."
@@ -86,7 +86,7 @@ def _check_delivery(datasets: list[Dataset]) -> Iterator[str]:
 
 def _describe_file(dataset: Dataset) -> tuple[object, ...]:
     file = dataset.format
-    return file.delimiter, file.quote, file.escape, file.encoding.lower(), dataset.longest_record_bytes
+    return file.delimiter, file.quote, file.escape, file.encoding.lower()
 
 
 def _list_before(datasets: list[Dataset], orders: Dataset) -> list[Dataset]:

@@ -13,20 +13,21 @@ from include.contract.model import (
     duplicate_reason,
     list_column_reasons,
     rejected_reason,
+    share_formats,
     unknown_reason,
 )
 from include.contract_file import describe_contract_file
 
 _DECLARED = load_declarations()
-CUSTOMERS: Dataset = _DECLARED["CUSTOMERS"]
-PRODUCTS: Dataset = _DECLARED["PRODUCTS"]
 ORDERS: Dataset = _DECLARED["ORDERS"]
 #: The total follows from what orders declare.
 COMPUTED: tuple[PublishedColumn, ...] = tuple(
     describe_total(ORDERS) if column.name == TOTAL else column for column in _DECLARED["COMPUTED"]
 )
 ORDER_RULES: tuple[str, ...] = (*_DECLARED["ORDER_RULES"], *list_total_rules(ORDERS))
-DATASETS: dict[str, Dataset] = {dataset.name: dataset for dataset in _DECLARED["DATASETS"]}
+DATASETS: dict[str, Dataset] = share_formats(_DECLARED["DATASETS"])
+CUSTOMERS: Dataset = DATASETS.get("customers", _DECLARED["CUSTOMERS"])
+PRODUCTS: Dataset = DATASETS.get("products", _DECLARED["PRODUCTS"])
 
 #: The datasets with a raw file of their own: what producers deliver, and what runs wait for and repair.
 DELIVERED = {name: dataset for name, dataset in DATASETS.items() if not dataset.delivered_in}

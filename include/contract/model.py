@@ -3,7 +3,7 @@
 Standard library only. The declarations themselves are in `datasets.py`.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -300,6 +300,18 @@ def _replace(declared: _Declared, where: str, properties: Mapping[str, Any]) -> 
             f"{where}: there is no property {', '.join(unknown)}. There are {', '.join(known)}."
         )
     return replace(declared, **properties)
+
+
+def share_formats(datasets: Iterable[Dataset]) -> dict[str, Dataset]:
+    """The datasets by name; those in the file of another one are written as that file is."""
+    by_name = {dataset.name: dataset for dataset in datasets}
+    for dataset in by_name.values():
+        if file := by_name.get(dataset.delivered_in or ""):
+            file_format = file.format if dataset.format == FileFormat() else dataset.format
+            by_name[dataset.name] = replace(
+                dataset, format=file_format, longest_record_bytes=file.longest_record_bytes
+            )
+    return by_name
 
 
 @dataclass(frozen=True, kw_only=True)

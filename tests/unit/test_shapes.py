@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.project_files import PROJECT
-from tests.shapes import CONTRACTS, SHAPES, write_shape
+from tests.shapes import CONTRACTS, GUIDE_CONTRACTS, SHAPES, write_shape
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_shape_is_published_and_accounted_for(outcomes: dict[str, Any], name: st
 
 def test_guide_has_a_contract_for_each_shape() -> None:
     assert set(SHAPES) == set(CONTRACTS)
-    assert all(len(text.strip().splitlines()) <= 15 for text in CONTRACTS.values())
+    assert max(len(text.strip().splitlines()) for text in GUIDE_CONTRACTS.values()) <= 15
 
 
 def test_type_of_the_total_follows_from_quantity(outcomes: dict[str, Any]) -> None:
