@@ -7,7 +7,7 @@ import pytest
 
 from include.contract import CUSTOMERS, DATASETS, ORDERS, PRODUCTS, minimum_reason, published_orders
 from include.contract.check import check_contract
-from include.contract.model import Column, Dataset, Kind
+from include.contract.model import Column, Dataset, FileFormat, Kind
 from include.errors import ContractError, RawFileError
 from tests.raw_files import ORDERS_HEADER
 from tests.unit.conftest import Transform
@@ -84,6 +84,67 @@ def test_a_contract_that_cannot_be_kept_says_why(orders: Dataset, message: str) 
         check(CUSTOMERS, PRODUCTS, orders)
 
     assert str(error.value) == f"The contract cannot be kept. {message} Correct include/contract/datasets.py."
+
+
+TOTAL = Column(name="total_price", kind=Kind.DECIMAL, meaning="")
+HEADERS, LINES = ORDERS.split_headers("order_headers", ("customer_id", "order_date", "delivery_date"))
+SHAPE_MISTAKES = {
+    "in no file": (
+        [PRODUCTS.adapt(delivered_in="sales")],
+        "products is delivered_in sales, which has no file",
+    ),
+    "in a file of two formats": (
+        [CUSTOMERS.adapt(delivered_in="orders", format=FileFormat(delimiter=";"))],
+        "customers and orders are in one file: declare the same delimiter",
+    ),
+    "in a file by two keys": (
+        [CUSTOMERS.adapt(delivered_in="orders", key=("customer_id", "email"))],
+        "customers is delivered_in orders: its key must be one column",
+    ),
+    "a numbered key": (
+        [ORDERS.adapt(columns={"status": {"from_line_number": True}})],
+        "status has from_line_number: it must be the second column of the key",
+    ),
+    "a required column that may be absent": (
+        [ORDERS.adapt(columns={"quantity": {"if_absent": "1"}})],
+        "orders.quantity has if_absent and is required",
+    ),
+    "no quantity": ([ORDERS.adapt(dropped=("quantity",))], "orders: quantity is needed"),
+    "no total": (
+        [ORDERS.adapt(columns={"selling_price": {"nullable": True}})],
+        "rows may lack quantity or selling_price, so declare a column total_price with nullable=False",
+    ),
+    "a total that may be missing": (
+        [ORDERS.adapt(added=(TOTAL,), dropped=("selling_price",))],
+        "so declare a column total_price with nullable=False",
+    ),
+    "a total that is published twice": (
+        [ORDERS.adapt(added=(dataclasses.replace(TOTAL, in_orders="total_price"),))],
+        "orders.total_price must be a DECIMAL without in_orders",
+    ),
+    "taken from nothing": ([LINES], "orders.customer_id is taken_from order_headers, to which no column"),
+    "taken as another kind": (
+        [HEADERS.adapt(columns={"order_date": {"kind": Kind.TEXT}}), LINES],
+        "orders.order_date is taken_from order_headers: declare the same kind there",
+    ),
+    "taken and in the file": (
+        [HEADERS, LINES.adapt(headers={"order_date": "Date"})],
+        "orders.order_date is not in the file of its dataset",
+    ),
+    "taken by others": (
+        [CUSTOMERS.adapt(columns={"city": {"taken_from": "orders"}})],
+        "customers.city has taken_from: only orders can",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changed", "message"), SHAPE_MISTAKES.values(), ids=SHAPE_MISTAKES)
+def test_impossible_shape_says_why(changed: list[Dataset], message: str) -> None:
+    given = {dataset.name: dataset for dataset in (CUSTOMERS, PRODUCTS, *changed)}
+    given["orders"] = given.pop("orders", ORDERS)
+
+    with pytest.raises(ContractError, match=message):
+        check(*given.values())
 
 
 def test_only_orders_refer_to_others_and_only_to_those_before_them() -> None:
