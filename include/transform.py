@@ -4,6 +4,7 @@ To change what is computed, change `transform_orders`: it sees one batch as a pa
 itself, `transform`, and the files around it follow below.
 """
 
+import datetime as dt
 import logging
 import tempfile
 import time
@@ -65,7 +66,7 @@ if TYPE_CHECKING:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
     from include.config import Settings
-    from include.manifest import Extracted, RawFile, Transformed
+    from include.manifest import Extracted, Manifest, RawFile, Transformed
     from include.s3.objects import Hook
 
 log = logging.getLogger(__name__)
@@ -278,18 +279,20 @@ def transform(hook: "S3Hook", settings: "Settings", extracted: "Extracted") -> "
     SnapshotGoneError: the run's snapshot was cleaned up, or is that of a later try.
     """
     with scratch_folder("transform") as folder:
-        counts = transform_snapshot(hook, settings, extracted["inputs"], folder)
+        counts = transform_snapshot(hook, settings, extracted, folder)
         return {"counts": counts, "staged": _stage_files(hook, settings, extracted, folder / "out")}
 
 
 def transform_snapshot(
-    hook: "Hook", settings: "Settings", inputs: "Mapping[str, RawFile]", folder: Path
+    hook: "Hook", settings: "Settings", run: "Extracted | Manifest", folder: Path
 ) -> Counts:
     """Download the inputs of a run and write its tables and quarantines to `out` in the folder."""
+    inputs = run["inputs"]
     sources = _fetch_sources(hook, inputs, folder / "raw")
     late = download_late_rows(hook, inputs, folder / "late")
     started = time.monotonic()
-    counts = transform_files(sources, folder / "out", settings.batch_bytes, late)
+    day = dt.date.fromisoformat(run["day"])
+    counts = transform_files(sources, folder / "out", settings.batch_bytes, day, late)
     report_counts(counts, time.monotonic() - started)
     return counts
 
@@ -326,6 +329,7 @@ def transform_files(
     sources: Mapping[str, RawSource],
     out_dir: Path,
     batch_bytes: int,
+    day: dt.date,
     late: Mapping[str, Path] | None = None,
 ) -> Counts:
     """Transform one day's raw files on local disk. Orders also find the `late` customers and products.
@@ -341,7 +345,7 @@ def transform_files(
     check_headers(sources.values())
     out_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out_dir, prefix=".unfinished-") as folder:
-        reports = _process_day(sources, Path(folder), batch_bytes, late or {})
+        reports = _process_day(sources, Path(folder), batch_bytes, day, late or {})
         _move_files(Path(folder), out_dir)
     return count_rows(reports)
 
@@ -366,7 +370,11 @@ def check_headers(sources: Iterable[RawSource]) -> None:
 
 
 def _process_day(
-    sources: Mapping[str, RawSource], out_dir: Path, batch_bytes: int, late: Mapping[str, Path]
+    sources: Mapping[str, RawSource],
+    out_dir: Path,
+    batch_bytes: int,
+    day: dt.date,
+    late: Mapping[str, Path],
 ) -> dict[str, FileReport]:
     """One file after the other; what orders refer to stands before them in the contract."""
     reports: dict[str, FileReport] = {}
@@ -377,6 +385,7 @@ def _process_day(
             make_judge(dataset, dimensions),
             out_dir,
             batch_bytes,
+            day,
             *list_measured(dataset),
             complete=make_completion(dataset, dimensions),
         )

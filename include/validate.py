@@ -88,8 +88,10 @@ def check_orders(
         orders = folder / "orders.parquet"
         download_file(hook, transformed["staged"]["orders.parquet"], orders)
         started = time.monotonic()
-        run_name = f"{extracted['day']} {extracted['run_id']}"
-        checked = run_checkpoint(orders, rows, run_name, comparisons, settings.warn_only, ratios)
+        day, run_id = extracted["day"], extracted["run_id"]
+        checked = run_checkpoint(
+            orders, rows, f"{day} {run_id}", comparisons, settings.warn_only, ratios, day
+        )
         business = summarise_sales(orders, folder)
     seconds = time.monotonic() - started
     log.info(

@@ -154,7 +154,7 @@ def recompute_day(hook: "Hook", settings: "Settings", manifest: Manifest) -> Ite
     """Transform the snapshot again, and compare counts and the bytes of every table."""
     with scratch_folder("verify") as folder:
         try:
-            counts = transform_snapshot(hook, settings, manifest["inputs"], folder)
+            counts = transform_snapshot(hook, settings, manifest, folder)
         except PipelineError as error:
             yield Difference("inputs", "a snapshot that can be transformed", error)
             return

@@ -3,6 +3,7 @@
 import pyarrow as pa
 
 from include.contract import Dataset, Kind, published_columns
+from include.contract.model import DAY
 
 ARROW_TYPES: dict[Kind, pa.DataType] = {
     Kind.TEXT: pa.string(),
@@ -12,6 +13,7 @@ ARROW_TYPES: dict[Kind, pa.DataType] = {
     Kind.WIDE_DECIMAL: pa.decimal128(38, 4),
     Kind.FINE_DECIMAL: pa.decimal128(38, 8),
     Kind.TIMESTAMP: pa.timestamp("us", tz="UTC"),
+    Kind.DATE: pa.date32(),
 }
 #: The same in the words that Spark, Hive and Athena share.
 SQL_TYPES: dict[Kind, str] = {
@@ -21,6 +23,7 @@ SQL_TYPES: dict[Kind, str] = {
     Kind.WIDE_DECIMAL: "decimal(38,4)",
     Kind.FINE_DECIMAL: "decimal(38,8)",
     Kind.TIMESTAMP: "timestamp",
+    Kind.DATE: "date",
 }
 
 
@@ -30,6 +33,11 @@ def published_schema(dataset: Dataset) -> pa.Schema:
     return pa.schema(
         [pa.field(column.name, ARROW_TYPES[column.kind], nullable=column.nullable) for column in columns]
     )
+
+
+def transformed_schema(dataset: Dataset) -> pa.Schema:
+    """The published table without the day, which is the same in all rows and is added on writing."""
+    return pa.schema([field for field in published_schema(dataset) if field.name != DAY.name])
 
 
 def quarantine_schema(dataset: Dataset) -> pa.Schema:

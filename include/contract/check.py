@@ -10,6 +10,7 @@ from include.contract.format_check import check_formats
 from include.contract.line_total import check_total
 from include.contract.model import (
     COMPUTED_KINDS,
+    DAY,
     EARLIEST,
     LATE,
     LATEST,
@@ -132,6 +133,8 @@ def _check_column(column: Column) -> Iterator[str]:
         yield "has one text as also_named: write a comma behind it, in brackets"
     if column.name in _TAKEN:
         yield "has a name that the quarantine needs"
+    if column.name == DAY.name:
+        yield "has the name of the column with the delivery day, which every published table gets"
     if column.kind in COMPUTED_KINDS:
         yield f"can be no {column.kind.name}, which is for computed columns"
     if column.minimum is not None and column.kind not in (Kind.WHOLE_NUMBER, Kind.DECIMAL):

@@ -6,6 +6,7 @@ from include.contract.check import check_contract
 from include.contract.declared import load_declarations
 from include.contract.line_total import TOTAL, describe_total, list_total_rules
 from include.contract.model import (
+    DAY,
     Column,
     Dataset,
     Kind,
@@ -39,7 +40,7 @@ MALFORMED_ROW = "malformed_row"
 
 
 def published_orders() -> tuple[PublishedColumn, ...]:
-    """The columns of the published orders, in order: delivered, computed, looked up."""
+    """The columns of the published orders, in order: delivered, computed, looked up, the day."""
 
     def taken_from(dataset: Dataset, *, is_lookup: bool) -> tuple[PublishedColumn, ...]:
         return tuple(
@@ -58,19 +59,21 @@ def published_orders() -> tuple[PublishedColumn, ...]:
         *taken_from(ORDERS, is_lookup=False),
         *COMPUTED,
         *(column for dataset in LOOKED_UP.values() for column in taken_from(dataset, is_lookup=True)),
+        DAY,
     )
 
 
 def published_columns(dataset: Dataset) -> tuple[Column | PublishedColumn, ...]:
-    """Orders hold what the contract publishes; every other dataset holds all its raw columns.
+    """Orders hold what the contract publishes; every other dataset holds all its raw columns, and the day.
 
     What orders take from it is text: a timestamp with or without a time stays one.
     """
     if dataset is ORDERS:
         return published_orders()
     taken = list_taken(dataset)
-    return tuple(
-        replace(column, kind=Kind.TEXT) if column.name in taken else column for column in dataset.columns
+    return (
+        *(replace(column, kind=Kind.TEXT) if column.name in taken else column for column in dataset.columns),
+        DAY,
     )
 
 

@@ -30,10 +30,11 @@ class Kind(StrEnum):
     WIDE_DECIMAL = "decimal, up to 4 places, computed"
     FINE_DECIMAL = "decimal, up to 8 places, computed"
     TIMESTAMP = "timestamp, UTC"
+    DATE = "date"
 
 
 #: Wide enough for any product of two columns.
-COMPUTED_KINDS = (Kind.WIDE_DECIMAL, Kind.FINE_DECIMAL)
+COMPUTED_KINDS = (Kind.WIDE_DECIMAL, Kind.FINE_DECIMAL, Kind.DATE)
 
 #: Formats of timestamps that are numbers, beside those of `datetime.strptime`.
 UTC = "UTC"
@@ -329,6 +330,12 @@ class PublishedColumn:
     nullable: bool
     minimum: int | None = None
     computed_from: tuple[str, ...] = ()
+
+
+#: The last column of every published table.
+DAY = PublishedColumn(
+    name="day", kind=Kind.DATE, nullable=False, meaning="The delivery day that the row was published for."
+)
 
 
 def missing_reason(column: Column) -> str:

@@ -18,6 +18,7 @@ LOGICAL_TYPES: dict[Kind, str] = {
     Kind.WIDE_DECIMAL: "number",
     Kind.FINE_DECIMAL: "number",
     Kind.TIMESTAMP: "timestamp",
+    Kind.DATE: "date",
 }
 
 

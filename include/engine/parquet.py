@@ -1,5 +1,6 @@
 """Writing one Parquet file, a table at a time."""
 
+import datetime as dt
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,11 +18,12 @@ class TableWriter:
     Parameters
     ----------
     schema: what the file holds when nothing is ever written; tables may be dictionary-encoded.
+    day: the value of the last column, which the tables lack.
     """
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
+    def __init__(self, path: Path, schema: pa.Schema, day: dt.date | None = None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._path, self._schema = path, schema
+        self._path, self._schema, self._day = path, schema, day
         self._writer: pq.ParquetWriter | None = None
         self._pending: list[pa.Table] = []
         self.rows_written = 0
@@ -44,12 +46,19 @@ class TableWriter:
             self._flush()
 
     def _flush(self) -> None:
-        table = pa.concat_tables(self._pending) if self._pending else self._schema.empty_table()
+        table = self._join(self._pending) if self._pending else self._schema.empty_table()
         self._pending = []
         self._writer = self._writer or self._open(table.schema)
         if len(table):
             self._writer.write_table(table, row_group_size=len(table))
         self.rows_written += len(table)
+
+    def _join(self, tables: list[pa.Table]) -> pa.Table:
+        joined = pa.concat_tables(tables)
+        if self._day is None:
+            return joined
+        field = self._schema.field(len(self._schema) - 1)
+        return joined.append_column(field, pa.repeat(pa.scalar(self._day, field.type), len(joined)))
 
     def _open(self, schema: pa.Schema) -> pq.ParquetWriter:
         looked_up = [field.name for field in schema if pa.types.is_dictionary(field.type)]

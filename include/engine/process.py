@@ -3,6 +3,7 @@
 Reading, judging and writing overlap on a few threads; a handful of batches is in memory at any time.
 """
 
+import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.contract import MALFORMED_ROW, Dataset, duplicate_reason, reasons
-from include.contract.arrow import published_schema, quarantine_schema
+from include.contract.arrow import published_schema, quarantine_schema, transformed_schema
 from include.engine.batches import (
     Batch,
     hash_block_keys,
@@ -130,6 +131,7 @@ def process_file(
     judge: Callable[[pd.DataFrame], Judged],
     out_dir: Path,
     batch_bytes: int,
+    day: dt.date,
     summed: tuple[str, ...] = (),
     missing: tuple[str, ...] = (),
     complete: Completion | None = None,
@@ -149,7 +151,7 @@ def process_file(
     report = FileReport.of(header, dataset, summed, missing)
     with (
         ThreadPoolExecutor(WORKERS) as pool,
-        TableWriter(out_dir / f"{dataset.name}.parquet", published_schema(dataset)) as published,
+        TableWriter(out_dir / f"{dataset.name}.parquet", published_schema(dataset), day) as published,
         TableWriter(
             out_dir / "quarantine" / f"{dataset.name}.parquet", quarantine_schema(dataset)
         ) as rejected,
@@ -258,7 +260,7 @@ def split_batch(
     faults = {reason: flags & is_distinct for reason, flags in faults.items()}
     is_rejected = np.logical_or.reduce(list(faults.values()))
     return SplitBatch(
-        published=_keep(judged.rows, is_distinct & ~is_rejected, published_schema(dataset)),
+        published=_keep(judged.rows, is_distinct & ~is_rejected, transformed_schema(dataset)),
         quarantined=_quarantine(batch, np.flatnonzero(is_rejected), faults, dataset, source_key),
         reasons={reason: int(np.count_nonzero(flags)) for reason, flags in faults.items()}
         | {MALFORMED_ROW: len(batch.malformed)},

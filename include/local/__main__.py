@@ -1,6 +1,7 @@
 """`python -m include.local`: the commands behind `make run`, `make up` and `make down`."""
 
 import argparse
+import datetime as dt
 import os
 import signal
 import sys
@@ -55,6 +56,9 @@ def make_parser() -> argparse.ArgumentParser:
     transform = commands.add_parser("transform", help="run the transform alone, on local files")
     transform.add_argument("raw_dir", type=Path, help="folder with the raw files")
     transform.add_argument("out_dir", type=Path, help="folder for the Parquet files")
+    transform.add_argument(
+        "--day", type=dt.date.fromisoformat, help="the delivery day, YYYY-MM-DD; default: today in UTC"
+    )
     for name, what in (
         ("quarantine", "write the rejected rows of a day to a CSV file"),
         ("repair", "use corrected rows in place of the rejected ones"),
@@ -107,7 +111,8 @@ def _run_command(options: argparse.Namespace) -> None:
         case "transform":
             from include.local import transform_files
 
-            transform_files.main(options.raw_dir, options.out_dir)
+            day = options.day or dt.datetime.now(dt.UTC).date()
+            transform_files.main(options.raw_dir, options.out_dir, day)
         case _:
             _run_file_command(options)
 

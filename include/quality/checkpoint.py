@@ -65,6 +65,7 @@ def run_checkpoint(
     comparisons: Sequence[Comparison] = (),
     warn_only: str = "",
     ratios: Sequence[RejectRatio] = (),
+    day: str = "",
 ) -> Checked:
     """Check the orders in a Parquet file, the comparisons with earlier days, and the reject ratios.
 
@@ -73,7 +74,7 @@ def run_checkpoint(
     SettingError: `warn_only` names an expectation that does not exist.
     duckdb.IOException, duckdb.OutOfMemoryException: not enough disk or memory for a check.
     """
-    suite = build_suite(comparisons, warn_only, ratios)
+    suite = build_suite(comparisons, warn_only, ratios, day)
     with scratch_folder("checkpoint") as folder:
         context = gx.get_context(mode="ephemeral", project_config=CONTEXT)
         checkpoint = build_checkpoint(context, suite, open_table(context, orders, folder))

@@ -22,6 +22,7 @@ from typing_extensions import override
 from include.contract import ORDERS, published_orders
 from include.contract.arrow import published_schema
 from include.contract.line_total import FACTORS, TOTAL, find_delivered_total, find_factors, is_fine
+from include.contract.model import DAY
 from include.quality.baseline import Comparison, show_figure
 from include.quality.findings import name_expectation, parse_names, require_known
 
@@ -76,9 +77,14 @@ class RejectRatio:
 
 
 def build_suite(
-    comparisons: Sequence[Comparison] = (), warn_only: str = "", ratios: Sequence[RejectRatio] = ()
+    comparisons: Sequence[Comparison] = (),
+    warn_only: str = "",
+    ratios: Sequence[RejectRatio] = (),
+    day: str = "",
 ) -> ExpectationSuite:
-    """The suite of one run. `warn_only` names expectations that only warn; it has no effect on reject ratios.
+    """The suite of one run, or without `day` that of any run.
+
+    `warn_only` names expectations that only warn; it has no effect on reject ratios.
 
     Raises
     ------
@@ -88,7 +94,7 @@ def build_suite(
         *expect_table(),
         *expect_types(),
         *expect_values(),
-        *expect_formulas(),
+        *expect_formulas(day),
         *expect_usual(comparisons),
     ]
     set_severities(expectations, warn_only)
@@ -135,8 +141,9 @@ def expect_values() -> Iterator[Expectation]:
             yield gxe.ExpectColumnValuesToBeBetween(column=column.name, min_value=column.minimum)
 
 
-def expect_formulas() -> Iterator[Expectation]:
-    for column, (formula, is_broken) in FORMULAS.items():
+def expect_formulas(day: str) -> Iterator[Expectation]:
+    of_day = {DAY.name: (f"the day of the run, {day}", f"{DAY.name} IS DISTINCT FROM DATE '{day}'")}
+    for column, (formula, is_broken) in (FORMULAS | (of_day if day else {})).items():
         yield ExpectColumnValuesToEqualFormula(
             column=column,
             unexpected_rows_query=f"SELECT * FROM {{batch}} WHERE {is_broken}",  # noqa: S608 - constants of this module

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from include import keys
 from include.contract import DATASETS, LOOKED_UP, ORDERS, published_columns, published_orders
+from include.contract.model import DAY
 from include.keys import Layout
 from include.manifest import Manifest, Quality
 
@@ -156,7 +157,8 @@ def describe_column_lineage(
 def find_sources(dataset: str) -> dict[str, list[tuple[str, str, str, str]]]:
     """For each published column: the dataset and column it comes from, and OpenLineage's kind and subtype."""
     if dataset != ORDERS.name:
-        return {name: [(dataset, name, "DIRECT", "IDENTITY")] for name in DATASETS[dataset].column_names}
+        names = DATASETS[dataset].column_names
+        return {name: [(dataset, name, "DIRECT", "IDENTITY")] for name in names} | {DAY.name: []}
     copied = {
         published: [(source.column(column).taken_from or source.name, column, "DIRECT", "IDENTITY")]
         for source in (ORDERS, *LOOKED_UP.values())
@@ -167,7 +169,8 @@ def find_sources(dataset: str) -> dict[str, list[tuple[str, str, str, str]]]:
         for column in published_orders()
         if column.computed_from
     }
-    return {column.name: (copied | computed)[column.name] for column in published_orders()}
+    known = copied | computed | {DAY.name: []}
+    return {column.name: known[column.name] for column in published_orders()}
 
 
 def describe_version(

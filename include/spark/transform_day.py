@@ -4,6 +4,7 @@ Each task leaves its rows as a piece, a Parquet file in S3; the driver joins the
 stage hands on what the one on a single machine hands on: one object for each table and quarantine.
 """
 
+import datetime as dt
 import json
 import logging
 import time
@@ -95,7 +96,7 @@ def transform_day(session: "SparkSession", extracted: Extracted, staged: str, si
     SnapshotGoneError: the run's snapshot was cleaned up, or is that of a later try.
     """
     started = time.monotonic()
-    inputs = extracted["inputs"]
+    inputs, day = extracted["inputs"], dt.date.fromisoformat(extracted["day"])
     files = [
         open_remote_file(
             dataset,
@@ -117,7 +118,7 @@ def transform_day(session: "SparkSession", extracted: Extracted, staged: str, si
     with ThreadPoolExecutor(_CONNECTIONS) as pool:
         for file in files:
             dataset = file.dataset
-            processed = _process(session, file, ranges[dataset], pieces, lookups)
+            processed = _process(session, file, ranges[dataset], pieces, lookups, day)
             done[dataset.name] = processed
             for joined, url in (
                 (processed.table, _table_url(staged, dataset)),
@@ -134,7 +135,12 @@ def transform_day(session: "SparkSession", extracted: Extracted, staged: str, si
 
 
 def _process(
-    session: "SparkSession", file: RemoteSource, parts: list[FileRange], pieces: str, lookups: list[Lookup]
+    session: "SparkSession",
+    file: RemoteSource,
+    parts: list[FileRange],
+    pieces: str,
+    lookups: list[Lookup],
+    day: dt.date,
 ) -> Processed:
     """Write the pieces of one file below the URL `pieces`, and count its rows."""
     lookups = lookups if file.dataset is ORDERS else []
@@ -142,7 +148,7 @@ def _process(
     ranges = add_to_ranges(
         make_range_frame(session, parts), parts, find_repeats(session, file, parts), *joined
     )
-    results = ranges.mapInArrow(_write_pieces(file, pieces, lookups), RESULT_SCHEMA).collect()
+    results = ranges.mapInArrow(_write_pieces(file, pieces, lookups, day), RESULT_SCHEMA).collect()
     results.sort(key=lambda result: result[RANGE])
     report = _add_reports(file, (json.loads(result["report"]) for result in results))
     check_nothing_lost(report.rows, file.dataset, file.source_key)
@@ -154,12 +160,12 @@ def _make_piece(result: "Row", name: str) -> Piece:
     return Piece(result[f"{name}_url"], bytes(result[f"{name}_footer"]), result[f"{name}_bytes"])
 
 
-def _write_pieces(file: RemoteSource, pieces: str, lookups: list[Lookup]) -> Batches:
+def _write_pieces(file: RemoteSource, pieces: str, lookups: list[Lookup], day: dt.date) -> Batches:
     def write_pieces(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for part, row in list_ranges(batches):
             with TemporaryDirectory(prefix="pieces-") as folder:
                 table, refused = Path(folder, "table"), Path(folder, "refused")
-                report = _split_range(file, part, row, lookups, table, refused)
+                report = _split_range(file, part, row, lookups, day, table, refused)
                 result = {RANGE: part.index, "report": json.dumps(report)}
                 for name, path in (("table", table), ("refused", refused)):
                     url = f"{pieces}{file.dataset.name}/{part.index:05}.{name}.parquet"
@@ -179,6 +185,7 @@ def _split_range(
     part: FileRange,
     row: pa.RecordBatch,
     lookups: list[Lookup],
+    day: dt.date,
     table_path: Path,
     refused_path: Path,
 ) -> dict[str, Any]:
@@ -191,7 +198,7 @@ def _split_range(
         row[name].flatten().to_numpy(zero_copy_only=False) for name in (SAME_ROWS, SAME_IDS)
     )
     with (
-        TableWriter(table_path, published_schema(dataset)) as table,
+        TableWriter(table_path, published_schema(dataset), day) as table,
         TableWriter(refused_path, quarantine_schema(dataset)) as refused,
     ):
         for block in read_range(file, part):

@@ -3,6 +3,7 @@
 The truth is a list of deliveries, each with the bytes that an undisturbed transform makes of it.
 """
 
+import datetime as dt
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -45,7 +46,7 @@ def expect_delivery(day: str, raw: Mapping[str, bytes], folder: Path) -> Deliver
         path = folder / f"{name}.csv"
         path.write_bytes(raw[name])
         sources[name] = RawSource(dataset, path, keys.raw(LAYOUT, day, name))
-    counts = transform_files(sources, folder / "out", Settings().batch_bytes)
+    counts = transform_files(sources, folder / "out", Settings().batch_bytes, dt.date.fromisoformat(day))
     tables = {
         str(path.relative_to(folder / "out")): path.read_bytes()
         for path in sorted((folder / "out").rglob("*.parquet"))

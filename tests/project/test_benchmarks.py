@@ -121,7 +121,7 @@ def raw_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def our_dir(raw_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ours")
-    transform_files.main(raw_dir, folder)
+    transform_files.main(raw_dir, folder, dt.date(2026, 11, 21))
     return folder
 
 

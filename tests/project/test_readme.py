@@ -39,7 +39,7 @@ def test_readme_query_prints_what_is_shown(tmp_path: Path) -> None:
     raw, output = tmp_path / "raw", tmp_path / ".local" / "output" / README_DAY.isoformat()
     raw.mkdir()
     generate(README_DAY, raw)
-    transform_files.main(raw, output)
+    transform_files.main(raw, output, README_DAY)
     (query,) = re.findall(r'make query SQL="(.*?)"', README, re.DOTALL)
     connection = duckdb.connect()
     orders = connection.read_parquet(str(output / "orders.parquet"))

@@ -23,7 +23,7 @@ def run_day(raw: Path, out: Path) -> dict[str, Any]:
     sources = {
         name: RawSource(dataset, raw / f"{name}.csv", f"{name}.csv") for name, dataset in DATASETS.items()
     }
-    counts = transform_files(sources, out, 1 << 20)
+    counts = transform_files(sources, out, 1 << 20, DAY)
     orders = out / "orders.parquet"
     checked = run_checkpoint(orders, counts["rows"]["orders"]["published"], "adapted", [], "")
     return {

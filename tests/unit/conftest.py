@@ -1,5 +1,6 @@
 """Small days of raw files, and what the stages make of them."""
 
+import datetime as dt
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from tests import reference
 from tests.memory_s3 import MemoryS3
 from tests.raw_files import CUSTOMERS, PRODUCTS, complete_day, write_raw_files
 from tests.records import NOW, VALIDATED
+
+DAY = dt.date(2026, 11, 21)
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +86,7 @@ def transform_day(tmp_path: Path) -> Transform:
     ) -> Outcome:
         contents = {"customers": customers, "products": products, "orders": orders}
         sources = write_raw_files(tmp_path / "raw", contents, suffix)
-        return Outcome(transform_files(sources, tmp_path / "out", batch_bytes), tmp_path / "out")
+        return Outcome(transform_files(sources, tmp_path / "out", batch_bytes, DAY), tmp_path / "out")
 
     return transform_day
 

@@ -84,6 +84,7 @@ def test_a_dataset_is_checked_published_and_accounted_for(outcome: dict[str, Any
         "order_id": ["string", rows["published"]],
         "returned_at": ["timestamp[us, tz=UTC]", rows["published"]],
         "reason": ["string", rows["published"]],
+        "day": ["date32[day]", rows["published"]],
     }
     assert found.keys() >= {"returned_at_missing", "returned_at_invalid", "duplicate_return_id"}
     assert min(found.values()) > 0
@@ -93,7 +94,7 @@ def test_orders_take_over_the_columns_of_a_dataset_they_refer_to(outcome: dict[s
     columns, rows = outcome["columns"]["orders"], outcome["counts"]["rows"]["orders"]
     assert columns["store_region"] == ["string", rows["published"]]
     assert outcome["counts"]["reasons"]["orders"]["unknown_store"] > 0
-    assert list(columns)[-3:] == ["product_name", "product_category", "store_region"]
+    assert list(columns)[-3:] == ["product_category", "store_region", "day"]
 
 
 def test_every_reason_of_a_changed_contract_occurs(outcome: dict[str, Any]) -> None:

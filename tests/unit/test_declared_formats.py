@@ -44,8 +44,10 @@ def process(
     path = folder / f"stock{suffix}"
     path.write_bytes(gzip.compress(content) if suffix.lower().endswith(".gz") else content)
     judge = partial(transform_table, dataset=dataset)
-    report = process_file(RawSource(dataset, path, path.name), judge, folder / "out", batch_bytes)
-    rows = pq.read_table(folder / "out/stock.parquet").to_pylist()
+    report = process_file(
+        RawSource(dataset, path, path.name), judge, folder / "out", batch_bytes, dt.date(2026, 11, 21)
+    )
+    rows = pq.read_table(folder / "out/stock.parquet", columns=[*dataset.column_names]).to_pylist()
     rejected = pq.read_table(folder / "out/quarantine/stock.parquet").to_pylist()
     return Result(report, [tuple(row.values()) for row in rows], rejected)
 

@@ -1,5 +1,6 @@
 """Customers and products that arrive later than the orders that name them."""
 
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def test_late_customer_is_found_but_never_replaces_the_days_own(tmp_path: Path) 
     rows = {"customer_id": ["C1", "C9"], "country": ["XX", "NO"]}
     pq.write_table(pa.table(rows), late)
 
-    counts = transform_files(sources, tmp_path / "out", 1 << 20, {"customers": late})
+    counts = transform_files(sources, tmp_path / "out", 1 << 20, dt.date(2026, 11, 21), {"customers": late})
 
     published = pq.read_table(tmp_path / "out" / "orders.parquet").to_pylist()
     found = {row["customer_id"]: (row["customer_country"], row["customer_city"]) for row in published}

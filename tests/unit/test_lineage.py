@@ -91,7 +91,7 @@ def test_each_published_column_names_its_raw_columns() -> None:
     assert sources["customer_country"] == [("{day}/customers.csv", "country", "IDENTITY")]
     assert {source["field"] for source in facet["dataset"]} == {"customer_id", "product_id"}
     customers = outputs["customers"]["facets"]["columnLineage"]
-    assert [*customers["fields"]] == [*DATASETS["customers"].column_names]
+    assert [*customers["fields"]] == [*DATASETS["customers"].column_names, "day"]
 
 
 def test_a_computed_column_comes_from_the_columns_of_its_formula() -> None:

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from include.contract import DATASETS, ORDERS, reasons, unknown_reason
 from include.contract.model import list_column_reasons
 from tests import cases, reference
 from tests.raw_files import CUSTOMERS, ORDERS_HEADER, PRODUCTS
-from tests.unit.conftest import Transform
+from tests.unit.conftest import DAY, Transform
 
 GOOD = "O1,C1,P1,3,19.9900,2026-11-21T10:00:00,2026-11-23T09:59:59,shipped"
 
@@ -282,3 +284,11 @@ def test_published_orders_that_are_not_delivered_are_counted(
     outcome = transform_day(ORDERS_HEADER + "".join(rows), batch_bytes=batch_bytes)
 
     assert outcome.counts["undelivered"] == 2
+
+
+def test_every_published_table_ends_with_the_day(transform_day: Transform) -> None:
+    outcome = transform_day(f"{ORDERS_HEADER}O1,C1,P1,2,9.99,2026-11-20,,new\n")
+    for dataset in DATASETS:
+        table = pq.read_table(outcome.folder / f"{dataset}.parquet")
+        assert (table.schema.names[-1], table.schema.types[-1]) == ("day", pa.date32())
+        assert table["day"].to_pylist() == [DAY] * outcome.counts["rows"][dataset]["published"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from include.transform import transform_files
 from tests import reference
 from tests.raw_files import write_raw_files
-from tests.unit.conftest import Outcome
+from tests.unit.conftest import DAY, Outcome
 
 #: Each is a whole day, so there are fewer than of a single value.
 EXAMPLES = settings().max_examples // 2
@@ -161,7 +161,9 @@ def test_the_reference_says_the_same(
         raw_dir, out_dir = Path(folder, "raw"), Path(folder, "out")
         sources = write_day(raw_dir, {"customers": customers, "products": products, "orders": orders})
 
-        assert_reference_agrees(raw_dir, Outcome(transform_files(sources, out_dir, batch_bytes), out_dir))
+        assert_reference_agrees(
+            raw_dir, Outcome(transform_files(sources, out_dir, batch_bytes, DAY), out_dir)
+        )
 
 
 @settings(max_examples=EXAMPLES)
@@ -182,7 +184,9 @@ def test_the_reference_says_the_same_of_odd_files(
         raw_dir, out_dir = Path(folder, "raw"), Path(folder, "out")
         sources = write_day(raw_dir, day, line_end, is_zipped=is_zipped)
 
-        assert_reference_agrees(raw_dir, Outcome(transform_files(sources, out_dir, batch_bytes), out_dir))
+        assert_reference_agrees(
+            raw_dir, Outcome(transform_files(sources, out_dir, batch_bytes, DAY), out_dir)
+        )
 
 
 def assert_reference_agrees(raw_dir: Path, outcome: Outcome) -> None:
@@ -207,7 +211,7 @@ def test_the_order_of_distinct_rows_does_not_change_the_totals(orders: list[str]
         for turn in ("as it is", "shuffled"):
             day = {"customers": ["C1,,,,,"], "products": ["P1,,,"], "orders": distinct}
             sources = write_day(Path(folder, turn), day)
-            counts.append(transform_files(sources, Path(folder, turn, "out"), 1 << 20))
+            counts.append(transform_files(sources, Path(folder, turn, "out"), 1 << 20, DAY))
             shuffled.shuffle(distinct)
 
     assert counts[0] == counts[1]
@@ -217,7 +221,7 @@ def test_row_groups_hold_all_batches_in_file_order(tmp_path: Path) -> None:
     rows = [f"O{n},,C1,P1,2026-11-21,,1,1.00," for n in range(5000)]
     sources = write_day(tmp_path / "raw", {"customers": ["C1,,,,,"], "products": ["P1,,,"], "orders": rows})
 
-    transform_files(sources, tmp_path / "out", batch_bytes=4096)
+    transform_files(sources, tmp_path / "out", 4096, DAY)
 
     table = pq.read_table(tmp_path / "out" / "orders.parquet", columns=["order_id"])
     assert table["order_id"].to_pylist() == [f"O{n}" for n in range(5000)]

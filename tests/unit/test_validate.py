@@ -45,6 +45,7 @@ def make_rows(count: int = 4) -> list[Row]:
             "customer_city": "O'Fallon",
             "product_name": "<b>Mug</b>",
             "product_category": None,
+            "day": PLACED.date(),
         }
         for number in range(1, count + 1)
     ]
@@ -75,6 +76,13 @@ def change(table: pa.Table, column: str, values: list[Any], kind: pa.DataType | 
 def test_good_table_meets_every_expectation(tmp_path: Path) -> None:
     checked = check(make_table(make_rows()), tmp_path)
     assert (checked.success, checked.failed) == (True, [])
+
+
+def test_row_of_another_day_fails(tmp_path: Path) -> None:
+    rows = make_rows()
+    rows[1]["day"] = PLACED.date() + dt.timedelta(days=1)
+    checked = check(make_table(rows), tmp_path, day=PLACED.date().isoformat())
+    assert checked.failed == ["expect_column_values_to_equal_formula(day): 1 of 4 rows"]
 
 
 def test_empty_table_meets_every_expectation(tmp_path: Path) -> None:

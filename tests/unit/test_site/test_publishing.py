@@ -51,7 +51,9 @@ RAW = {
 
 
 def validate_raw_files(s3: MemoryS3, folder: Path, day: str) -> Any:
-    counts = transform_files(write_raw_files(folder / "raw", RAW), folder / "out", 1 << 20)
+    counts = transform_files(
+        write_raw_files(folder / "raw", RAW), folder / "out", 1 << 20, dt.date.fromisoformat(day)
+    )
     staged = keys.staged(LAYOUT, day, "run", "orders.parquet")
     upload_file(s3.hook, folder / "out" / "orders.parquet", staged)
     extracted: Extracted = {"day": day, "run_id": "run", "inputs": {}}
@@ -66,7 +68,7 @@ def test_validation_leaves_its_pages_and_no_personal_data(
 
     quality = validate_raw_files(s3, tmp_path, "2026-10-01")
     folder = quality["docs_key"].removeprefix(keys.docs(LAYOUT, "")).rpartition("/")[0]
-    expectations = len(build_suite().expectations) + len(MEASURES) + len(DATASETS)
+    expectations = len(build_suite(day="2026-10-01").expectations) + len(MEASURES) + len(DATASETS)
     assert (quality["success"], quality["expectations"], quality["failed"]) == (True, expectations, [])
     assert sorted(list_docs(s3, "runs/2026-10-01/")) == [
         f"{folder}/{name}" for name in ("index.html", "site.css", "suite.html", "validation.html")
