@@ -102,6 +102,12 @@ class MemoryS3:
         found = self._list_below({"Bucket": place["Bucket"], "Prefix": place["Key"]})
         return [f"s3://{place['Bucket']}/{key}" for key, versions in found if versions[-1].body is not None]
 
+    def share(self) -> "MemoryS3":
+        """Another client of the same buckets."""
+        other = MemoryS3()
+        other._objects, other._numbers, other._lock = self._objects, self._numbers, self._lock
+        return other
+
     # The hook.
 
     def get_conn(self) -> "MemoryS3":
@@ -198,8 +204,8 @@ class MemoryS3:
         return SimpleNamespace(paginate=lambda **request: [getattr(self, operation)(**request)])
 
     def _begin(self, operation: str, request: Mapping[str, Any]) -> None:
-        self.before_request(operation)
         self.requests[operation] += 1
+        self.before_request(operation)
         if status := self.failures.get(operation):
             raise refuse(operation, status)
         if request["Bucket"] not in _BUCKETS:
