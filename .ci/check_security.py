@@ -375,7 +375,7 @@ def run(*command: str) -> "subprocess.CompletedProcess[str]":
 
 
 #: These hold the patterns themselves.
-THIS_CHECK = {".ci/check_security.py", "tests/unit/test_aws_security.py"}
+THIS_CHECK = {".ci/check_security.py", "tests/project/test_security_checks.py"}
 
 CHECKS: dict[str, Callable[[], Iterable[Finding]]] = {
     "dependencies": audit_dependencies,

@@ -36,7 +36,7 @@ _SHIPPED = {
 _FAULTY = {"customer_id": "C9", "quantity": "0", "selling_price": "9.99", "status": "open"}
 
 
-def make_order(order_id: str, **fields: str) -> str:
+def make_order(order_id: str = "O1", **fields: str) -> str:
     """A line of orders. The fields replace its values as they are, without quotes."""
     return ",".join({"order_id": order_id, **_ORDER, **fields}.values()) + "\n"
 

@@ -1,6 +1,6 @@
 """Each identity of include/aws/policies.py may do its work on a real store, and nothing beside it.
 
-The policies are the ones that the access template carries: tests/unit/test_aws_templates.py compares them.
+The policies are the ones that the access template carries: tests/project/test_aws_templates.py compares them.
 """
 
 import datetime as dt

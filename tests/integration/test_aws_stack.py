@@ -177,7 +177,7 @@ def test_a_plan_that_is_turned_down_leaves_nothing(account: Account) -> None:
 
 
 def test_every_bucket_is_there_and_takes_only_encrypted_connections(deployed: Account) -> None:
-    """Moto passes over a bucket's other properties; tests/unit/test_aws_templates.py reads them."""
+    """Moto passes over a bucket's other properties; tests/project/test_aws_templates.py reads them."""
     s3 = deployed.client("s3")
 
     assert {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]} == set(deployed.deployment.buckets)

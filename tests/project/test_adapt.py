@@ -45,7 +45,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def outcome(project: Path) -> dict[str, Any]:
     """What became of a generated day in the copy."""
-    script = PROJECT / "tests" / "unit" / "adapted_day.py"
+    script = PROJECT / "tests" / "project" / "adapted_day.py"
     result = subprocess.run(
         [sys.executable, "-P", str(script), str(project / "raw"), str(project / "out")],
         cwd=project,
