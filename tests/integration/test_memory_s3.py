@@ -9,10 +9,9 @@ from botocore.exceptions import ClientError
 from include.keys import Layout
 from include.local.storage import create_buckets
 from include.s3.conditional import ObjectChangedError, copy_object, replace_json, replace_object
-from include.s3.listing import find_first_name, list_objects
+from include.s3.listing import find_first_name, list_objects, list_versions
 from include.s3.objects import delete_objects, find_object, head_object, read_object, write_json, write_text
 from include.s3.streams import open_object, open_unless_known
-from include.s3.versions import list_versions
 from tests.integration.own_store import run_own_store
 from tests.memory_s3 import MemoryS3
 
