@@ -9,6 +9,7 @@ from pathlib import Path
 
 from include.contract import DATASETS, Column, Dataset, Kind
 from include.engine.raw_file import RawSource
+from tests import reference
 
 Contents = Mapping[str, str | bytes]
 
@@ -56,17 +57,14 @@ def complete_day(contents: Contents) -> dict[str, str | bytes]:
 
 
 def complete(dataset: Dataset, content: str | bytes) -> str | bytes:
-    """The file with the columns that the contract requires and the header of the tests does not name."""
+    """The file with the columns that the contract requires and the tests do not know."""
     header, *lines = content.split("\n") if isinstance(content, str) else [""]
-    gained = [column for column in dataset.columns if column.required and column.name not in _KNOWN]
+    known = reference.RAW_COLUMNS.get(dataset.name, dataset.column_names)
+    gained = [column for column in dataset.columns if column.required and column.name not in known]
     if not gained or not header.startswith(dataset.id_column) or ";" in header:
         return content
     names, values = ",".join(each.name for each in gained), ",".join(map(_write_field, gained))
     return "\n".join([f"{header},{names}", *(f"{line},{values}" if line else "" for line in lines)])
-
-
-#: The names in the headers above.
-_KNOWN = {*f"{CUSTOMERS},{PRODUCTS},{ORDERS_HEADER}".replace("\n", ",").split(",")}
 
 
 def write_raw_files(folder: Path, contents: Contents, suffix: str = ".csv") -> dict[str, RawSource]:
