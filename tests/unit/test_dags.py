@@ -28,9 +28,10 @@ FOLLOWING: dict[str, dict[str, list[str]]] = {
         "run_again": [],
     },
     "ecommerce_cleanup": {"clean_up": []},
+    "ecommerce_verify": {"verify": []},
     "ecommerce_watchdog": {"check_days": []},
 }
-#: The schedule in UTC, how many runs at once, and whether the DAG has to be switched on.
+#: The schedule in UTC, how many runs at once, and whether the DAG starts paused; one runs on demand only.
 SCHEDULES = {
     "ecommerce_etl": ("0 0 * * *", 16, None),
     "ecommerce_corrections": ("20 * * * *", 1, None),
@@ -51,13 +52,17 @@ def test_tasks_follow_each_other(name: str) -> None:
     assert following == FOLLOWING[name]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SCHEDULES)
 def test_schedule_is_in_utc_without_catch_up(name: str) -> None:
     dag = load(name)
     cron, max_active_runs, is_paused = SCHEDULES[name]
 
     assert (dag.timetable.expression, str(dag.timetable.timezone), dag.catchup) == (cron, "UTC", False)
     assert (dag.max_active_runs, dag.is_paused_upon_creation) == (max_active_runs, is_paused)
+
+
+def test_verification_runs_on_demand() -> None:
+    assert (load("ecommerce_verify").schedule, {*NAMES} - {*SCHEDULES}) == (None, {"ecommerce_verify"})
 
 
 def test_each_change_is_run_once() -> None:
@@ -91,12 +96,8 @@ def test_a_failure_is_reported_once_and_a_retry_is_not(name: str) -> None:
 def test_sensor_waits_deferred_for_exact_keys() -> None:
     sensor = load("ecommerce_etl").get_task("wait_for_raw_files")
 
-    assert (sensor.deferrable, sensor.wildcard_match, sensor.check_fn, sensor.soft_fail) == (
-        True,
-        False,
-        None,
-        False,
-    )
+    found = (sensor.deferrable, sensor.wildcard_match, sensor.check_fn, sensor.soft_fail)
+    assert found == (True, False, None, False)
 
 
 def run_python(code: str) -> str:
