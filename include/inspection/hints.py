@@ -44,7 +44,7 @@ def _list_hints(dataset: Dataset, match: Match) -> Iterator[str]:
             'time, add time_zone="Europe/Berlin", or what it is, to the FileFormat.'
         )
     repeated = measure_repeated(match, dataset.key_columns)
-    if repeated > 0:
+    if repeated > 0 and not dataset.delivered_in and not dataset.numbered_column:
         key = " and ".join(match.headers[name] for name in dataset.key_columns if name in match.headers)
         yield (
             f"{dataset.name}: {repeated:.1%} of the rows repeat {key} with other content, and are rejected "

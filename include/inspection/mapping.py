@@ -98,14 +98,20 @@ def _is_named(match: Match) -> float:
     return 0.5 if simplify(match.dataset.name) in simplify(match.sample.path.name) else 0.0
 
 
-def match_columns(dataset: Dataset, sample: Sample, findings: Mapping[str, Finding]) -> Match:
+def match_columns(
+    dataset: Dataset,
+    sample: Sample,
+    findings: Mapping[str, Finding],
+    among: Sequence[str] | None = None,
+) -> Match:
     """The header of each column: its own name, a declared one, a common one, or a similar one."""
     headers: dict[str, str] = {}
+    present = [*sample.header] if among is None else [*among]
     by_likeness = (_find_common, _find_alike, _find_similar)
-    filled = [header for header in sample.header if findings[header].filled]
+    filled = [header for header in present if findings[header].filled]
     # A column that is empty in every row is taken only if no other looks like it.
-    choices = [(find, choice) for choice in (filled, [*sample.header]) for find in by_likeness]
-    for find, choice in [(_find_declared, [*sample.header]), *choices]:
+    choices = [(find, choice) for choice in (filled, present) for find in by_likeness]
+    for find, choice in [(_find_declared, present), *choices]:
         for column in dataset.columns:
             left = [header for header in choice if header not in headers.values()]
             fitting = [each for each in left if _can_be(findings[each], column.kind, sample)]

@@ -25,6 +25,8 @@ from include.inspection.references import list_guest_ids, list_values
 _NUMBERS, _MOMENTS = (Kind.DECIMAL, Kind.WHOLE_NUMBER), (Kind.TIMESTAMP,)
 #: A key may repeat in so many rows: they are faults of the file.
 _MOST_REPEATED = 0.02
+#: So few values may be below the smallest number: they are faults, not returns.
+_MOST_NEGATIVE = 0.002
 
 
 def propose_datasets(matches: Sequence[Match], file_names: Iterable[str]) -> list[Dataset]:
@@ -44,17 +46,31 @@ def _propose_dataset(
     columns = tuple(
         _propose_column(match, column, common, matches)
         if column.name in match.headers
-        # A column that nothing in the file looks like can only be left out if it may be empty.
-        else dataclasses.replace(column, required=column.required and not column.nullable)
+        else _propose_absent(column, match, matches)
         for column in match.dataset.columns
     )
     return dataclasses.replace(
         match.dataset,
         columns=columns,
         format=common,
-        key=propose_key(match),
-        file=_propose_pattern(match, file_names),
+        key=match.dataset.key if _is_shared(match, matches) else propose_key(match),
+        file="" if match.dataset.delivered_in else _propose_pattern(match, file_names),
     )
+
+
+def _propose_absent(column: Column, match: Match, matches: Mapping[str, Match]) -> Column:
+    """A column that nothing in the file looks like: it can only be left out if it may be empty.
+
+    In one file with customers or products the lines of an order are numbered: products may repeat in it.
+    """
+    if _is_shared(match, matches) and column.name in match.dataset.key_columns[1:]:
+        return dataclasses.replace(column, from_line_number=True)
+    return dataclasses.replace(column, required=column.required and not column.nullable)
+
+
+def _is_shared(match: Match, matches: Mapping[str, Match]) -> bool:
+    """Whether the file also holds other datasets."""
+    return any(other.dataset.delivered_in == match.dataset.name for other in matches.values())
 
 
 def share_formats(matches: Sequence[Match]) -> dict[str, FileFormat]:
@@ -150,6 +166,7 @@ def _propose_column(match: Match, column: Column, common: FileFormat, matches: M
         changes["also_named"] = (*column.also_named, header)
     if column.kind in _NUMBERS:
         changes |= _override(match, column, common, ("decimal_separator", "thousands_separator"))
+        changes |= _propose_minimum(match, column)
     if column.kind in _MOMENTS:
         changes |= _override(match, column, common, ("timestamp_formats",))
     if column.refers_to:
@@ -157,6 +174,15 @@ def _propose_column(match: Match, column: Column, common: FileFormat, matches: M
     if _holds_addresses(match, column):
         changes |= {"personal": True, "in_orders": None}
     return dataclasses.replace(column, **changes)
+
+
+def _propose_minimum(match: Match, column: Column) -> dict[str, Any]:
+    """No smallest number where more than a few values are below it, such as the quantities of returns."""
+    if column.minimum is None:
+        return {}
+    values = list_values(match, match.headers[column.name])
+    negative = sum(value.startswith("-") for value in values)
+    return {"minimum": None} if negative > _MOST_NEGATIVE * len(values) else {}
 
 
 def _holds_addresses(match: Match, column: Column) -> bool:

@@ -13,6 +13,7 @@ from include.inspection.columns import Finding, examine_column
 from include.inspection.mapping import Match, match_files
 from include.inspection.references import match_references
 from include.inspection.sample import SAMPLE_BYTES, Sample, read_sample
+from include.inspection.shapes import add_shared_files
 
 _SUFFIXES = (".csv", ".csv.gz", ".tsv", ".txt", ".tsv.gz", ".txt.gz")
 
@@ -46,13 +47,12 @@ def inspect_files(paths: Iterable[Path]) -> Inspection:
         ]
         for sample in samples
     }
-    return Inspection(
-        samples, findings, match_references(match_files(samples, findings, DELIVERED.values())), errors
-    )
+    matches = match_references(match_files(samples, findings, DELIVERED.values()))
+    return Inspection(samples, findings, add_shared_files(matches), errors)
 
 
 def print_inspection(inspection: Inspection, console: Console) -> None:
-    matched = {match.sample.path: match for match in inspection.matches}
+    matched = {match.sample.path: match for match in reversed(inspection.matches)}
     for sample in inspection.samples:
         _print_file(sample, inspection.findings[sample.path.name], matched.get(sample.path), console)
     for error in inspection.errors:

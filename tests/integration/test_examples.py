@@ -1,4 +1,4 @@
-"""The shops in `examples/` through the real DAG, each with its own contract, on one stack."""
+"""The shops in `examples/` and shapes of delivery through the real DAG, each with its own contract."""
 
 import os
 import shutil
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from include.contract_file import CONTRACT_VARIABLE
+from include.day import move_day
 from include.local.dag_run import wait_for_dag
 from include.local.ports import find_free_ports
 from include.local.stack import Stack
@@ -17,16 +18,17 @@ from include.local.storage import create_buckets
 from tests.example_shops import SHOPS, Shop
 from tests.integration.conftest import LAYOUT, Pipeline
 from tests.project_files import PROJECT
+from tests.shapes import SHAPES, write_shape
 
 #: Commands in a process of their own, which imports the shop's contract, on the test's stack.
 COMMAND = """
 import sys
 from pathlib import Path
 from include.keys import Layout
-from include.local import __main__, deliver, repairs, stack_contract
+from include.local import __main__, deliver, repairs, stack_contract, verify
 from include.local.stack import Stack
 stack = Stack(Path(sys.argv[1]))
-deliver.make_stack = repairs.make_stack = lambda **_: stack
+deliver.make_stack = repairs.make_stack = verify.make_stack = lambda **_: stack
 __main__.use_contract_of_stack = lambda command: None
 raise SystemExit(__main__.main(sys.argv[2:]))
 """
@@ -99,3 +101,49 @@ def test_rejected_row_of_a_shop_is_repaired(
     repaired = shop_pipeline.read_manifest(day)
     assert repaired["rows"]["orders"] == shop.rows["orders"]
     assert repaired["total_price"] == shop.total_price
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs"),
+    [
+        ("wide_file", {"orders"}),
+        ("headers_and_lines", {"customers", "products", "order_headers", "orders"}),
+    ],
+)
+def test_day_of_another_shape_is_published(
+    shop_pipeline: Pipeline, contract: Path, day: str, tmp_path: Path, name: str, inputs: set[str]
+) -> None:
+    write_shape(name, tmp_path)
+    shutil.copy(tmp_path / "contract.py", contract)
+    run_command(shop_pipeline, contract, "deliver", "--day", day, "--raw", str(tmp_path))
+
+    assert shop_pipeline.run(day) == ("success", "")
+
+    manifest, shape = shop_pipeline.read_manifest(day), SHAPES[name]
+    assert {each: tuple(manifest["rows"][each].values()) for each in shape.rows} == shape.rows
+    assert (manifest["total_price"], manifest["inputs"].keys()) == (shape.total_price, inputs)
+    assert "is verified" in run_command(shop_pipeline, contract, "verify", "--day", day)
+
+
+def test_header_that_arrives_late_is_found(
+    shop_pipeline: Pipeline, contract: Path, day: str, tmp_path: Path
+) -> None:
+    write_shape("headers_and_lines", tmp_path)
+    shutil.copy(tmp_path / "contract.py", contract)
+    (tmp_path / "orders.csv").write_text(
+        "order_id,product_id,quantity,selling_price\nA1,S1,1,2.50\nA8,S1,1,4.00\n"
+    )
+    run_command(shop_pipeline, contract, "deliver", "--day", day, "--raw", str(tmp_path))
+    assert shop_pipeline.run(day) == ("success", "")
+    assert shop_pipeline.read_manifest(day)["reasons"]["orders"]["unknown_order"] == 1
+
+    later = move_day(day, 1)
+    (tmp_path / "orders.csv").write_text("order_id,product_id,quantity,selling_price\nA8,S1,2,4.00\n")
+    (tmp_path / "order_headers.csv").write_text(
+        "order_id,order_date,delivery_date,customer_id\nA8,2026-03-02T09:00:00,2026-03-02,K1\n"
+    )
+    run_command(shop_pipeline, contract, "deliver", "--day", later, "--raw", str(tmp_path))
+    assert shop_pipeline.run(later) == ("success", "")
+    assert shop_pipeline.run(day) == ("success", "")
+
+    assert shop_pipeline.read_manifest(day)["total_price"] == "6.50"

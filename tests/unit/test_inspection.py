@@ -60,6 +60,15 @@ DUMP = {
         f"{n},{1 + n % 20},{n % 7},{1_762_353_000 + n * 60},NULL,{1 + n % 3}.0000,12.5000\n" for n in ROWS
     ),
 }
+#: Every fourth row is of a guest, every tenth a return, and an order may have the same line twice.
+WIDE = {
+    "sales 2025.csv": "Invoice;StockCode;Description;Quantity;InvoiceDate;Price;Customer ID;Country\n"
+    + "".join(
+        f"{500 + n // 4};S{n // 2 % 7};Fäden {n // 2 % 7};{-1 if n % 10 == 3 else 2};"
+        f"{1 + n % 12}/{13 + n % 8}/2025 8:{n:02};1,25;{'' if n % 4 == 0 else f'K{n % 20}'};PT\n"
+        for n in ROWS
+    )
+}
 EXPORTS = {"German": (GERMAN, "cp1252"), "American": (AMERICAN, "utf-16"), "dump": (DUMP, "utf-8")}
 
 
@@ -103,6 +112,21 @@ def test_proposed_contract_publishes_every_row(tmp_path: Path, files: dict[str, 
         "products": 7,
         "orders": len(ROWS),
     }
+
+
+def test_one_wide_file_is_proposed_as_every_dataset(tmp_path: Path) -> None:
+    folder, contract = write_export(tmp_path / "export", WIDE, "cp1252"), tmp_path / "contract.py"
+    contract.write_text(propose_contract(folder))
+
+    rows = transform_with(contract, folder)
+
+    assert {name: each["published"] for name, each in rows.items()} == {
+        "customers": 15,
+        "products": 7,
+        "orders": len(ROWS),
+    }
+    assert rows["customers"]["blank"] == 15
+    assert len(contract.read_text().splitlines()) <= 15
 
 
 @pytest.mark.parametrize("shop", SHOPS, ids=lambda shop: shop.name)
