@@ -16,13 +16,13 @@ from include.keys import Layout
 
 #: The DAG that publishes days.
 ETL_DAG_ID = "ecommerce_etl"
-#: The one connection that all S3 traffic goes through.
+#: The connection for all S3 traffic.
 CONNECTION_ID = "ecommerce_s3"
-#: Loggers of libraries that would report in every task where the credentials come from.
+#: Silences a logger that would report the source of the credentials in every task.
 LOG_LEVELS = "airflow.providers.amazon.aws.utils.connection_wrapper=WARNING"
-#: For calls to AWS services around the pipeline, so that one out of reach delays no task for long.
+#: For calls to other AWS services, so that an unreachable one does not delay a task for long.
 SHORT_TIMEOUTS: dict[str, Any] = {"connect_timeout": 5, "read_timeout": 10, "retries": {"max_attempts": 2}}
-#: The same for calls that are worth a longer wait: about half a minute while the service is busy.
+#: For calls that are worth a longer wait, about half a minute while the service is busy.
 PATIENT_TIMEOUTS: dict[str, Any] = SHORT_TIMEOUTS | {"retries": {"mode": "standard", "max_attempts": 6}}
 #: The setting `name` is the Airflow Variable `ecommerce_<name>`.
 VARIABLE_PREFIX = "ecommerce_"
@@ -87,7 +87,7 @@ Flag = Annotated[bool, Field(description="True or False")]
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What an operator may change without touching code. docs/settings.md says what each does."""
+    """The settings of the pipeline. docs/settings.md describes each."""
 
     layout: Layout = dataclasses.field(default_factory=Layout)
     max_reject_ratio: Share = 0.05
@@ -116,17 +116,17 @@ class Settings:
 
     @classmethod
     def from_variables(cls, names: Iterable[str] | None = None) -> "Settings":
-        """Read the settings, all or those named, once. Those that are not set keep their defaults.
+        """Read all settings, or only those named. Settings without a Variable have their defaults.
 
         Raises
         ------
-        SettingError: names each Variable with an invalid value, and what it may be.
+        SettingError: names each Variable with an invalid value, and the allowed values.
         """
         return parse_settings(read_variables(names or TYPES))
 
     @classmethod
     def from_valid_variables(cls) -> "Settings":
-        """Like `from_variables`, but an invalid value counts as not set: an alert may be about that value."""
+        """Like `from_variables`, but ignores invalid values, since an alert may be about one of them."""
         texts = read_variables(TYPES)
         return parse_settings({name: text for name, text in texts.items() if not _find_mistake(name, text)})
 
@@ -141,15 +141,15 @@ TYPES: dict[str, Any] = {
 } | {name: kind for name, kind in get_type_hints(Settings, include_extras=True).items() if name != "layout"}
 
 
-#: The settings that keys are built from.
+#: The settings of the layout.
 LAYOUT_NAMES = tuple(field.name for field in dataclasses.fields(Layout))
 
 
 def read_variables(names: Iterable[str]) -> dict[str, str]:
-    """The texts of the settings that are set, by the names of the settings.
+    """The texts of the Variables that exist, by the names of their settings.
 
-    Airflow has no request for many values. One request lists the Variables, then each that is set costs
-    another one, and those in the environment cost none.
+    Airflow has no request for several values: one request lists the Variables, and each existing one costs
+    another request. Those in the environment cost none.
     """
     from airflow.sdk import Variable
 
@@ -183,7 +183,7 @@ def parse_settings(texts: Mapping[str, str]) -> Settings:
 
     Raises
     ------
-    SettingError: names each Variable with an invalid value, and what it may be.
+    SettingError: names each Variable with an invalid value, and the allowed values.
     """
     if mistakes := [mistake for name, text in texts.items() if (mistake := _find_mistake(name, text))]:
         raise SettingError(f"{' '.join(mistakes)} Correct it in the Airflow UI under Admin, Variables.")
@@ -207,7 +207,7 @@ def parse_setting(name: str, text: str) -> Any:
 
 
 def describe_allowed(name: str) -> str:
-    """What a setting may be, as in "give …"."""
+    """The allowed values of a setting, to complete "give …"."""
     descriptions = [part.description for part in TYPES[name].__metadata__ if hasattr(part, "description")]
     return str(descriptions[0])
 

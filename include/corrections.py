@@ -1,6 +1,6 @@
-"""Finds the days to rerun: published days whose inputs have changed, and closed gates that would open now.
+"""Finds the days to rerun: published days with changed inputs, and days whose closed gate would open now.
 
-Only the last `correction_days` are scanned, so the cost does not grow with the history.
+Scans only the last `correction_days`, so the cost does not grow with the history.
 """
 
 import dataclasses
@@ -39,13 +39,13 @@ RUN_PREFIX = "correction__"
 
 @dataclass(frozen=True)
 class Change:
-    """A day to rerun, since its inputs are not those of its last run any more.
+    """A day to rerun because its inputs have changed since its last run.
 
     Parameters
     ----------
-    inputs: each input that changed: `added`, `removed` or `replaced`.
-    run_id: names the change; the same change has the same id.
-    reason: why a day that is not published is rerun.
+    inputs: the changed inputs, each `added`, `removed` or `replaced`.
+    run_id: identifies the change; the same change has the same id.
+    reason: why an unpublished day is rerun; empty for a published day.
     """
 
     day: str
@@ -60,11 +60,11 @@ class Change:
 
 @dataclass(frozen=True)
 class ScanResult:
-    """What a scan has found.
+    """The result of a scan.
 
     Parameters
     ----------
-    unread: the days that could not be read, each with the reason; a retry would not help.
+    unread: the unreadable days, each with the reason; a retry would not help.
     """
 
     changes: list[Change] = field(default_factory=list)
@@ -72,7 +72,7 @@ class ScanResult:
 
     @contextmanager
     def set_aside(self, day: str) -> Iterator[None]:
-        """Note a day that cannot be read, and continue with the others; a temporary problem is raised."""
+        """Record an unreadable day and continue with the others; temporary errors are raised."""
         try:
             yield
         except Exception as error:
@@ -80,18 +80,18 @@ class ScanResult:
             if isinstance(known, RetryableError):
                 raise
             log.exception("%s could not be read", day)
-            # What other libraries say may quote data.
+            # Messages of other libraries may quote data.
             unknown = f"its manifest or a table cannot be read ({type(error).__name__}, see the log)."
             self.unread[day] = str(known) if known else unknown
 
     def read_days(
         self, days: Sequence[str], read: Callable[[Sequence[str]], dict[str, _Found]]
     ) -> dict[str, _Found]:
-        """Read the days all at once, or one by one if one of them cannot be read."""
+        """Read all days at once, or one by one if one of them is unreadable."""
         try:
             return read(days)
         except Exception:
-            log.warning("The days are read one by one, since one of them cannot be read", exc_info=True)
+            log.warning("One of the days cannot be read: reading them one by one", exc_info=True)
         found: dict[str, _Found] = {}
         for day in days:
             with self.set_aside(day):
@@ -120,19 +120,19 @@ def scan_published_days(hook: "S3Hook", settings: "Settings", last_day: str) -> 
         readable = {day: each for day, each in known.items() if day not in found.unread}
         return find_arrivals(hook, readable, some)
 
-    # The newest first: earlier days look their ids up in later ones, so an unreadable one is noted before.
+    # Newest first: earlier days look up ids in later ones, so unreadable later days are found first.
     arrivals = found.read_days(sorted(known, reverse=True), read_arrivals)
     for day in [day for day in manifests if day not in found.unread]:
         with found.set_aside(day):
-            look_at_day(hook, settings.layout, manifests[day], arrivals.get(day, {}), found)
+            check_published_day(hook, settings.layout, manifests[day], arrivals.get(day, {}), found)
     for day in [day for day in closed if day in arrivals and day not in found.unread]:
         with found.set_aside(day):
-            look_at_closed_day(hook, settings, closed[day], arrivals[day], found)
+            check_closed_day(hook, settings, closed[day], arrivals[day], found)
     log.info("Scanned %s published and %s closed days up to %s", len(manifests), len(closed), last_day)
     return found
 
 
-def look_at_closed_day(
+def check_closed_day(
     hook: "S3Hook",
     settings: "Settings",
     closed: ClosedDay,
@@ -160,7 +160,7 @@ def would_open(closed: ClosedDay, resolved: int, settings: "Settings") -> bool:
     return is_about_orders and not exceeds_reject_ratio({**rows, "quarantined": left}, settings)
 
 
-def look_at_day(
+def check_published_day(
     hook: "S3Hook",
     layout: keys.Layout,
     manifest: Manifest,
@@ -185,15 +185,15 @@ def reject_unread_days(unread: Mapping[str, str]) -> None:
     """
     if unread:
         raise UnreadableDaysError(
-            "These days could not be read, the others were: "
+            "These days could not be read: "
             + " ".join(f"{day}: {reason}" for day, reason in unread.items())
-            + " Restore what cannot be read, or run the day again (DAG ecommerce_etl, param day). The next "
-            "scan sees it."
+            + " Restore the unreadable object, or rerun the day (DAG ecommerce_etl, param day). The next "
+            "scan checks it again."
         )
 
 
 def report_missing(manifest: Manifest, missing: list[str]) -> None:
-    """Warn of raw files that are gone; a dataset that was declared later was never there."""
+    """Warn about deleted raw files; a dataset that was declared later never had one."""
     if gone := [name for name in missing if name in manifest["inputs"]]:
         log.warning("%s was published from raw files that are gone: %s", manifest["day"], ", ".join(gone))
     else:
@@ -201,7 +201,7 @@ def report_missing(manifest: Manifest, missing: list[str]) -> None:
 
 
 def find_inputs(hook: "S3Hook", layout: keys.Layout, day: str) -> dict[str, ObjectState]:
-    """The inputs that a run of the day would use now, by their names in manifests."""
+    """The current inputs of a day, by their names in manifests."""
     urls = {dataset: keys.raw(layout, day, dataset) for dataset in DELIVERED}
     urls |= {REPAIRS + dataset: keys.repair(layout, day, dataset) for dataset in DELIVERED}
     found = {name: find_object(hook, url) for name, url in urls.items()}

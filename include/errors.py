@@ -1,4 +1,4 @@
-"""The errors of the pipeline, as a tree. A message says what happened, where, and what to do.
+"""The errors of the pipeline. A message says what happened, where, and what to do.
 
 PipelineError
 ├── SettingError           a Variable, option or parameter has an invalid value
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
 
 class PipelineError(Exception):
-    """Base of every error that the pipeline raises on purpose."""
+    """Base class of the errors that the pipeline raises deliberately."""
 
 
 def restore_error(kind: str, message: str) -> PipelineError:
-    """An error of another process, from the name of its class and its message."""
+    """Recreate an error of another process from the name of its class and its message."""
     kinds: list[type[PipelineError]] = [PipelineError]
     for each in kinds:
         kinds += each.__subclasses__()
@@ -144,7 +144,7 @@ class DayNotPublishedError(PipelineError):
 
 
 class VerificationError(PipelineError):
-    """A published day is not what its manifest says, or not what its snapshot gives."""
+    """A published day differs from its manifest, or from the result recomputed from its snapshot."""
 
 
 class GateClosedError(PipelineError):
@@ -152,7 +152,7 @@ class GateClosedError(PipelineError):
 
     Parameters
     ----------
-    closed: what the gate left in S3 as `gate.json`.
+    closed: the content of `gate.json` in S3.
     """
 
     def __init__(self, message: str, closed: "ClosedGate") -> None:

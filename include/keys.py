@@ -1,6 +1,6 @@
-"""The S3 URL of everything that the pipeline reads or writes. Pure functions of a layout, a day and a run.
+"""The S3 URLs of all objects that the pipeline reads or writes. Pure functions of a layout, a day and a run.
 
-A location is a full URL, `s3://bucket/key`, so that it is unambiguous in XCom and manifests.
+Locations are full URLs, `s3://bucket/key`, so that they are unambiguous in XCom and manifests.
 """
 
 import datetime as dt
@@ -8,17 +8,17 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-#: The instant in the id of a run that Airflow named itself, and its form in a key.
+#: The instant in a run id that Airflow generated, and its form in a key.
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?\+\d\d:\d\d")
 _INSTANT_IN_KEY = re.compile(r"(?=\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?-\d\d-\d\d)")
 _DIGEST_LENGTH = 16
-#: How many characters the numeric directives of `strftime` write.
+#: The lengths of the output of numeric `strftime` directives.
 _DIRECTIVE_WIDTHS = {"Y": 4, "G": 4, "j": 3, "y": 2, "m": 2, "d": 2, "V": 2, "U": 2, "W": 2, "u": 1, "w": 1}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """The buckets and prefixes that the keys are built from. Prefixes carry no slash at either end."""
+    """The buckets and prefixes of all keys. Prefixes have no slash at either end."""
 
     raw_bucket: str = "ecommerce-raw"
     raw_key_template: str = "{day}/{dataset}.csv"
@@ -43,7 +43,7 @@ class _Day(str):
 
 
 class _AnyDay:
-    """Takes the place of a date in a template."""
+    """Formats as a pattern of any date."""
 
     def __format__(self, form: str) -> str:
         return re.sub("%(-?.)", _mask_directive, form or "%Y-%m-%d")
@@ -55,7 +55,7 @@ def _mask_directive(directive: re.Match[str]) -> str:
 
 
 def is_compressed(key: str) -> bool:
-    """Whether the name of a file says that it is gzip, in capitals or not."""
+    """Whether the name of a file ends in `.gz`, in any case."""
     return key.lower().endswith(".gz")
 
 
@@ -66,17 +66,17 @@ def snapshot(layout: Layout, day: str, run: str, dataset: str) -> str:
 
 
 def staged(layout: Layout, day: str, run: str, name: str) -> str:
-    """An output of one run that has not passed the gate, such as `orders.parquet`."""
+    """An output of one run before the gate, such as `orders.parquet`."""
     return f"s3://{layout.curated_bucket}/staged/{day}/{safe(run)}/{name}"
 
 
 def staged_day(layout: Layout, day: str) -> str:
-    """The prefix of all staged objects of a day, which continues with the run."""
+    """The prefix of all staged objects of a day; the run follows."""
     return f"s3://{layout.curated_bucket}/staged/{day}/"
 
 
 def working(layout: Layout) -> tuple[str, str]:
-    """The prefixes of snapshots and staged objects, which continue with the day and the run."""
+    """The prefixes of snapshots and staged objects; the day and the run follow."""
     return f"s3://{layout.curated_bucket}/snapshots/", f"s3://{layout.curated_bucket}/staged/"
 
 
@@ -91,7 +91,7 @@ def quarantine(layout: Layout, day: str, dataset: str) -> str:
 
 
 def repair(layout: Layout, day: str, dataset: str) -> str:
-    """Rejected rows that a person corrected. Never written by the pipeline."""
+    """The file of corrected rows of one day. Never written by the pipeline."""
     return f"s3://{layout.curated_bucket}/repairs/dt={day}/{dataset}.csv"
 
 
@@ -121,10 +121,10 @@ def docs(layout: Layout, page: str) -> str:
 
 
 def safe(run: str) -> str:
-    """A run id as part of a key: no characters that URLs escape, and never a name such as `..`.
+    """A run id as part of a key: without characters that URLs escape, and never a name such as `..`.
 
-    Two run ids never have the same key. Ids that Airflow gives, and ids of safe characters alone, stay
-    readable; a digest tells the others apart. It follows a `~`, which no other id keeps.
+    Different run ids have different keys. Ids that Airflow generates and ids of only safe characters stay
+    readable; the others get a digest after a `~`, which is not a safe character.
     """
     replaced = re.sub(r"^\.|[^A-Za-z0-9_.-]", "-", run)
     instants = len(_INSTANT_IN_KEY.findall(replaced))

@@ -1,6 +1,6 @@
-"""Translates errors of libraries (S3, network, disk, memory) into errors that say what to do.
+"""Translates library errors (S3, network, disk, memory) into PipelineErrors that say what to do.
 
-Also decides whether a retry may help: those errors are RetryableErrors.
+Errors that a retry may fix become RetryableErrors.
 """
 
 import errno
@@ -14,7 +14,7 @@ from include.errors import PipelineError, RetryableError, StoreRefusedError, Wor
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
-#: Temporary: the store is busy, or a retry comes with new credentials and a new signature.
+#: Temporary: the store is busy, or a retry has new credentials and a new signature.
 _TEMPORARY_CODES = {
     "ExpiredToken",
     "ExpiredTokenException",
@@ -23,10 +23,10 @@ _TEMPORARY_CODES = {
     "SlowDown",
     "TokenRefreshRequired",
 }
-#: Permanent, whatever the status: a request that deletes several objects answers 200 and has errors inside.
+#: Permanent for any status: the response to a deletion of several objects is 200 with errors inside.
 _PERMANENT_CODES = {"AccessDenied"}
 _CLOCK_CODES = {"RequestTimeTooSkewed", "RequestExpired"}
-#: Temporary, too; 409 and 412 mean that another process wrote the object at the same time.
+#: Also temporary; 409 and 412 mean that another process wrote the object at the same time.
 _TEMPORARY_STATUS = {408, 409, 412, 429}
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _CLEAR = "then clear this run from the failed task on."
@@ -34,9 +34,9 @@ _RETRIED = "This may be temporary; Airflow will retry."
 
 
 def translate_error(error: BaseException, where: str = "") -> PipelineError | None:
-    """The matching error of the pipeline; None for an error of any other kind.
+    """The corresponding PipelineError, or None for an unknown error.
 
-    `where` names the objects concerned; by default those in a note on the error.
+    `where` names the objects concerned; the default comes from a note on the error.
     """
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
@@ -49,14 +49,14 @@ def translate_error(error: BaseException, where: str = "") -> PipelineError | No
     if isinstance(error, BotoCoreError):
         return _translate_connection_error(error, where)
     if isinstance(error, Boto3Error):
-        # boto3 wraps the error that says what happened.
+        # boto3 wraps the original error.
         inner = error.__cause__ or error.__context__ or getattr(error, "last_exception", None)
         return (translate_error(inner, where) if inner else None) or _translate_connection_error(error, where)
     return _translate_worker_error(error)
 
 
 def _translate_response(error: "ClientError", where: str) -> PipelineError:
-    """S3 answered with an error."""
+    """Translate an error response of S3."""
     code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
     what = _describe(error, where)
     if code in _CLOCK_CODES:
@@ -77,7 +77,7 @@ def _translate_response(error: "ClientError", where: str) -> PipelineError:
 
 
 def _describe(error: "ClientError", where: str) -> str:
-    """The request, its object, and the answer."""
+    """The request, its object, and the response."""
     said = error.response["Error"]
     where = where or said.get("Resource") or said.get("BucketName") or ""
     what = f"{error.operation_name} of {where}" if where else error.operation_name
@@ -85,7 +85,7 @@ def _describe(error: "ClientError", where: str) -> str:
 
 
 def _translate_connection_error(error: Exception, where: str) -> PipelineError:
-    """There was no answer from S3, or an unreadable one."""
+    """Translate a missing or unreadable response of S3."""
     from botocore.exceptions import CredentialRetrievalError, NoCredentialsError, PartialCredentialsError
 
     text = str(error).rstrip(".")
@@ -104,7 +104,7 @@ def _translate_connection_error(error: Exception, where: str) -> PipelineError:
 
 
 def _translate_worker_error(error: BaseException) -> PipelineError | None:
-    """The worker ran out of disk or memory."""
+    """Translate a lack of disk or memory."""
     if _lacks_disk(error):
         place = f" ({error.filename})" if isinstance(error, OSError) and error.filename else ""
         return WorkerError(
@@ -125,7 +125,7 @@ def _lacks_disk(error: BaseException) -> bool:
     said = str(error)
     if _is_duckdb(error, "IOException"):
         return any(os.strerror(number) in said for number in _DISK_FULL)
-    # DuckDB spills no more than the free space when it started.
+    # DuckDB limits its spilled data to the disk space that was free at its start.
     return _is_duckdb(error, "OutOfMemoryException") and "max_temp_directory_size" in said
 
 
@@ -135,6 +135,6 @@ def _lacks_memory(error: BaseException) -> bool:
 
 
 def _is_duckdb(error: BaseException, name: str) -> bool:
-    """DAG files import this module, so DuckDB is not imported for the comparison."""
+    """Whether it is a certain DuckDB error, without importing DuckDB: DAG files import this module."""
     duckdb = sys.modules.get("duckdb")
     return duckdb is not None and isinstance(error, getattr(duckdb, name))

@@ -1,6 +1,6 @@
-"""The records that travel between the stages, and the manifest of a published day.
+"""The records that the stages pass on, and the manifest of a published day.
 
-Dictionaries, where they go through XCom and JSON; the names are a contract with whoever reads them.
+Records that go through XCom or JSON are dictionaries; their field names are a public contract.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from include.contract_file import find_contract_file
 
 
 class RawFile(TypedDict):
-    """A raw file as a run copied it. `written_at` is when it was delivered, by the clock of the store."""
+    """A raw file and its copy by a run. `written_at` is the time of delivery, by the clock of the store."""
 
     key: str
     snapshot_key: str
@@ -30,15 +30,15 @@ class RawFile(TypedDict):
 
 
 class PartlyUsed(RawFile):
-    """An input of which a run uses some rows: repairs, late customers, late products."""
+    """An input of which a run uses only some rows: repairs, late customers, late products."""
 
     rows: int
 
 
 class RowCounts(TypedDict):
-    """read = published + quarantined + duplicates.
+    """The rows of a file; read = published + quarantined + duplicates.
 
-    `blank` rows, whose fields are all empty, are not among those read. Manifests of earlier releases lack it.
+    `blank` rows have only empty fields and do not count as read. Manifests of earlier releases lack `blank`.
     """
 
     read: int
@@ -53,7 +53,7 @@ class Drift(TypedDict):
 
 
 class DayInputs(TypedDict):
-    """The part that a manifest and the record of a closed gate share: what late rows are looked up for."""
+    """The common part of a manifest and the record of a closed gate, for which late rows are looked up."""
 
     day: str
     inputs: dict[str, RawFile]
@@ -64,7 +64,7 @@ class DayInputs(TypedDict):
 class Quality(TypedDict):
     """The result of the checkpoint; each list has one line per expectation.
 
-    Only `failed` closes the gate. `skipped` had nothing to compare with.
+    Only `failed` closes the gate. Expectations in `skipped` had no earlier days to compare with.
     """
 
     success: bool
@@ -87,7 +87,7 @@ class Output(TypedDict):
 
 
 class Extracted(TypedDict):
-    """What `extract` returns. `pinned_at` is when it began to read the inputs."""
+    """The result of `extract`. `pinned_at` is when it started to read the inputs."""
 
     day: str
     run_id: str
@@ -97,12 +97,11 @@ class Extracted(TypedDict):
 
 
 class Counts(TypedDict):
-    """What the transform counted. `total_price` is text with its exact digits.
+    """The counts of the transform. `total_price` is text with its exact digits.
 
-    `undelivered` counts published orders without a delivery date. `malformed` counts malformed rows by what
-    is wrong with them, such as `8 fields, the header has 7`, the most frequent first. `emptied` counts the
-    bad values that were left out of published rows, by column that declares it. Manifests of earlier
-    releases lack all three.
+    `undelivered` counts published orders without a delivery date. `malformed` counts malformed rows by their
+    fault, such as `8 fields, the header has 7`, most frequent first. `emptied` counts the invalid values that
+    were removed from published rows, by column. Manifests of earlier releases lack all three.
     """
 
     rows: dict[str, RowCounts]
@@ -115,11 +114,11 @@ class Counts(TypedDict):
 
 
 class Fault(TypedDict):
-    """One reason why the gate is closed, and the sentence that says so.
+    """One reason why the gate is closed. `text` describes it in a sentence.
 
     Parameters
     ----------
-    subject: the dataset with too many rejected rows, or the name of the expectation that failed.
+    subject: the dataset with too many rejected rows, or the name of the failed expectation.
     ratio: the share of the dataset's rows that was rejected; None for an expectation.
     reasons: the rejected rows of the dataset by reject reason; empty for an expectation.
     """
@@ -131,10 +130,10 @@ class Fault(TypedDict):
 
 
 class Approval(TypedDict):
-    """What a person decided about a closed gate.
+    """A person's decision about a closed gate.
 
-    `by` is None where nobody answered in time. `faults` are the sentences that the person read. `details`
-    are the same faults as records; approvals of earlier releases lack them.
+    `by` is None if nobody answered in time. `faults` are the sentences on the form; `details` are the same
+    faults as records, which approvals of earlier releases lack.
     """
 
     approved: bool
@@ -146,12 +145,12 @@ class Approval(TypedDict):
 
 
 class GateVerdict(TypedDict):
-    """The gate's decision about one run. Made once, in `validate`; every other task and page reads it.
+    """The gate's decision about one run. `validate` makes it once; every other task and page reads it.
 
     Parameters
     ----------
-    faults: why the gate is closed; empty when it is open.
-    approval: the approval of the published day, where it also covers these faults.
+    faults: why the gate is closed; empty if it is open.
+    approval: the approval of the published day, if it also covers these faults.
     can_be_approved: whether `approve` waits for a person.
     """
 
@@ -162,14 +161,14 @@ class GateVerdict(TypedDict):
 
 
 class Validated(TypedDict):
-    """What `validate` returns."""
+    """The result of `validate`."""
 
     quality: Quality
     gate: GateVerdict
 
 
 class ClosedGate(Counts):
-    """What a closed gate leaves as `gate.json` below the run's staged key.
+    """The content of `gate.json`, which a closed gate writes among the staged objects of the run.
 
     `success` is always false; `faults` are the sentences of `gate`.
     """
@@ -185,7 +184,7 @@ class ClosedGate(Counts):
 
 
 class Transformed(TypedDict):
-    """What `transform` returns; `staged` maps names such as `quarantine/orders.parquet` to their keys."""
+    """The result of `transform`. `staged` maps names such as `quarantine/orders.parquet` to their keys."""
 
     counts: Counts
     staged: dict[str, str]
@@ -193,12 +192,12 @@ class Transformed(TypedDict):
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A day to publish: what the earlier stages of its run returned.
+    """A day to publish: the results of the earlier stages of its run.
 
     Parameters
     ----------
-    approval: what `approve` returned; None when nobody was asked.
-    started_at: when the run began.
+    approval: the result of `approve`; None if nobody was asked.
+    started_at: the start of the run.
     """
 
     extracted: Extracted
@@ -221,7 +220,7 @@ class Candidate:
 
 
 class ChangedRows(TypedDict):
-    """How many published orders a correction changed, matched by the key of orders."""
+    """The number of published orders that a correction changed, matched by the key of orders."""
 
     added: int
     removed: int
@@ -229,13 +228,13 @@ class ChangedRows(TypedDict):
 
 
 class Correction(TypedDict):
-    """How a publication differs from the one that it replaced.
+    """The differences between a publication and the one that it replaced.
 
     Parameters
     ----------
-    run_id, manifest_version, published_at: name the publication that was replaced.
-    inputs: how each changed input changed: `added`, `removed` or `replaced`.
-    orders: null if the orders published before no longer exist.
+    run_id, manifest_version, published_at: identify the replaced publication.
+    inputs: the changed inputs, each `added`, `removed` or `replaced`.
+    orders: null if the previously published orders no longer exist.
     total_price: `before` and `after`.
     """
 
@@ -250,8 +249,8 @@ class Correction(TypedDict):
 class Manifest(TypedDict):
     """One published day.
 
-    `approval` says who approved the faults of a closed gate; `correction` what the publication changed. Both
-    are null for most days.
+    `approval` is null unless the faults of a closed gate were approved; `correction` is null for the first
+    publication of a day.
     """
 
     day: str
@@ -276,7 +275,7 @@ class Manifest(TypedDict):
 def compare_inputs(
     before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, str]:
-    """How each input changed: `added`, `removed` or `replaced`. Equal ETags mean equal content."""
+    """The changed inputs, each `added`, `removed` or `replaced`. Equal ETags mean equal content."""
     changes = {}
     for name in sorted(before.keys() | after.keys()):
         if name not in before:
@@ -303,7 +302,7 @@ def describe_expectations(quality: Mapping[str, Any]) -> str:
 
 
 def rank_reasons(reasons: Mapping[str, int]) -> dict[str, int]:
-    """The reject reasons that occurred, the most frequent first."""
+    """The reject reasons that occurred, most frequent first."""
     ranked = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
     return {reason: count for reason, count in ranked if count}
 
@@ -324,7 +323,7 @@ def _describe_reasons(reasons: Mapping[str, int]) -> str:
 
 
 def digest_inputs(inputs: Mapping[str, RawFile]) -> str:
-    """Identifies the inputs of a run; a run that was cleared and extracted again may have others."""
+    """A digest of the inputs of a run. A run that was cleared and extracted again may have other inputs."""
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""Validate: check the staged orders against the expectation suite, decide the gate, write the pages."""
+"""Validate: check the staged orders against the expectation suite, decide the gate, and write the pages."""
 
 import datetime as dt
 import logging
@@ -35,7 +35,7 @@ def validate(
 ) -> "Validated":
     """Run the checkpoint on the staged orders, decide the gate, and write the pages of both.
 
-    A closed gate raises nothing here: `publish` stops the run, after `approve` had its say.
+    A closed gate is not an error here: `publish` fails the run unless `approve` got an approval.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def validate(
 
 
 def read_published_days(hook: "S3Hook", settings: "Settings", day: str) -> "dict[str, Manifest]":
-    """The manifests of the day itself and of the same weekday in the weeks before it."""
+    """The manifests of the day itself and of the same weekday in the previous weeks."""
     earlier_days = find_earlier_days(day, settings.history_weeks)
     return read_manifests(hook, settings.layout, [day, *earlier_days])
 
@@ -65,7 +65,7 @@ def read_published_days(hook: "S3Hook", settings: "Settings", day: str) -> "dict
 def compare_with_history(
     settings: "Settings", day: str, counts: "Counts", published: "Mapping[str, Manifest]"
 ) -> list[Comparison]:
-    """Each measure of a day, beside the published ones of the same weekday before it."""
+    """Compare each measure of the day with the same weekday of earlier weeks."""
     earlier = [measure_day(manifest) for other, manifest in published.items() if other != day]
     tolerances = {name: getattr(settings, measure.tolerance) for name, measure in MEASURES.items()}
     return compare_day(day, measure_day(counts), earlier, tolerances, settings.history_min_days)
@@ -78,7 +78,7 @@ def check_orders(
     transformed: "Transformed",
     comparisons: list[Comparison],
 ) -> "tuple[Checked, Business | None]":
-    """Run the checkpoint, and summarise the sales unless the table is broken."""
+    """Run the checkpoint and summarise the sales; no summary if the table does not fit the contract."""
     prepare_libraries()
     from include.quality.checkpoint import run_checkpoint
 
@@ -101,7 +101,7 @@ def check_orders(
 
 
 def summarise_sales(orders: "Path", scratch: "Path") -> "Business | None":
-    """None if the columns are not those of the contract: the checkpoint then says so."""
+    """Summarise the sales; None if the columns do not fit the contract, which the checkpoint reports."""
     import duckdb
 
     try:
@@ -155,6 +155,6 @@ def report_findings(checked: "Checked") -> None:
 
 
 def prepare_libraries() -> None:
-    """Turn off the telemetry and the verbose logs of Great Expectations; only works before its import."""
+    """Turn off the telemetry and the verbose logs of Great Expectations. Call it before its import."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     logging.getLogger("great_expectations").setLevel(logging.WARNING)

@@ -1,7 +1,6 @@
-"""Verify: prove a published day by computing it again from its snapshot.
+"""Verify: prove a published day by recomputing it from its snapshot.
 
-What the manifest says of the day is compared with what is in S3 now, and with what the same code makes of
-the same inputs. Reads S3 and changes nothing there.
+Compares the manifest with the objects in S3 and with the recomputed tables and counts. Changes nothing in S3.
 """
 
 import hashlib
@@ -28,13 +27,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: What the transform counts, as the manifest names it.
+#: The fields of the manifest that the transform counts.
 _COUNTED = ("rows", "reasons", "total_price", "undelivered", "drift")
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Something that is not as the manifest says. `where` names the field or the object."""
+    """A difference from the manifest. `where` is a field or an object."""
 
     where: str
     expected: object
@@ -46,7 +45,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Verification:
-    """The verdict on one day. Notes explain a difference that proves nothing wrong."""
+    """The result for one day. Notes are possible explanations of differences."""
 
     manifest: Manifest
     differences: tuple[Difference, ...]
@@ -71,7 +70,7 @@ def prove_day(hook: "Hook", settings: "Settings", day: str) -> str:
 
 
 def verify(hook: "Hook", settings: "Settings", day: str) -> Verification:
-    """Compare a published day with its manifest, and with what this code makes of its snapshot.
+    """Compare a published day with its manifest, and with the result recomputed from its snapshot.
 
     Raises
     ------
@@ -87,13 +86,13 @@ def verify(hook: "Hook", settings: "Settings", day: str) -> Verification:
         *check_inputs(hook, manifest["inputs"]),
         *check_outputs(hook, manifest["outputs"]),
     ]
-    # With other inputs there is nothing to compute again.
+    # If the inputs differ, recomputing proves nothing.
     recomputed = [] if differences else list(recompute_day(hook, settings, manifest))
     return Verification(manifest, (*differences, *recomputed), tuple(_explain_code(manifest)))
 
 
 def check_manifest(layout: keys.Layout, day: str, manifest: Manifest) -> Iterator[Difference]:
-    """Whether the manifest agrees with itself: day, keys, counts, and a gate that was open or approved."""
+    """Check the consistency of the manifest: day, keys, counts, and an open or approved gate."""
     yield from _compare("day", day, manifest["day"])
     for name, output in manifest["outputs"].items():
         yield from _compare(f"outputs.{name}.key", _expected_key(layout, day, name), output["key"])
@@ -121,7 +120,7 @@ def _expected_key(layout: keys.Layout, day: str, name: str) -> str:
 
 
 def check_inputs(hook: "Hook", inputs: Mapping[str, RawFile]) -> Iterator[Difference]:
-    """Whether the snapshot still holds exactly the bytes that the manifest names."""
+    """Check that the snapshot still has the ETags and sizes in the manifest."""
     for name, file in inputs.items():
         state = find_object(hook, file["snapshot_key"])
         if state is None:
@@ -135,12 +134,12 @@ def check_inputs(hook: "Hook", inputs: Mapping[str, RawFile]) -> Iterator[Differ
 
 
 def _is_unchanged_copy(name: str, inputs: Mapping[str, RawFile]) -> bool:
-    """Whether a snapshot has the ETag of its raw file: not after a repair, or a copy in parts."""
+    """Whether a snapshot must have the ETag of its raw file: not after a repair or a copy in parts."""
     return f"{REPAIRS}{name}" not in inputs and inputs[name]["bytes"] <= LARGEST_SINGLE_COPY_BYTES
 
 
 def check_outputs(hook: "Hook", outputs: Mapping[str, Output]) -> Iterator[Difference]:
-    """Whether the published keys hold the versions that the manifest names."""
+    """Check that the published keys hold the versions in the manifest."""
     for name, output in outputs.items():
         state: Mapping[str, Any] | None = find_object(hook, output["key"])
         if state is None:
@@ -151,7 +150,7 @@ def check_outputs(hook: "Hook", outputs: Mapping[str, Output]) -> Iterator[Diffe
 
 
 def recompute_day(hook: "Hook", settings: "Settings", manifest: Manifest) -> Iterator[Difference]:
-    """Transform the snapshot again, and compare counts and the bytes of every table."""
+    """Transform the snapshot again, and compare the counts and the bytes of every table."""
     with scratch_folder("verify") as folder:
         try:
             counts = transform_snapshot(hook, settings, manifest, folder)
@@ -167,7 +166,7 @@ def recompute_day(hook: "Hook", settings: "Settings", manifest: Manifest) -> Ite
 
 
 def compare_counts(manifest: Manifest, counts: Counts) -> Iterator[Difference]:
-    """Rows, reasons, sums and drift; a field that an earlier release did not count is left out."""
+    """Compare rows, reasons, totals and drift; fields that an earlier release did not count are skipped."""
     recounted: Mapping[str, Any] = counts
     for field in _COUNTED:
         if field in manifest:

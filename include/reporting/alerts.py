@@ -44,7 +44,7 @@ class Failure:
     ----------
     day: the delivery day, or the id of the run if the day itself is invalid.
     log_url: the log of the task in the Airflow UI.
-    error: None if the process of the task was killed and left no error.
+    error: None if the process of the task was killed.
     """
 
     day: str
@@ -57,13 +57,13 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """A kind of failure: what happened, and what to do.
+    """A kind of failure and its remedy.
 
     Parameters
     ----------
-    section: its heading in the runbook.
-    kind: its kind in the records of the data-quality site.
-    cause: replaces the message of the error where that does not help.
+    section: the heading in the runbook.
+    kind: the kind in the records of the data-quality site.
+    cause: replaces an unhelpful error message.
     """
 
     what: str
@@ -73,7 +73,7 @@ class Problem:
     cause: str = ""
 
 
-#: By the error that the pipeline raised; a RepairError is a RawFileError, too, so it comes first.
+#: By the error that ended the task. A RepairError is also a RawFileError, so it comes first.
 PROBLEMS = {
     GateClosedError: Problem(
         what="the gate is closed",
@@ -123,12 +123,12 @@ def find_problem(failure: Failure) -> Problem:
 
 
 def find_cause(error: BaseException | None) -> BaseException | None:
-    """The error that the pipeline raised on purpose, if it ended the task; otherwise the error itself."""
+    """The PipelineError behind an AirflowFailException, or the error itself."""
     return error.__cause__ if error and isinstance(error.__cause__, PipelineError) else error
 
 
 def make_record(failure: Failure, failed_at: dt.datetime) -> summary.RunFailure:
-    """What the data-quality site keeps about a failed run."""
+    """The record of a failed run for the data-quality site."""
     problem = find_problem(failure)
     return {
         "day": failure.day,
@@ -142,7 +142,7 @@ def make_record(failure: Failure, failed_at: dt.datetime) -> summary.RunFailure:
 
 
 def describe_failure(failure: Failure, day: Day | None = None) -> Alert:
-    """The message for a run that published nothing; `day` is its day, unless the store cannot be read."""
+    """The alert for a run that published nothing. `day` is None if the store cannot be read."""
     problem = find_problem(failure)
     record = make_record(failure, dt.datetime.now(dt.UTC))
     what = day.state if day and day.manifest else f"not published, {problem.what}"
@@ -158,7 +158,7 @@ def describe_failure(failure: Failure, day: Day | None = None) -> Alert:
 
 
 def describe_day(day: Day, *, is_known: bool) -> str:
-    """The state of the day, and what else the pages say about it than the causes."""
+    """The state of the day, and the explanations on its page except the causes."""
     causes = day.attempt.causes if day.attempt else ()
     others = [sentence for sentence in explain_day(day) if sentence not in causes]
     if not is_known:
@@ -167,7 +167,7 @@ def describe_day(day: Day, *, is_known: bool) -> str:
 
 
 def describe_reporting_failure(failure: Failure, consequence: str) -> Alert:
-    """The message for a published day that another system does not know about."""
+    """The alert for a published day that could not be reported to another system."""
     problem = Problem(
         what=consequence,
         section="A published day was not reported",
@@ -185,11 +185,11 @@ def describe_reporting_failure(failure: Failure, consequence: str) -> Alert:
 
 
 def describe_maintenance_failure(dag_id: str, failure: Failure) -> Alert:
-    """The message for one of the other DAGs, whose runs process no delivery day."""
+    """The alert for a failed run of a DAG other than the pipeline."""
     problem = Problem(
         what=f"{failure.task_id} failed",
         section="A maintenance DAG failed",
-        remedy="Fix the cause. The next run does the work that this run left undone.",
+        remedy="Fix the cause. The next run also does the work of this run.",
     )
     return Alert(
         subject=make_subject(dag_id.removeprefix("ecommerce_"), problem.what),
@@ -208,7 +208,7 @@ def link_day(failure: Failure) -> str:
 
 
 def compose_text(failure: Failure, problem: Problem, result: str, *links: str) -> str:
-    """The cause, what it means, what to do, and where to look; in this order."""
+    """The text of an alert: cause, consequence, remedy, and links, in this order."""
     return "\n".join(
         [
             *list_causes(failure, problem),
@@ -225,7 +225,7 @@ def compose_text(failure: Failure, problem: Problem, result: str, *links: str) -
 
 
 def make_subject(day: str, what: str) -> str:
-    """One line, short enough for every channel. `day` may also be the name of a DAG."""
+    """One line that is short enough for every channel. `day` may also be the name of a DAG."""
     return " ".join(f"ecommerce {day}: {what}".split())[:_SUBJECT_CHARACTERS]
 
 
@@ -234,7 +234,7 @@ def describe_remedy(remedy: str, section: str) -> str:
 
 
 def list_causes(failure: Failure, problem: Problem) -> list[str]:
-    """Why the task failed: the faults of a closed gate, or the message of the error."""
+    """The faults of a closed gate, or the message of the error."""
     cause = find_cause(failure.error)
     if isinstance(cause, GateClosedError):
         causes = cause.closed["faults"]
@@ -244,9 +244,9 @@ def list_causes(failure: Failure, problem: Problem) -> list[str]:
 
 
 def describe_error(cause: BaseException | None) -> str:
-    """The message of an error, unless it may quote a row: messages of other libraries may."""
+    """The message of an error; only its type if the message may quote a row."""
     if cause is None:
-        return "The process of the task was killed and left no error."
+        return "The process of the task was killed."
     kind = type(cause)
     if isinstance(cause, PipelineError) or kind.__name__ == "AirflowFailException":
         return str(cause)
@@ -256,9 +256,9 @@ def describe_error(cause: BaseException | None) -> str:
 
 
 def send_alert(alert: Alert) -> bool:
-    """Send through every channel that is set up. Without one, or if all fail, write the message to the log.
+    """Send through every configured channel. If there is none, or if all fail, log the alert.
 
-    Returns False only if channels are set up and none of them worked.
+    Returns False if channels are configured and all of them failed.
     """
     sent = [_deliver(name, send, alert) for name, send in find_channels().items()]
     if not any(sent):
@@ -267,7 +267,7 @@ def send_alert(alert: Alert) -> bool:
 
 
 def find_channels() -> dict[str, Callable[[Alert], None]]:
-    """The channels that the settings name, each with the function that sends through it."""
+    """The configured channels, each with its function to send an alert."""
     channels: dict[str, Callable[[Alert], None]] = {}
     settings = Settings.from_valid_variables()
     if topic := settings.alert_topic_arn:
@@ -298,7 +298,7 @@ def publish_to_topic(topic_arn: str, alert: Alert) -> None:
 
 
 def send_mail(addresses: str, alert: Alert) -> None:
-    """Uses the hook and not the notifier, which would treat braces in a message as a template."""
+    """Send by the SMTP hook, because the notifier would treat braces in a message as a template."""
     from airflow.providers.smtp.hooks.smtp import SmtpHook
 
     with SmtpHook(smtp_conn_id=SMTP_CONNECTION_ID) as hook:
@@ -306,6 +306,6 @@ def send_mail(addresses: str, alert: Alert) -> None:
 
 
 def make_html(text: str) -> str:
-    """The text with its line breaks, and with clickable links."""
+    """The text as HTML with line breaks and clickable links."""
     linked = re.sub(r"https?://[^\s<>]+", r'<a href="\g<0>">\g<0></a>', html.escape(text))
     return f'<pre style="font: inherit; white-space: pre-wrap">{linked}</pre>'

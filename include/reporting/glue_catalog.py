@@ -1,8 +1,8 @@
-"""The Glue Data Catalog: each published day of orders becomes a partition, so that Athena sees it at once.
+"""The Glue Data Catalog: each published day of orders is registered as a partition for Athena.
 
 The deployment creates the database; the table follows the contract. A new column is added to the table and
-is null in old days. A column that the contract drops stays and is null in new days. A column that changes its
-type would make old days unreadable: that is an error.
+is null in old days. A dropped column stays in the table and is null in new days. A changed type is an error,
+because old days would become unreadable.
 """
 
 import logging
@@ -23,20 +23,18 @@ PARQUET = {
     "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
     "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
 }
-#: The fields of a table that an update accepts.
+#: The fields of a table that `update_table` accepts.
 _UPDATED_FIELDS = ("Name", "Description", "PartitionKeys", "TableType", "Parameters", "StorageDescriptor")
 
 Column = dict[str, str]
 
 
 def register_day(settings: Settings, day: str) -> None:
-    """Add a published day to the Glue table; a day that is registered already is updated.
-
-    Does nothing without the setting `catalog_database`.
+    """Add or update the partition of a published day. Does nothing without the setting `catalog_database`.
 
     Raises
     ------
-    CatalogError: the table cannot hold what the contract publishes, or the database does not exist.
+    CatalogError: the table does not fit the contract, or the database does not exist.
     """
     if not settings.catalog_database:
         return
@@ -52,7 +50,7 @@ def register_day(settings: Settings, day: str) -> None:
 
 
 def prepare_table(glue: Any, settings: Settings) -> None:
-    """Create the table, or add the columns that it lacks."""
+    """Create the table, or add missing columns to it."""
     database = settings.catalog_database
     try:
         table = glue.get_table(DatabaseName=database, Name=TABLE)["Table"]
@@ -69,11 +67,11 @@ def prepare_table(glue: Any, settings: Settings) -> None:
 
 
 def add_columns(existing: list[Column], database: str) -> list[Column]:
-    """The columns of a table, then those of the contract that it lacks.
+    """The columns of a table, followed by the missing columns of the contract.
 
     Raises
     ------
-    CatalogError: a column has another type than the contract says.
+    CatalogError: a column has another type than in the contract.
     """
     types = {column["Name"]: column["Type"] for column in existing}
     wanted = list_columns()
@@ -85,14 +83,14 @@ def add_columns(existing: list[Column], database: str) -> list[Column]:
     if changed:
         raise CatalogError(
             f"The table {database}.{TABLE} does not fit the contract: {'; '.join(changed)}. "
-            "Give the column another name in include/contract/datasets.py; or, if Athena needs no older day, "
-            "drop the table: the next publication creates it again."
+            "Rename the column in the contract; or, if Athena does not need older days, drop the table: the "
+            "next publication creates it again."
         )
     return [*existing, *(column for column in wanted if column["Name"] not in types)]
 
 
 def list_columns() -> list[Column]:
-    """The published columns as the catalog describes them."""
+    """The published columns in the form of the catalog."""
     return [
         {"Name": column.name, "Type": SQL_TYPES[column.kind], "Comment": column.meaning}
         for column in published_orders()

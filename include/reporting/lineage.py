@@ -1,7 +1,7 @@
-"""The OpenLineage event of a published day: its datasets, row counts, check results and column lineage.
+"""The OpenLineage event of a published day: datasets, row counts, validation results and column lineage.
 
-Nothing is sent unless OpenLineage's Airflow provider is installed and has a transport; its own settings say
-where events go. The datasets keep their names from day to day; the day is their version.
+It is sent only if OpenLineage's Airflow provider is installed and configured. The names of the datasets are
+the same every day; the day is their version.
 """
 
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         schema_dataset,
     )
 
-#: Takes the place of the day in the name of a dataset.
+#: Replaces the day in the names of datasets.
 ANY_DAY = "{day}"
 CHECKPOINT = "great_expectations_checkpoint"
 
@@ -69,7 +69,7 @@ def describe_inputs(layout: Layout, manifest: Manifest) -> "list[InputDataset]":
 
 
 def describe_raw_key(layout: Layout, dataset: str) -> str:
-    """The template of the raw files of a dataset, which names the day in the form that its keys have."""
+    """The URL template of a dataset's raw files, with the day as in the setting `raw_key_template`."""
     return f"s3://{layout.raw_bucket}/{layout.raw_key_template.replace('{dataset}', dataset)}"
 
 
@@ -100,7 +100,7 @@ def describe_outputs(layout: Layout, manifest: Manifest) -> "list[OutputDataset]
 def describe_quality(
     quality: Quality,
 ) -> "data_quality_assertions_dataset.DataQualityAssertionsDatasetFacet":
-    """The checkpoint as a whole, and each expectation that failed or warns."""
+    """The checkpoint as a whole, and each failed expectation or warning."""
     from openlineage.client.facet_v2 import data_quality_assertions_dataset as assertions
 
     whole = assertions.Assertion(
@@ -117,7 +117,7 @@ def describe_quality(
 
 
 def describe_schema(dataset: str) -> "schema_dataset.SchemaDatasetFacet":
-    """The columns that the contract declares."""
+    """The published columns of the contract."""
     from openlineage.client.facet_v2 import schema_dataset as schema
 
     return schema.SchemaDatasetFacet(
@@ -133,7 +133,7 @@ def describe_schema(dataset: str) -> "schema_dataset.SchemaDatasetFacet":
 def describe_column_lineage(
     layout: Layout, dataset: str
 ) -> "column_lineage_dataset.ColumnLineageDatasetFacet":
-    """Which columns of the raw files each published column comes from, as the contract declares it."""
+    """The columns of raw files that each published column is computed from."""
     from openlineage.client.facet_v2 import column_lineage_dataset as column_lineage
 
     def refer(source: str, column: str, kind: str, subtype: str) -> column_lineage.InputField:
@@ -155,7 +155,7 @@ def describe_column_lineage(
 
 
 def find_sources(dataset: str) -> dict[str, list[tuple[str, str, str, str]]]:
-    """For each published column: the dataset and column it comes from, and OpenLineage's kind and subtype."""
+    """For each published column: its source datasets and columns, with OpenLineage's type and subtype."""
     if dataset != ORDERS.name:
         names = DATASETS[dataset].column_names
         return {name: [(dataset, name, "DIRECT", "IDENTITY")] for name in names} | {DAY.name: []}
@@ -182,6 +182,6 @@ def describe_version(
 
 
 def split_url(url: str) -> tuple[str, str]:
-    """Namespace and name of an S3 object, by OpenLineage's naming rules."""
+    """The namespace and name of an S3 object, by OpenLineage's naming rules."""
     bucket, _, key = url.removeprefix("s3://").partition("/")
     return f"s3://{bucket}", key

@@ -1,4 +1,4 @@
-"""Reports a published day to other systems. A failure is logged and alerted; the day stays published."""
+"""Reports a published day to other systems. Failures are logged and alerted, but do not fail the task."""
 
 import logging
 from collections.abc import Callable
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def report_publication(settings: Settings, manifest: Manifest, task: Any) -> None:
-    """Register the day in the Glue Data Catalog and send its lineage and metrics, each if it is set up."""
+    """Register the day in the Glue Data Catalog and send its lineage and metrics, if they are configured."""
     reporters: dict[str, Callable[[], None]] = {
         "the Glue table does not show it": partial(register_day, settings, manifest["day"]),
         "its lineage was not sent": partial(send_lineage, settings.layout, manifest),

@@ -112,7 +112,7 @@ CASES: dict[str, tuple[BaseException | None, str, str, str]] = {
         None,
         "transform",
         "transform failed",
-        "The process of the task was killed and left no error.",
+        "The process of the task was killed.",
     ),
 }
 
