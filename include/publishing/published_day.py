@@ -6,6 +6,7 @@ ends by restoring the versions in the manifest. So a concurrent or delayed run o
 effect. See docs/promises.md.
 """
 
+import datetime as dt
 import json
 import logging
 from collections.abc import Iterator
@@ -16,8 +17,17 @@ from typing import TYPE_CHECKING
 from include import keys
 from include.contract import DATASETS, DELIVERED
 from include.contract.model import LATE, REPAIRS
+from include.day import format_instant
 from include.errors import OlderDeliveryError, PublishConflictError
-from include.manifest import Candidate, Extracted, Manifest, Output, digest_inputs
+from include.manifest import (
+    Candidate,
+    Correction,
+    Extracted,
+    Manifest,
+    Output,
+    code_version,
+    digest_inputs,
+)
 from include.s3.conditional import ObjectChangedError, replace_json, replace_object
 from include.s3.objects import find_object, read_object
 
@@ -54,14 +64,21 @@ class PublishedDay:
     etags: dict[str, str | None]
     previous: ManifestVersion
 
-    def replace_tables(self, candidate: Candidate) -> dict[str, Output]:
-        """Copy each staged table and quarantine over the published one, unless that has changed since.
+    def replace(self, candidate: Candidate, correction: Correction | None) -> Manifest:
+        """Replace the tables and then the manifest, which publishes the day. Returns the manifest.
 
         Raises
         ------
-        ObjectChangedError: another run replaced a published object.
+        ObjectChangedError: another run replaced a table or published the day.
         StagedChangedError: an earlier try of this run, from other raw files, wrote a staged table.
         """
+        outputs = self.replace_tables(candidate)
+        manifest = make_manifest(candidate, outputs, correction)
+        self.replace_manifest(manifest)
+        return manifest
+
+    def replace_tables(self, candidate: Candidate) -> dict[str, Output]:
+        """Copy each staged table and quarantine over the published one, unless that has changed since."""
         outputs: dict[str, Output] = {}
         for dataset in DATASETS:
             rows = candidate.counts["rows"][dataset]
@@ -79,28 +96,46 @@ class PublishedDay:
         return {**state, "rows": rows}
 
     def replace_manifest(self, manifest: Manifest) -> None:
-        """Write the new manifest, which makes the new versions the published ones.
-
-        Raises
-        ------
-        ObjectChangedError: another run published the day.
-        """
+        """Write the new manifest, which makes the new versions the published ones."""
         replace_json(self.hook, manifest, keys.manifest(self.layout, self.day), self.previous.etag)
 
 
+def make_manifest(
+    candidate: Candidate, outputs: dict[str, Output], correction: Correction | None
+) -> Manifest:
+    validated = candidate.validated
+    return {
+        "day": candidate.day,
+        "run_id": candidate.run_id,
+        "code_version": code_version(),
+        "started_at": candidate.started_at,
+        "published_at": format_instant(dt.datetime.now(dt.UTC)),
+        "inputs": candidate.extracted["inputs"],
+        **candidate.counts,
+        "quality": validated["quality"],
+        "approval": None if validated["gate"]["is_open"] else candidate.approval,
+        "outputs": outputs,
+        "correction": correction,
+    }
+
+
 @contextmanager
-def open_day(hook: "S3Hook", layout: "Layout", day: str) -> Iterator[PublishedDay]:
+def open_day(hook: "S3Hook", layout: "Layout", extracted: Extracted) -> Iterator[PublishedDay]:
     """Read a day to replace it. In any case, the published keys hold the versions in the manifest at the end.
 
     Raises
     ------
+    OlderDeliveryError: the published day has a later delivery, or repaired or late rows that the run lacks.
     PublishConflictError: another run published the day at the same time; a retry starts from its publication.
     """
+    day = extracted["day"]
     try:
         # Objects first: if another run publishes in between, their ETags are outdated and no copy works.
         # In the other order, objects would be replaced before the write of the manifest fails.
         etags = {url: _find_etag(hook, url) for url in list_keys(layout, day)}
-        yield PublishedDay(hook, layout, day, etags, read_manifest(hook, layout, day))
+        previous = read_manifest(hook, layout, day)
+        reject_stale_run(previous.manifest, extracted)
+        yield PublishedDay(hook, layout, day, etags, previous)
     except ObjectChangedError as error:
         raise PublishConflictError(
             f"Another run published {day} at the same time ({error}). Airflow will retry."
