@@ -126,7 +126,7 @@ class Days:
         ("inputs", StoreRefusedError("S3 rejected it."), "S3 rejected it."),
     ],
 )
-def test_a_day_that_cannot_be_read_keeps_no_other_from_being_looked_at(
+def test_unreadable_day_does_not_block_the_others(
     monkeypatch: pytest.MonkeyPatch, what: str, error: Exception, reason: str
 ) -> None:
     days = Days(monkeypatch)
@@ -135,13 +135,13 @@ def test_a_day_that_cannot_be_read_keeps_no_other_from_being_looked_at(
     found = scan_published_days(None, Settings(correction_days=3), "2026-11-21")  # type: ignore[arg-type]  # no store
 
     assert [change.day for change in found.changes] == ["2026-11-19", "2026-11-21"]
-    with pytest.raises(UnreadableDaysError, match=r"2026-11-20: .+ the day again") as caught:
+    with pytest.raises(UnreadableDaysError, match=r"2026-11-20: .+ rerun the day") as caught:
         reject_unread_days(found.unread)
     assert reason in str(caught.value)
     assert "ada@example.com" not in str(caught.value)
 
 
-def test_what_may_pass_is_left_to_the_next_try(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_temporary_error_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     Days(monkeypatch).broken["inputs"]["2026-11-20"] = RetryableError("The store is busy.")
 
     with pytest.raises(RetryableError, match="busy"):
