@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: the whole table, or parts of it (`make bench`)."""
+"""`python -m benchmarks` (`make bench`): run all benchmarks, or some of them."""
 
 import argparse
 import datetime as dt
@@ -77,7 +77,7 @@ def list_parts(scale: Scale, rounds: int) -> dict[str, Callable[[Report, Console
 
 
 def measure_airflow(report: Report, console: Console, scale: Scale, rounds: int) -> None:
-    """Imported late and run last, because it makes this process large, see `run_module`."""
+    """Imported late and run last, because it makes this process large (see `run_module`)."""
     from benchmarks.scheduler import measure_scheduler
 
     backfill_rounds = min(rounds, scale.backfill_rounds)
@@ -94,9 +94,9 @@ def measure_celery(report: Report, console: Console, scale: Scale, rounds: int) 
 def main(arguments: list[str] | None = None) -> int:
     """Run the parts. Returns 1 if a program fails or results differ, not if a target is missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--size", choices=SCALES, default="full", help="small only proves that it runs")
-    parser.add_argument("--only", choices=list_parts(SCALES["small"], 1), nargs="+", help="some parts only")
-    parser.add_argument("--rounds", type=int, help="how often each is measured")
+    parser.add_argument("--size", choices=SCALES, default="full", help="small only shows that it works")
+    parser.add_argument("--only", choices=list_parts(SCALES["small"], 1), nargs="+", help="run only these")
+    parser.add_argument("--rounds", type=int, help="measurements of each")
     options = parser.parse_args(arguments)
     scale, console, report = SCALES[options.size], Console(width=120), Report(options.size)
     parts = list_parts(scale, options.rounds or scale.rounds)

@@ -1,11 +1,10 @@
 """The real DAG with CeleryExecutor: the gain of a second worker."""
 
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.data import FOLDER, Size, prepare_raw_files
 from benchmarks.measure import BenchmarkError, Spread
-from benchmarks.report import Finding, Report
+from benchmarks.report import Finding, Report, show_seconds
 from benchmarks.scheduler import (
     LAYOUT,
     OURS,
@@ -41,7 +40,8 @@ def measure_celery(report: Report, console: Console, size: Size, rounds: int, da
         for workers, durations in seconds.items():
             console.print(f"round {number + 1} of {rounds}: {workers} Celery workers", style="dim")
             durations.append(time_backfill(size, workers, days))
-    show(console, seconds, days, size)
+    title = f"A backfill of {days} days of {size.orders:,} orders"
+    show_seconds(console, title, "workers", {str(workers): each for workers, each in seconds.items()})
     report.details["celery"] = seconds
     ratios = [both / one for one, both in zip(seconds[1], seconds[2], strict=True)]
     what = f"a backfill of {days} days with CeleryExecutor: two workers against one"
@@ -49,7 +49,7 @@ def measure_celery(report: Report, console: Console, size: Size, rounds: int, da
 
 
 def time_backfill(size: Size, workers: int, days: int) -> float:
-    """Seconds from the request to the end of the last run, after one unmeasured day."""
+    """The seconds from the request to the end of the last run, after one unmeasured day."""
     first, *others = list_days(days + 1)
     with scratch_folder() as folder:
         # As root, PostgreSQL runs as another user, which must be able to enter its folder.
@@ -65,10 +65,3 @@ def time_backfill(size: Size, workers: int, days: int) -> float:
                 if not stack.hook.check_for_key(keys.manifest(LAYOUT, day.isoformat())):
                     raise BenchmarkError(f"the backfill did not publish {day}")
     return took
-
-
-def show(console: Console, seconds: dict[int, list[float]], days: int, size: Size) -> None:
-    table = Table("workers", "seconds", title=f"A backfill of {days} days of {size.orders:,} orders")
-    for workers, durations in seconds.items():
-        table.add_row(str(workers), Spread.of(durations).show())
-    console.print(table)

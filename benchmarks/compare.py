@@ -1,6 +1,6 @@
 """Compare the outputs of two engines. Usage: `python -m benchmarks.compare OUR_DIR THEIR_DIR [--every-row]`.
 
-Order of rows and details of types do not count; every value does. Prints one line for each difference.
+Compares all values, but not the order of rows or details of types. Prints one line per difference.
 """
 
 # ruff: noqa: S608  # all names in the queries are the contract's own

@@ -1,4 +1,4 @@
-"""The raw files of the benchmarks, generated once and kept under `.local/bench/`."""
+"""The raw files of the benchmarks, generated once and cached under `.local/bench/`."""
 
 import datetime as dt
 import gzip
@@ -11,7 +11,7 @@ from benchmarks.measure import PROJECT, run_module
 from include.contract import DATASETS, MALFORMED_ROW, reasons
 
 FOLDER = PROJECT / ".local" / "bench"
-#: The day on which the shop has exactly the requested number of accounts.
+#: On this day the shop has exactly the requested number of accounts.
 DAY = dt.date(2026, 12, 14)
 #: The sources of the generator.
 _GENERATOR = (
@@ -39,8 +39,8 @@ class Size:
 def prepare_raw_files(size: Size) -> Path:
     """The folder with the files of a size, regenerated when the generator has changed.
 
-    About 1 % of the rows are dirty, with every reason except malformed rows: the tools have no common
-    notion of how to go on behind them.
+    About 1 % of the rows are dirty, with every reason except malformed rows, which the tools handle
+    differently.
     """
     fingerprint = hashlib.sha256(b"".join((PROJECT / path).read_bytes() for path in _GENERATOR)).hexdigest()[
         :12
@@ -74,7 +74,7 @@ def prepare_compressed_files(folder: Path) -> Path:
 
 
 def _list_uncommon_reasons() -> set[str]:
-    """Rules that the peers do not have."""
+    """The reject reasons that the peers do not implement."""
     kinds = ("_untrimmed", "_too_long", "_implausible")
     found = {reason for dataset in DATASETS.values() for reason in reasons(dataset)}
     return {reason for reason in found if reason.endswith(kinds) or reason.startswith("rejected_")}

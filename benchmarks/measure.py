@@ -1,4 +1,4 @@
-"""Run a program in a separate process and measure its time and memory with the operating system."""
+"""Runs a program in a separate process and reads its time and memory from the operating system."""
 
 import os
 import statistics
@@ -81,12 +81,12 @@ def run_module(
 ) -> tuple[Measurement, str]:
     """Run `python -m module`; returns its measurement and its standard output.
 
-    The kernel counts the memory of a parent towards the peak of a child that it starts with vfork, so
-    whoever calls this must stay small: heavy work belongs into processes of its own.
+    The kernel adds the memory of the parent to the peak of a child started with vfork, so the calling process
+    must stay small: do heavy work in separate processes.
 
     Raises
     ------
-    BenchmarkError: the program did not end with 0; with the end of its error output.
+    BenchmarkError: the program failed; includes the end of its error output.
     """
     command = [sys.executable, "-m", module, *map(str, arguments)]
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:

@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +24,7 @@ class Finding:
 
     Parameters
     ----------
-    value: the figure whose median is compared with `at_most`; a ratio unless `unit` is given.
+    value: the median of this figure must not exceed `at_most`; a ratio unless there is a `unit`.
     """
 
     what: str
@@ -47,7 +47,7 @@ class Report:
 
 
 def show_findings(console: Console, findings: Iterable[Finding], *, is_judged: bool) -> None:
-    """Print the table. Small sizes only show that the benchmark works and are not judged."""
+    """Print the table. The results of small sizes are not compared with the targets."""
     table = Table("what", "measured", "target", "reached", title="Targets")
     for finding in findings:
         verdict = ("yes" if finding.is_reached else "no") if is_judged else "not judged"
@@ -56,6 +56,14 @@ def show_findings(console: Console, findings: Iterable[Finding], *, is_judged: b
             f"at most {finding.at_most:g} {finding.unit}",
         )
         table.add_row(finding.what, measured, target, verdict)
+    console.print(table)
+
+
+def show_seconds(console: Console, title: str, subject: str, seconds: Mapping[str, Iterable[float]]) -> None:
+    """Print the median and the range of several measurements."""
+    table = Table(subject, "seconds", title=title)
+    for name, durations in seconds.items():
+        table.add_row(name, Spread.of(durations).show())
     console.print(table)
 
 

@@ -8,12 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.data import Size, prepare_raw_files
 from benchmarks.measure import PROJECT, BenchmarkError, Spread
 from benchmarks.quality_site import measure_site
-from benchmarks.report import Finding, Report
+from benchmarks.report import Finding, Report, show_seconds
 from benchmarks.traffic import measure_traffic
 from benchmarks.transform import scratch_folder
 from include import keys
@@ -50,7 +49,7 @@ def measure_scheduler(
         wait_for_dags(api)
         for dag_id in (OURS, NOTHING):
             api.unpause(dag_id)
-        # Each day runs once: publishing it again also compares it with the previous version.
+        # Each day runs only once, because a second publication also compares the day with the first one.
         days = list_days(rounds + 2 + backfill_days * backfill_rounds)
         console.print(f"delivering {len(days)} days of {size.orders:,} orders", style="dim")
         deliver(stack, days, raw_dir)
@@ -69,15 +68,11 @@ def list_days(count: int) -> list[dt.date]:
 def run_stack(folder: Path, workers: int = 0, worker_slots: int = 1) -> Iterator[Stack]:
     """A temporary stack with our DAG and those of the benchmark, on separate ports.
 
-    With `workers` it has so many Celery workers, which run so many tasks at once; otherwise LocalExecutor.
+    `workers` is the number of Celery workers; 0 means LocalExecutor. `worker_slots` is the tasks per worker.
     """
-    dags_dir = folder / "dags"
-    shutil.copytree(PROJECT / "dags", dags_dir, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(
-        PROJECT / "benchmarks" / "dags",
-        dags_dir / "benchmarks",
-        ignore=shutil.ignore_patterns("__pycache__"),
-    )
+    dags_dir, ignore = folder / "dags", shutil.ignore_patterns("__pycache__")
+    shutil.copytree(PROJECT / "dags", dags_dir, ignore=ignore)
+    shutil.copytree(PROJECT / "benchmarks" / "dags", dags_dir / "benchmarks", ignore=ignore)
     ui_port, s3_port = find_free_ports(2)
     with Stack(
         folder / "stack",
@@ -107,7 +102,7 @@ def measure_parsing(report: Report, console: Console, api: BenchmarkApi) -> None
         console.print(f"parse {number + 1} of {_PARSES}", style="dim")
         for dag_id, durations in seconds.items():
             durations.append(parse_once(api, dag_id))
-    show_seconds(console, "Parsing a DAG file", seconds)
+    show_seconds(console, "Parsing a DAG file", "DAG", seconds)
     report.details["parsing"] = seconds
     report.findings.append(
         Finding("parsing the DAG file, against an empty one", find_ratio(seconds, EMPTY), 1.2)
@@ -135,7 +130,7 @@ def measure_days(
             took = run_day(api, dag_id, day, number)
             if number:
                 durations.append(took)
-    show_seconds(console, f"A day of {size.orders:,} orders on the scheduler", seconds)
+    show_seconds(console, f"A day of {size.orders:,} orders on the scheduler", "DAG", seconds)
     report.details["days"] = seconds
     report.findings.append(
         Finding("a day on the scheduler, against one that does nothing", find_ratio(seconds, NOTHING), 1.5)
@@ -168,7 +163,7 @@ def measure_backfills(
     for day in days:
         if not stack.hook.check_for_key(keys.manifest(LAYOUT, day.isoformat())):
             raise BenchmarkError(f"the backfill did not publish {day}")
-    show_seconds(console, f"A backfill of {days_per_backfill} days", seconds)
+    show_seconds(console, f"A backfill of {days_per_backfill} days", "DAG", seconds)
     report.details["backfills"] = seconds
     report.findings.append(
         Finding(
@@ -205,17 +200,10 @@ def wait_until(is_true: Callable[[], bool], what: str) -> None:
     end = time.monotonic() + _PATIENCE_SECONDS
     while not is_true():
         if time.monotonic() > end:
-            raise BenchmarkError(f"waited {_PATIENCE_SECONDS} seconds in vain until {what}")
+            raise BenchmarkError(f"timed out after {_PATIENCE_SECONDS} seconds, waiting until {what}")
         time.sleep(_POLL_SECONDS)
 
 
 def find_ratio(seconds: dict[str, list[float]], base: str) -> Spread:
     """The ratio of our times to the base, round by round."""
     return Spread.of(ours / theirs for ours, theirs in zip(seconds[OURS], seconds[base], strict=True))
-
-
-def show_seconds(console: Console, title: str, seconds: dict[str, list[float]]) -> None:
-    table = Table("DAG", "seconds", title=title)
-    for dag_id, durations in seconds.items():
-        table.add_row(dag_id, Spread.of(durations).show())
-    console.print(table)

@@ -5,11 +5,10 @@ from collections import defaultdict
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.data import Size, prepare_raw_files
-from benchmarks.measure import BenchmarkError, Spread, run_module
-from benchmarks.report import Report
+from benchmarks.measure import BenchmarkError, run_module
+from benchmarks.report import Report, show_seconds
 from benchmarks.transform import OURS, plain_counts, run_contestant, scratch_folder
 from include.local.settings_file import Connection, read_settings
 from include.local.state import State
@@ -38,7 +37,7 @@ def measure_spark(report: Report, console: Console, size: Size, rounds: int) -> 
                     seconds[f"Spark, {cores} core{'s' if cores > 1 else ''}"].append(taken)
                     if plain_counts(found) != plain_counts(counts):
                         raise BenchmarkError(f"Spark counts\n{found}\nand we count\n{counts}")
-    show_seconds(console, size, {name: Spread.of(each) for name, each in seconds.items()})
+    show_seconds(console, f"Transform on Spark, {size.orders:,} orders", "", seconds)
     report.details["spark"] = {"orders": size.orders, "seconds": seconds}
 
 
@@ -53,10 +52,3 @@ def run_spark_day(cores: int, store: Connection, raw_dir: Path) -> tuple[float, 
     _, output = run_module("benchmarks.spark_day", cores, store.extra["endpoint_url"], raw_dir)
     result = json.loads(output.splitlines()[-1])
     return result["seconds"], result["counts"]
-
-
-def show_seconds(console: Console, size: Size, seconds: dict[str, Spread]) -> None:
-    table = Table("", "seconds", "orders a second", title=f"Transform on Spark, {size.orders:,} orders")
-    for name, each in seconds.items():
-        table.add_row(name, each.show(), f"{size.orders / each.median:,.0f}")
-    console.print(table)

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from benchmarks.data import FOLDER, Size, prepare_compressed_files, prepare_raw_files
 from benchmarks.measure import BenchmarkError, Measurement, Spread, Summary, run_module
-from benchmarks.peers import find_strange_columns
+from benchmarks.peers import find_different_columns
 from benchmarks.report import Finding, Report
 
 OURS = "ours"
@@ -35,12 +35,12 @@ def compare_with_peers(report: Report, console: Console, size: Size, rounds: int
 
     Raises
     ------
-    BenchmarkError: the contract is another one than theirs, or they do not agree.
+    BenchmarkError: the contracts differ, or the results differ.
     """
-    if strange := find_strange_columns():
+    if different := find_different_columns():
         raise BenchmarkError(
-            f"The contract is not the one that the other engines work by: {', '.join(strange)}. "
-            "Teach benchmarks/peers/ these columns to compare the speed."
+            f"The contract differs from that of the other engines: {', '.join(different)}. "
+            "Add these columns to benchmarks/peers/ to compare the speed."
         )
     raw_dir = prepare_raw_files(size)
     measurements: dict[str, list[Measurement]] = defaultdict(list)
@@ -58,7 +58,7 @@ def compare_with_peers(report: Report, console: Console, size: Size, rounds: int
         f"Transform, {size.orders:,} orders; same results; rounds: {rounds}",
         summaries,
         against=OURS,
-        note="Without malformed rows, behind which each tool goes on in its own way.",
+        note="Without malformed rows, which each tool handles differently.",
     )
     report.details["transform"] = {name: summary.as_json() for name, summary in summaries.items()}
     report.findings += judge_contest(summaries)
@@ -89,7 +89,7 @@ def check_agreement(name: str, counts: dict[str, dict[str, Any]], folder: Path, 
 
 
 def plain_counts(counts: dict[str, Any]) -> Any:
-    """The counts without zeros, such as of reasons that did not occur, and without trailing zeros."""
+    """The counts without zeros and trailing zeros."""
     rows, reasons = (
         {
             name: {what: count for what, count in found.items() if count}

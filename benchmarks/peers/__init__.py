@@ -1,4 +1,4 @@
-"""The transform in other engines: same input, same rows, written as their experts would."""
+"""The transform in other engines: same input and output, written in the idiomatic way of each engine."""
 
 import csv
 from pathlib import Path
@@ -16,8 +16,8 @@ COLUMNS = {
 }
 
 
-def find_strange_columns() -> list[str]:
-    """Columns in which the contract and the peers differ, such as `orders.discount`."""
+def find_different_columns() -> list[str]:
+    """Columns that only the contract or only the peers have, such as `orders.discount`."""
     ours = {f"{name}.{column}" for name, dataset in DATASETS.items() for column in dataset.column_names}
     theirs = {f"{name}.{column}" for name, columns in COLUMNS.items() for column in columns}
     return sorted(ours ^ theirs)

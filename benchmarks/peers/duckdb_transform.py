@@ -1,11 +1,11 @@
 """The transform in DuckDB. Usage: `python -m benchmarks.peers.duckdb_transform RAW_DIR OUT_DIR`.
 
-What makes it fast: the raw text is loaded once and in file order, so a row id gives the line number; ids that
-repeat are found by grouping 64-bit hashes, and only rows with such a hash are ranked; typed rows are kept, so
-nothing is cast twice; text that is looked up is an ENUM, which the Parquet writer takes as a dictionary.
+Optimisations: the raw text is loaded once and in file order, so a row id gives the line number; repeated ids
+are found by grouping 64-bit hashes, and only rows with such a hash are ranked; typed rows are kept, so
+nothing is cast twice; looked-up text is an ENUM, which the Parquet writer takes as a dictionary.
 """
 
-# ruff: noqa: S608  # all names in the SQL are the contract's own
+# ruff: noqa: S608  # all names in the SQL come from the contract
 
 import json
 import sys
@@ -31,7 +31,7 @@ CREATE MACRO as_whole(t) AS
 """
 PARQUET = "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
 
-#: The condition of each reason; its position is its bit in `faults`. Repeated ids are last, found apart.
+#: The condition of each reason; its position is its bit in `faults`. Repeated ids come last.
 FAULTS = {
     "customers": {
         "customer_id_missing": "customer_id IS NULL",

@@ -1,8 +1,8 @@
 """The transform in Polars. Usage: `python -m benchmarks.peers.polars_transform RAW_DIR OUT_DIR`.
 
-What makes it fast: everything is lazy and streams; repeated ids are found by counting 64-bit hashes, and only
-rows with such a hash are compared; the usual form of a timestamp has a parser of its own, and only what that
-rejects is rewritten; text that is looked up is categorical; one query feeds both output files.
+Optimisations: everything is lazy and streams; repeated ids are found by counting 64-bit hashes, and only rows
+with such a hash are compared; the usual form of a timestamp is parsed first, and only the others are
+rewritten; looked-up text is categorical; one query feeds both output files.
 """
 
 import json

@@ -15,7 +15,7 @@ from include.local.stack_contract import use_contract_of_stack
 def main(arguments: list[str] | None = None) -> int:
     """Run a command. Returns 0 on success, 1 with one line on stderr on failure."""
     signal.signal(signal.SIGTERM, _interrupt)
-    # Raw files, outputs and logs hold personal data: for the owner of the checkout alone.
+    # Raw files, outputs and logs contain personal data, so only their owner may read them.
     os.umask(0o077)
     words = sys.argv[1:] if arguments is None else arguments
     try:
@@ -39,18 +39,18 @@ def make_parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="publish one day through the real DAG")
     run.add_argument("--day", help="the delivery day, YYYY-MM-DD; default: today in UTC")
     run.add_argument("--raw", type=_read_path, help="folder with the day's raw files; default: generated")
-    deliver = commands.add_parser("deliver", help="put raw files into the running stack's raw bucket")
+    deliver = commands.add_parser("deliver", help="deliver raw files to the running stack")
     deliver.add_argument("--day", help="the delivery day, YYYY-MM-DD; default: today in UTC")
     deliver.add_argument("--raw", type=_read_path, help="folder with the day's raw files")
     commands.add_parser("up", help="start the stack with the schedule on and a week of raw files")
     commands.add_parser("down", help="stop the stack")
     commands.add_parser("status", help="show whether the stack is running, and where")
-    query = commands.add_parser("query", help="run SQL over what was published; without SQL, a prompt")
+    query = commands.add_parser("query", help="run SQL over the published days; without --sql, a prompt")
     query.add_argument("--sql", default="", help="one statement")
     query.add_argument("--out", type=_read_path, help="a .csv or .parquet file for the result")
-    verify = commands.add_parser("verify", help="prove a published day by computing it again")
+    verify = commands.add_parser("verify", help="prove a published day by recomputing it")
     verify.add_argument("--day", required=True, help="the delivery day, YYYY-MM-DD")
-    inspect = commands.add_parser("inspect", help="show what your files are, and their contract")
+    inspect = commands.add_parser("inspect", help="describe your files and print the contract that fits them")
     inspect.add_argument("--raw", type=_read_path, help="folder with CSV files of any names")
     inspect.add_argument("--out", type=_read_path, help="a new file for the contract that reads them")
     transform = commands.add_parser("transform", help="run the transform alone, on local files")
@@ -60,8 +60,8 @@ def make_parser() -> argparse.ArgumentParser:
         "--day", type=dt.date.fromisoformat, help="the delivery day, YYYY-MM-DD; default: today in UTC"
     )
     for name, what in (
-        ("quarantine", "write the rejected rows of a day to a CSV file"),
-        ("repair", "use corrected rows in place of the rejected ones"),
+        ("quarantine", "export the rejected rows of a day to a CSV file"),
+        ("repair", "upload corrected rows in place of the rejected ones"),
     ):
         command = commands.add_parser(name, help=what)
         command.add_argument("day", help="the delivery day, YYYY-MM-DD")
@@ -73,7 +73,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _read_path(text: str) -> Path | None:
-    """A path with `~` expanded; make passes an empty text if none was given."""
+    """A path with `~` expanded. Without a path, make passes an empty text."""
     return Path(text).expanduser().resolve() if text else None
 
 

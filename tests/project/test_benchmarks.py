@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks import compare, measure, report, transform
 from benchmarks.measure import BenchmarkError, Measurement, Spread, Summary
-from benchmarks.peers import find_strange_columns
+from benchmarks.peers import find_different_columns
 from include.contract import ORDERS
 from include.local import transform_files
 from tests.raw_files import write_raw_files
@@ -126,7 +126,8 @@ def our_dir(raw_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.skipif(
-    bool(find_strange_columns()), reason=f"the peers do not work by this contract: {find_strange_columns()}"
+    bool(find_different_columns()),
+    reason=f"the peers do not work by this contract: {find_different_columns()}",
 )
 @pytest.mark.parametrize("peer", PEERS)
 def test_peer_agrees_on_every_row(raw_dir: Path, our_dir: Path, tmp_path: Path, peer: str) -> None:
