@@ -14,16 +14,36 @@ _WIDTH = 106
 def write_contract(proposed: Sequence[Dataset], base: Sequence[Dataset]) -> str:
     """The source of a contract file that turns the base datasets into the proposed ones."""
     declared = {dataset.name: dataset for dataset in base}
+    split = _split_headers(proposed, declared)
     changed = [each for each in proposed if each != declared[each.name]]
+    if not changed and not split:
+        return ""
     formats = list(dict.fromkeys(each.format for each in changed if each.format != FileFormat()))
-    names = {
+    format_names = {
         each: f"FORMAT_{place}" if len(formats) > 1 else "FORMAT" for place, each in enumerate(formats, 1)
     }
-    written = [_write_format(name, each) for each, name in names.items()]
-    adapted = [_write_adaptation(each, declared[each.name], names.get(each.format)) for each in changed]
-    source = "\n".join([*written, *adapted])
-    imports = "\n".join(_write_imports((each.name.upper() for each in changed), source))
+    written = [_write_format(name, each) for each, name in format_names.items()]
+    adapted = [
+        _write_adaptation(each, declared[each.name], format_names.get(each.format)) for each in changed
+    ]
+    listed = [f"DATASETS = ({', '.join(each.name.upper() for each in proposed)})"] if split else []
+    source = "\n".join([*split, *written, *adapted, *listed])
+    used = proposed if split else changed
+    names = (each.name.upper() for each in used if each.name in {dataset.name for dataset in base})
+    imports = "\n".join(_write_imports(names, source))
     return f"{imports}\n\n{source}\n"
+
+
+def _split_headers(proposed: Sequence[Dataset], declared: dict[str, Dataset]) -> list[str]:
+    """The line that takes the headers of orders apart; the base datasets are then the two parts."""
+    orders = next((each for each in proposed if any(column.taken_from for column in each.columns)), None)
+    if orders is None or any(column.taken_from for column in declared[orders.name].columns):
+        return []
+    taken = tuple(column.name for column in orders.columns if column.taken_from)
+    (name,) = {column.taken_from for column in orders.columns if column.taken_from}
+    declared[name], declared[orders.name] = declared[orders.name].split_headers(name, taken)
+    parts, whole = f"{name.upper()}, {orders.name.upper()}", orders.name.upper()
+    return [f"{parts} = {whole}.split_headers({_write_value(name)}, {_write_value(taken)})"]
 
 
 def _write_format(name: str, declared: FileFormat) -> str:
@@ -74,8 +94,11 @@ def _write_adaptation(proposed: Dataset, base: Dataset, format_name: str | None)
 
 def _write_others(proposed: Dataset, base: Dataset) -> Iterator[str]:
     """The columns that only one of the two has."""
+    head = "added=(Column("
     added = [
-        f"Column({', '.join(_write_arguments(column))})"
+        f"\n{' ' * (len(head) + 4)}".join(_wrap([*_write_arguments(column)], _WIDTH - 20)).join(
+            ("Column(", ")")
+        )
         for column in proposed.columns
         if column.name not in base.column_names
     ]

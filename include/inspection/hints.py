@@ -27,9 +27,17 @@ def _list_missing_files(matches: dict[str, Match]) -> Iterator[str]:
                 f"No file looks like {name}: each day needs one, with at least the column "
                 f"{dataset.id_column}. Export it too."
             )
+        elif file := matches[name].dataset.delivered_in:
+            yield f"No file looks like {name}: the contract reads them from that of {file}."
 
 
 def _list_hints(dataset: Dataset, match: Match) -> Iterator[str]:
+    for column in dataset.columns:
+        if column.required and column.name not in match.headers and not column.taken_from:
+            yield (
+                f"{dataset.name}: nothing in {match.sample.path.name} looks like {column.name}, which is "
+                f'needed. If a column is it, name it: headers={{"{column.name}": "…"}}.'
+            )
     moments = [
         match.headers[column.name]
         for column in dataset.columns

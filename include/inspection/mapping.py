@@ -5,25 +5,25 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from include.contract import Dataset, Kind
+from include.contract import Column, Dataset, Kind
 from include.inspection.columns import NULL_WORDS, Finding, is_epoch
 from include.inspection.sample import Sample
 
 #: What shops and spreadsheets call our columns: Shopify, WooCommerce, Magento, PrestaShop, marketplaces, and
 #: German, French and Spanish exports. Compared without case, blanks and punctuation.
 _COMMON_HEADERS = {
-    "order_id": "order, order id, order number, order no, order name, increment id, invoice, invoice no, "
-    "name, invoice number, entity id, reference, bestellnummer, bestellnr, auftragsnummer, "
-    "auftragsnr, commande, numéro de commande, pedido, número de pedido, bestellung, id "
-    "order, purchase order",
+    "order_id": "order, order id, order number, order no, order name, increment id, invoice, invoice "
+    "no, name, invoice number, entity id, reference, bestellnummer, bestellnr, "
+    "auftragsnummer, auftragsnr, commande, numéro de commande, pedido, número de pedido, "
+    "bestellung, id order, purchase order",
     "order_line": "line, line number, line no, line item id, lineitem id, item id, order item id, order "
     "line, position, pos, ligne, línea, id order detail",
     "customer_id": "customer, customer number, customer no, client, client id, buyer, buyer id, user id, "
-    "kunde, kundennummer, kundennr, id client, cliente, id cliente, account, email, customer "
-    "email, billing email",
+    "kunde, kundennummer, kundennr, id client, cliente, id cliente, account, email, "
+    "customer email, billing email",
     "product_id": "product, sku, lineitem sku, item, item number, stock code, article, article number, "
-    "artikel, artikelnummer, artikelnr, référence produit, producto, variant sku, asin, item "
-    "product id, item sku, product sku, id",
+    "artikel, artikelnummer, artikelnr, référence produit, producto, variant sku, asin, "
+    "item product id, item sku, product sku",
     "quantity": "qty, qty ordered, lineitem quantity, product quantity, units, amount ordered, menge, "
     "anzahl, stück, quantité, cantidad, quantity ordered, item quantity",
     "selling_price": "price, unit price, lineitem price, item price, price each, product price, preis, "
@@ -34,20 +34,29 @@ _COMMON_HEADERS = {
     "delivery_date": "delivered at, shipped at, delivery, delivered, ship date, lieferdatum, zugestellt, "
     "geliefert, date de livraison, fecha de entrega, completed at, order delivered customer "
     "date, date completed",
+    "total_price": "line total, total, amount, line amount, total amount, sales, revenue, item total, row "
+    "total, subtotal, lineitem total, summe, betrag, gesamt, gesamtpreis, positionssumme, "
+    "montant, total ligne, importe",
     "status": "state, order status, fulfillment status, financial status, zustand, statut, estado",
-    "name": "customer name, full name, title, product name, description, lineitem name, bezeichnung, "
-    "kundenname, artikelbezeichnung, nom, nombre, billing name, billing full name",
+    "products.product_id": "sku, variant sku, product, id, item, item number, stock code, article, "
+    "article number, artikel, artikelnummer, artikelnr, référence produit, producto, asin, product sku",
+    "customers.customer_id": "customer, customer number, customer no, id, client, client id, buyer, "
+    "buyer id, user id, kunde, kundennummer, kundennr, id client, cliente, id cliente, account, email",
+    "customers.name": "customer name, full name, kundenname, nom, nombre, billing name, billing full name",
+    "products.name": "product name, title, name, description, lineitem name, item name, bezeichnung, "
+    "artikelbezeichnung, artikelname, nom, nombre",
     "email": "mail, e-mail address, customer email, e-mail, correo",
     "city": "town, billing city, ort, stadt, ville, ciudad, customer city, default address city",
-    "country": "country code, billing country, land, pays, país, country id, customer country, customer "
-    "state, default address country code",
+    "country": "country code, billing country, land, pays, país, country id, customer country, "
+    "customer state, default address country code",
     "signup_date": "created at, registered, registration date, kunde seit, date inscription, joined, "
     "registered at, date registered",
-    "category": "product category, categories, product category name, category name, type, product type, "
-    "department, kategorie, warengruppe, catégorie, categoría",
+    "category": "product category, categories, product category name, category name, type, product "
+    "type, department, kategorie, warengruppe, catégorie, categoría",
     "list_price": "price, regular price, rrp, list price, listenpreis, preis, prix, precio, variant price",
 }
 _SIMILAR = 0.82
+_MOST = 0.5
 #: Words that mean an id, and words that say in what a value is measured.
 _IDS = {"id", "key", "no", "nr", "num", "number", "code"}
 _UNITS = {"eur", "usd", "gbp", "chf", "utc", "epoch", "unix", "seconds", "ms", "ts"}
@@ -67,10 +76,22 @@ class Match:
         return [name for name in self.dataset.required_names if name not in self.headers]
 
     @property
+    def found_share(self) -> float:
+        """The share of the columns that every row must have."""
+        return len(self._found) / len(self._needed)
+
+    @property
     def score(self) -> float:
-        """How much of what the dataset requires is there, and how many of its columns besides."""
-        required = self.dataset.required_names
-        return (len(required) - len(self.missing)) / len(required) + len(self.headers) / 100
+        """How many of these columns are there, and how many of the others."""
+        return len(self._found) + len(self.headers) / 100
+
+    @property
+    def _needed(self) -> list[str]:
+        return [column.name for column in self.dataset.columns if column.required and not column.nullable]
+
+    @property
+    def _found(self) -> list[str]:
+        return [name for name in self._needed if name in self.headers]
 
 
 def match_files(
@@ -82,7 +103,7 @@ def match_files(
         for sample in samples
         for dataset in datasets
     ]
-    matches = [match for match in matches if match.score >= 0.5]
+    matches = [match for match in matches if match.found_share >= _MOST]
     matches.sort(key=lambda match: (match.score + _is_named(match), match.sample.path.name), reverse=True)
     chosen: list[Match] = []
     for match in matches:
@@ -114,11 +135,17 @@ def match_columns(
     for find, choice in [(_find_declared, present), *choices]:
         for column in dataset.columns:
             left = [header for header in choice if header not in headers.values()]
-            fitting = [each for each in left if _can_be(findings[each], column.kind, sample)]
-            header = find(dataset, column.name, fitting)
+            # A declared header is taken whatever its values are: they are then the fault.
+            if find is not _find_declared:
+                left = [each for each in left if _fits(findings[each], dataset, column, sample)]
+            header = find(dataset, column.name, left)
             if column.name not in headers and header is not None:
                 headers[column.name] = header
     return Match(dataset, sample, findings, headers)
+
+
+def _fits(finding: Finding, dataset: Dataset, column: Column, sample: Sample) -> bool:
+    return _can_be(finding, column.kind, sample) and _may_name(finding, dataset, column)
 
 
 def _can_be(finding: Finding, kind: Kind, sample: Sample) -> bool:
@@ -128,22 +155,29 @@ def _can_be(finding: Finding, kind: Kind, sample: Sample) -> bool:
     if kind is Kind.TIMESTAMP and finding.kind is Kind.WHOLE_NUMBER:
         values = sample.column(sample.header.index(finding.header))
         return is_epoch([value for value in values if value.strip() not in ("", *NULL_WORDS)]) is not None
-    if kind is Kind.DECIMAL:
+    if kind in (Kind.DECIMAL, Kind.WHOLE_NUMBER):
+        # Quantities may be decimal: the proposal then declares it.
         return finding.kind in (Kind.DECIMAL, Kind.WHOLE_NUMBER)
     return finding.kind is kind
+
+
+def _may_name(finding: Finding, dataset: Dataset, column: Column) -> bool:
+    """Whether values may be order numbers: names of people and products have no digits."""
+    is_order = bool(dataset.references) and column.name == dataset.id_column
+    return not is_order or not finding.filled or "0" in finding.shape
 
 
 def _find_declared(dataset: Dataset, name: str, headers: Sequence[str]) -> str | None:
     return next((header for header in headers if dataset.name_of(header) == name), None)
 
 
-def _find_common(_: Dataset, name: str, headers: Sequence[str]) -> str | None:
-    return _find_first(list_common_headers(name), headers, simplify)
+def _find_common(dataset: Dataset, name: str, headers: Sequence[str]) -> str | None:
+    return _find_first(list_common_headers(dataset, name), headers, simplify)
 
 
-def _find_alike(_: Dataset, name: str, headers: Sequence[str]) -> str | None:
+def _find_alike(dataset: Dataset, name: str, headers: Sequence[str]) -> str | None:
     """A common header in other words: `Order #` and `order_key` mean `order id`."""
-    return _find_first(list_common_headers(name), headers, normalize)
+    return _find_first(list_common_headers(dataset, name), headers, normalize)
 
 
 def _find_first(known: Sequence[str], headers: Sequence[str], rewrite: Callable[[str], str]) -> str | None:
@@ -151,9 +185,10 @@ def _find_first(known: Sequence[str], headers: Sequence[str], rewrite: Callable[
     return next((found[rewrite(each)] for each in known if rewrite(each) in found), None)
 
 
-def list_common_headers(name: str) -> list[str]:
+def list_common_headers(dataset: Dataset, name: str) -> list[str]:
     """The usual headers of a column, the likeliest first."""
-    return [name, *filter(None, _COMMON_HEADERS.get(name, "").split(", "))]
+    known = _COMMON_HEADERS.get(f"{dataset.name}.{name}") or _COMMON_HEADERS.get(name, "")
+    return [name, *filter(None, known.split(", "))]
 
 
 def _find_similar(_: Dataset, name: str, headers: Sequence[str]) -> str | None:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from include.contract import DATASETS
+from include.contract import DATASETS, ORDERS
 from include.contract.model import (
     DEFAULT_VALUES,
     EPOCH_FORMATS,
@@ -23,10 +23,10 @@ from include.inspection.mapping import Match
 from include.inspection.references import list_guest_ids, list_values
 
 _NUMBERS, _MOMENTS = (Kind.DECIMAL, Kind.WHOLE_NUMBER), (Kind.TIMESTAMP,)
-#: A key may repeat in so many rows: they are faults of the file.
-_MOST_REPEATED = 0.02
 #: So few values may be below the smallest number: they are faults, not returns.
 _MOST_NEGATIVE = 0.002
+#: A key may repeat in so many rows: they are faults of the file.
+_MOST_REPEATED = 0.02
 
 
 def propose_datasets(matches: Sequence[Match], file_names: Iterable[str]) -> list[Dataset]:
@@ -34,9 +34,12 @@ def propose_datasets(matches: Sequence[Match], file_names: Iterable[str]) -> lis
     names = list(file_names)
     by_name = {match.dataset.name: match for match in matches}
     formats = share_formats(matches)
+    # What orders refer to comes before them.
+    order = [name for name in by_name if name not in DATASETS] + [*DATASETS]
+    order.append(order.pop(order.index(ORDERS.name)))
     return [
         _propose_dataset(match, formats[match.dataset.name], by_name, names)
-        for match in sorted(matches, key=lambda match: [*DATASETS].index(match.dataset.name))
+        for match in sorted(matches, key=lambda match: order.index(match.dataset.name))
     ]
 
 
@@ -46,31 +49,27 @@ def _propose_dataset(
     columns = tuple(
         _propose_column(match, column, common, matches)
         if column.name in match.headers
-        else _propose_absent(column, match, matches)
+        else _propose_absent_column(match, column, matches)
         for column in match.dataset.columns
     )
     return dataclasses.replace(
         match.dataset,
         columns=columns,
         format=common,
-        key=match.dataset.key if _is_shared(match, matches) else propose_key(match),
-        file="" if match.dataset.delivered_in else _propose_pattern(match, file_names),
+        key=propose_key(match, matches),
+        file=_propose_pattern(match, file_names),
     )
 
 
-def _propose_absent(column: Column, match: Match, matches: Mapping[str, Match]) -> Column:
-    """A column that nothing in the file looks like: it can only be left out if it may be empty.
-
-    In one file with customers or products the lines of an order are numbered: products may repeat in it.
-    """
-    if _is_shared(match, matches) and column.name in match.dataset.key_columns[1:]:
+def _propose_absent_column(match: Match, column: Column, matches: Mapping[str, Match]) -> Column:
+    """A column that nothing in the file looks like: left out if it may be empty, or filled."""
+    if column.taken_from:
+        return column
+    if column.name == "quantity":
+        return dataclasses.replace(column, required=False, if_absent="1")
+    if column.name in match.dataset.key_columns[1:] and needs_line_numbers(match, matches):
         return dataclasses.replace(column, from_line_number=True)
     return dataclasses.replace(column, required=column.required and not column.nullable)
-
-
-def _is_shared(match: Match, matches: Mapping[str, Match]) -> bool:
-    """Whether the file also holds other datasets."""
-    return any(other.dataset.delivered_in == match.dataset.name for other in matches.values())
 
 
 def share_formats(matches: Sequence[Match]) -> dict[str, FileFormat]:
@@ -166,7 +165,7 @@ def _propose_column(match: Match, column: Column, common: FileFormat, matches: M
         changes["also_named"] = (*column.also_named, header)
     if column.kind in _NUMBERS:
         changes |= _override(match, column, common, ("decimal_separator", "thousands_separator"))
-        changes |= _propose_minimum(match, column)
+        changes |= _propose_kind(match, column) | _propose_minimum(match, column)
     if column.kind in _MOMENTS:
         changes |= _override(match, column, common, ("timestamp_formats",))
     if column.refers_to:
@@ -174,6 +173,13 @@ def _propose_column(match: Match, column: Column, common: FileFormat, matches: M
     if _holds_addresses(match, column):
         changes |= {"personal": True, "in_orders": None}
     return dataclasses.replace(column, **changes)
+
+
+def _propose_kind(match: Match, column: Column) -> dict[str, Any]:
+    """Decimal quantities, such as kilograms."""
+    finding = match.findings[match.headers[column.name]]
+    is_decimal = finding.kind is Kind.DECIMAL and column.kind is Kind.WHOLE_NUMBER
+    return {"kind": Kind.DECIMAL, "minimum": 0} if is_decimal else {}
 
 
 def _propose_minimum(match: Match, column: Column) -> dict[str, Any]:
@@ -211,14 +217,32 @@ def _override(match: Match, column: Column, common: FileFormat, fields: tuple[st
     return {field: getattr(own, field) for field in fields}
 
 
-def propose_key(match: Match) -> str | tuple[str, ...]:
+def propose_key(match: Match, matches: Mapping[str, Match]) -> str | tuple[str, ...]:
     """The declared key, or the order and the product where an order has several rows and no line number."""
     declared = match.dataset.key_columns
     if not match.dataset.references or measure_repeated(match, declared) <= _MOST_REPEATED:
         return match.dataset.key
-    by_product = (match.dataset.id_column, "product_id")
-    is_better = measure_repeated(match, by_product) <= _MOST_REPEATED
-    return by_product if is_better else match.dataset.key
+    return match.dataset.key if needs_line_numbers(match, matches) else _by_product(match)
+
+
+def needs_line_numbers(match: Match, matches: Mapping[str, Match]) -> bool:
+    """Whether orders have several rows that neither a column nor the product tells apart.
+
+    Equal rows are then as likely two lines as one that was written twice: each counts. In one file with
+    customers or products the product may repeat in an order.
+    """
+    if any(other.dataset.delivered_in == match.dataset.name for other in matches.values()):
+        return True
+    rows = match.sample.rows
+    is_repeated = measure_repeated(match, match.dataset.key_columns) > 0
+    has_equal_rows = len(set(map(tuple, rows))) < len(rows)
+    is_known = match.sample.is_whole and not has_equal_rows
+    is_known = is_known and measure_repeated(match, _by_product(match)) == 0
+    return bool(match.dataset.references) and is_repeated and not is_known
+
+
+def _by_product(match: Match) -> tuple[str, ...]:
+    return (match.dataset.id_column, "product_id")
 
 
 def measure_repeated(match: Match, key: Sequence[str]) -> float:
@@ -231,6 +255,8 @@ def measure_repeated(match: Match, key: Sequence[str]) -> float:
 
 def _propose_pattern(match: Match, file_names: Sequence[str]) -> str:
     """The file's name, with a wildcard for its numbers and dates; empty where it is the usual one."""
+    if match.dataset.delivered_in:
+        return ""
     name = re.sub(r"\.gz$", "", match.sample.path.name, flags=re.IGNORECASE)
     present = match.dataset.file_pattern
     if fnmatch.fnmatchcase(name, present):

@@ -8,7 +8,7 @@ from include.inspection.columns import NULL_WORDS
 from include.inspection.mapping import Match, list_common_headers, normalize
 
 #: What stands for the customer of a guest order, beside an empty field.
-GUEST_IDS = ("0", "-1")
+GUEST_IDS = ("0", "-1", "guest", "Guest", "GUEST")
 #: Enough values to tell whether they are ids of the other file.
 _COMPARED = 2_000
 _MOST = 0.5
@@ -20,7 +20,7 @@ def match_references(matches: Sequence[Match]) -> list[Match]:
     by_name = {match.dataset.name: match for match in matches}
     for match in matches:
         for target, column in match.dataset.references.items():
-            if target in by_name:
+            if target in by_name and not match.dataset.column(column).taken_from:
                 pair = _find_pair(by_name[match.dataset.name], column, by_name[target])
                 for name, each, header in zip(
                     (match.dataset.name, target),
@@ -62,7 +62,7 @@ def _find_pair(orders: Match, column: str, target: Match) -> tuple[str | None, s
 def _list_likely(match: Match, column: str) -> list[str]:
     """The headers that may hold the ids, the likeliest first; never one that another column has."""
     taken = {header for name, header in match.headers.items() if name != column}
-    known = [normalize(each) for each in list_common_headers(column)]
+    known = [normalize(each) for each in list_common_headers(match.dataset, column)]
     free = [each for each in match.sample.header if each not in taken and _may_be_id(each, known)]
     first = [match.headers[column]] if column in match.headers else []
     ranked = sorted(free, key=lambda each: known.index(normalize(each)) if normalize(each) in known else 999)
@@ -71,7 +71,7 @@ def _list_likely(match: Match, column: str) -> list[str]:
 
 def _list_keys(match: Match, key: str) -> Iterator[str]:
     """The headers whose values name a row of the file, the present key first."""
-    known = [normalize(each) for each in list_common_headers(key)]
+    known = [normalize(each) for each in list_common_headers(match.dataset, key)]
     for header in dict.fromkeys([*filter(None, [match.headers.get(key)]), *match.sample.header]):
         values = list_values(match, header)
         if values and len(set(values)) >= 0.9 * len(values) and _may_be_id(header, known):

@@ -11,9 +11,8 @@ from include.contract import DELIVERED, Kind
 from include.errors import RawFileError
 from include.inspection.columns import Finding, examine_column
 from include.inspection.mapping import Match, match_files
-from include.inspection.references import match_references
 from include.inspection.sample import SAMPLE_BYTES, Sample, read_sample
-from include.inspection.shapes import add_shared_files
+from include.inspection.shapes import find_shapes
 
 _SUFFIXES = (".csv", ".csv.gz", ".tsv", ".txt", ".tsv.gz", ".txt.gz")
 
@@ -47,11 +46,12 @@ def inspect_files(paths: Iterable[Path]) -> Inspection:
         ]
         for sample in samples
     }
-    matches = match_references(match_files(samples, findings, DELIVERED.values()))
-    return Inspection(samples, findings, add_shared_files(matches), errors)
+    matches = find_shapes(match_files(samples, findings, DELIVERED.values()), samples, findings)
+    return Inspection(samples, findings, matches, errors)
 
 
 def print_inspection(inspection: Inspection, console: Console) -> None:
+    # A wide file is shown as what it is first: orders.
     matched = {match.sample.path: match for match in reversed(inspection.matches)}
     for sample in inspection.samples:
         _print_file(sample, inspection.findings[sample.path.name], matched.get(sample.path), console)

@@ -1,58 +1,133 @@
-"""Other shapes of delivery: customers and products whose columns are in the file of orders."""
+"""Deliveries in other shapes than a file for each dataset: one wide file, headers and lines, line totals."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from include.contract import DATASETS, ORDERS
+from include.contract import DELIVERED, ORDERS, Column, Dataset, Kind
+from include.contract.line_total import TOTAL
+from include.inspection.columns import Finding
 from include.inspection.mapping import Match, match_columns
+from include.inspection.references import list_values, match_references
+from include.inspection.sample import Sample
 
-#: A column belongs to a customer or a product if nearly all rows with the same id have the same value.
-_MOST = 0.9
-#: A file with so many of the required columns of orders looks like orders.
-_HALF = 0.5
+HEADERS = "order_headers"
+#: What the headers of orders bring to their lines.
+_OF_HEADERS = ("customer_id", "order_date", "delivery_date")
+_TOTAL_COLUMN = Column(
+    name=TOTAL,
+    also_named=(),
+    kind=Kind.DECIMAL,
+    required=True,
+    nullable=False,
+    minimum=0,
+    meaning="Price of the line.",
+)
+_MOST, _NEARLY_ALL = 0.5, 0.9
+
+Findings = Mapping[str, Sequence[Finding]]
 
 
-def add_shared_files(matches: Sequence[Match]) -> list[Match]:
-    """The matches, and one for each dataset without a file whose columns are in the file of orders."""
-    matches = [*matches] if any(match.dataset is ORDERS for match in matches) else _find_orders(matches)
-    orders = next((match for match in matches if match.dataset is ORDERS), None)
-    if orders is None:
-        return matches
-    matched = {match.dataset.name for match in matches}
-    missing = [name for name in ORDERS.references if name in DATASETS and name not in matched]
-    found = [_match_shared(orders, name) for name in missing if ORDERS.references[name] in orders.headers]
+def find_shapes(matches: Sequence[Match], samples: Sequence[Sample], findings: Findings) -> list[Match]:
+    """The matches with those for datasets that have no file of their own."""
+    found = _find_headers(matches, samples, findings) or match_references(matches)
+    return _find_wide_file([_find_total(match) for match in found])
+
+
+def _find_headers(
+    matches: Sequence[Match], samples: Sequence[Sample], findings: Findings
+) -> list[Match] | None:
+    """Lines in a file without customers and dates, which another file with the same order ids has."""
+    others = [match for match in matches if match.dataset.name not in (ORDERS.name, *ORDERS.references)]
+    if HEADERS in DELIVERED or others:
+        return None
+    for lines in samples:
+        of_lines = _match(ORDERS, lines, findings)
+        lacking = [name for name in _OF_HEADERS if name not in of_lines.headers]
+        if "product_id" not in of_lines.headers or not {"customer_id", "order_date"} & {*lacking}:
+            continue
+        for headers in samples:
+            of_headers = _match(ORDERS, headers, findings)
+            columns = tuple(name for name in lacking if name in of_headers.headers)
+            is_whole = {*lacking} - {*columns} <= {"delivery_date"} and "product_id" not in of_headers.headers
+            if headers is not lines and is_whole:
+                pair = [
+                    _match(each, file, findings)
+                    for each, file in zip(
+                        ORDERS.split_headers(HEADERS, columns), (headers, lines), strict=True
+                    )
+                ]
+                rest = [match for match in matches if match.sample not in (headers, lines)]
+                linked = match_references([*rest, *pair])
+                if _are_linked(linked):
+                    return linked
+    return None
+
+
+def _match(dataset: Dataset, sample: Sample, findings: Findings) -> Match:
+    delivered = replace(
+        dataset, columns=tuple(each for each in dataset.columns if each.name in dataset.delivered_names)
+    )
+    found = match_columns(delivered, sample, {each.header: each for each in findings[sample.path.name]})
+    return replace(found, dataset=dataset)
+
+
+def _are_linked(matches: Sequence[Match]) -> bool:
+    """Whether most lines have their header in the other file."""
+    by_name = {match.dataset.name: match for match in matches}
+    headers, lines, key = by_name[HEADERS], by_name[ORDERS.name], ORDERS.id_column
+    if key not in headers.headers or key not in lines.headers:
+        return False
+    known, values = set(list_values(headers, headers.headers[key])), list_values(lines, lines.headers[key])
+    return bool(values) and sum(value in known for value in values) >= _MOST * len(values)
+
+
+def _find_wide_file(matches: list[Match]) -> list[Match]:
+    """Customers and products that have no file are read from the file that names them in each row."""
+    present = {match.dataset.name for match in matches}
+    found = [
+        _read_from(match, DELIVERED[name], column)
+        for match in matches
+        for name, column in match.dataset.references.items()
+        if name in DELIVERED and name not in present and column in match.headers
+    ]
     # A file with nothing but ids of customers and products is orders whose other files are missing.
     is_wide = any(len(match.headers) > 1 for match in found)
     return [*matches, *found] if is_wide else matches
 
 
-def _find_orders(matches: Sequence[Match]) -> list[Match]:
-    """The matches, with orders in place of what a wide file looks like, if it has more of their columns."""
-    as_orders = [match_columns(ORDERS, match.sample, match.findings) for match in matches]
-    return [
-        orders if orders.score >= _HALF and len(orders.headers) > len(match.headers) else match
-        for match, orders in zip(matches, as_orders, strict=True)
-    ]
-
-
-def _match_shared(orders: Match, name: str) -> Match:
-    """The columns of a dataset in the file of orders, by the id that orders refer to it with."""
-    dataset = replace(DATASETS[name], delivered_in=orders.dataset.name)
-    id_header = orders.headers[ORDERS.references[name]]
-    taken = set(orders.headers.values())
+def _read_from(match: Match, dataset: Dataset, column: str) -> Match:
+    """A dataset in the file of orders, by the id that orders refer to it with."""
+    id_header, taken = match.headers[column], {*match.headers.values()}
     free = [
         header
-        for header in orders.sample.header
-        if header not in taken and _is_determined(orders, header, id_header)
+        for header in match.sample.header
+        if header not in taken and _is_determined(match, header, id_header)
     ]
-    matched = match_columns(dataset, orders.sample, orders.findings, free)
-    return replace(matched, headers={**matched.headers, dataset.id_column: id_header})
+    found = match_columns(dataset, match.sample, match.findings, free)
+    return replace(
+        found,
+        dataset=replace(dataset, delivered_in=match.dataset.name, file=""),
+        headers={**found.headers, dataset.id_column: id_header},
+    )
 
 
 def _is_determined(match: Match, header: str, id_header: str) -> bool:
-    """Whether the id decides the value of the column."""
+    """Whether the id decides the value of the column, in nearly all rows."""
     places = [match.sample.header.index(each) for each in (id_header, header)]
     pairs = [[row[place].strip() for place in places] for row in match.sample.rows]
     first: dict[str, str] = {}
     same = [first.setdefault(key, value) == value for key, value in pairs if key and value]
-    return bool(same) and sum(same) >= _MOST * len(same)
+    return bool(same) and sum(same) >= _NEARLY_ALL * len(same)
+
+
+def _find_total(match: Match) -> Match:
+    """Orders without a unit price, but with the total of each line."""
+    if "selling_price" in match.headers or "selling_price" not in match.dataset.column_names:
+        return match
+    kept = tuple(column for column in match.dataset.columns if column.name != "selling_price")
+    dataset = replace(match.dataset, columns=(*kept, _TOTAL_COLUMN))
+    found = match_columns(replace(dataset, columns=(_TOTAL_COLUMN,)), match.sample, match.findings)
+    header = found.headers.get(TOTAL)
+    if header is None or header in match.headers.values():
+        return match
+    return replace(match, dataset=dataset, headers={**match.headers, TOTAL: header})

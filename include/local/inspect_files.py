@@ -50,7 +50,9 @@ def main(folder: Path | None, out: Path | None = None) -> None:
         raise LocalError(f"None of the files looks like {', '.join(DATASETS)}, or none can be read.")
     proposed = propose_datasets(inspection.matches, [path.name for path in paths])
     source = write_contract(proposed, datasets.DATASETS)
-    is_named = all(each.file_pattern == DATASETS[each.name].file_pattern for each in proposed)
+    is_named = {each.name: each.file_pattern for each in proposed} == {
+        name: dataset.file_pattern for name, dataset in DATASETS.items()
+    }
     if sum(path.stat().st_size for path in paths) > _MOST_BYTES:
         now = then = Trial(["The files are too large to try it here; `make run` shows what it publishes."])
     else:
@@ -59,6 +61,9 @@ def main(folder: Path | None, out: Path | None = None) -> None:
     _print_lines(console, now.lines)
     if now.is_enough and is_named:
         console.print("\nThe contract reads these files as it is.")
+        return
+    if not source:
+        _print_lines(console, list_hints(proposed, inspection.matches))
         return
     console.print("\nA contract for these files:\n")
     console.print(source, markup=False, highlight=False, soft_wrap=True)
@@ -111,7 +116,7 @@ def _link_files(matches: Sequence[Match], folder: Path) -> dict[str, str]:
     """Give the files the names of the present contract, to try it whatever they are called."""
     folder.mkdir()
     names = {}
-    for match in matches:
+    for match in (match for match in matches if not match.dataset.delivered_in):
         suffix = ".gz" if match.sample.path.suffix.lower() == ".gz" else ""
         name = match.dataset.file_pattern.replace("*", "") + suffix
         (folder / name).symlink_to(match.sample.path.resolve())

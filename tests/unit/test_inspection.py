@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -72,6 +73,55 @@ WIDE = {
 EXPORTS = {"German": (GERMAN, "cp1252"), "American": (AMERICAN, "utf-16"), "dump": (DUMP, "utf-8")}
 
 
+CUSTOMERS = "customer_id,country\n" + "".join(f"K{n},PT\n" for n in range(20))
+PRODUCTS = "sku,title\n" + "".join(f"S{n},Rope {n}\n" for n in range(7))
+#: Files in other shapes than one per dataset, the rows of orders that are published, and their sum.
+SHAPES: dict[str, tuple[dict[str, str], int, str]] = {
+    "headers and lines": (
+        {
+            "customers.csv": CUSTOMERS,
+            "products.csv": PRODUCTS,
+            "sales_order.csv": "id,customer_id,created_at\n"
+            + "".join(f"{9000 + n},K{n % 20},2026-11-21 10:00:00+00\n" for n in range(30)),
+            "sales_order_item.csv": "order_id,sku,qty,price\n"
+            + "".join(f"{9000 + n // 2},S{n % 7},2,0.50\n" for n in ROWS),
+        },
+        60,
+        "60.00",
+    ),
+    "line totals": (
+        {
+            "customers.csv": CUSTOMERS,
+            "products.csv": PRODUCTS,
+            "orders.csv": "order_id,customer_id,sku,date,qty,Line Total\n"
+            + "".join(f"O{n},K{n % 20},S{n % 7},2026-11-21,3,1.99\n" for n in ROWS),
+        },
+        60,
+        "119.40",
+    ),
+    "decimal quantities": (
+        {
+            "customers.csv": CUSTOMERS,
+            "products.csv": PRODUCTS,
+            "orders.csv": "order_id,customer_id,sku,date,qty,price\n"
+            + "".join(f"O{n},K{n % 20},S{n % 7},2026-11-21,0.25,2.00\n" for n in ROWS),
+        },
+        60,
+        "30.00",
+    ),
+    "one item per line": (
+        {
+            "customers.csv": CUSTOMERS,
+            "products.csv": PRODUCTS,
+            "orders.csv": "order_id,customer_id,sku,date,price\n"
+            + "".join(f"O{n // 2},K{n % 20},S{n % 7},2026-11-21,2.00\n" for n in ROWS),
+        },
+        60,
+        "120.00",
+    ),
+}
+
+
 def write_export(folder: Path, files: dict[str, str], encoding: str = "utf-8") -> Path:
     folder.mkdir()
     for name, text in files.items():
@@ -86,8 +136,8 @@ def propose_contract(folder: Path) -> str:
     return write_contract(proposed, datasets.DATASETS)
 
 
-def transform_with(contract: Path, raw: Path) -> dict[str, dict[str, int]]:
-    """The rows of `python -m include.local transform` with a contract file."""
+def transform_with(contract: Path, raw: Path) -> dict[str, Any]:
+    """The counts of `python -m include.local transform` with a contract file."""
     result = subprocess.run(
         [sys.executable, "-m", "include.local", "transform", str(raw), str(contract.parent / "out")],
         cwd=PROJECT,
@@ -96,8 +146,8 @@ def transform_with(contract: Path, raw: Path) -> dict[str, dict[str, int]]:
         text=True,
     )
     assert result.returncode == 0, result.stderr
-    rows: dict[str, dict[str, int]] = json.loads(result.stdout.splitlines()[-1])["rows"]
-    return rows
+    counts: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+    return counts
 
 
 @pytest.mark.parametrize(("files", "encoding"), EXPORTS.values(), ids=EXPORTS)
@@ -105,7 +155,7 @@ def test_proposed_contract_publishes_every_row(tmp_path: Path, files: dict[str, 
     folder, contract = write_export(tmp_path / "export", files, encoding), tmp_path / "contract.py"
     contract.write_text(propose_contract(folder))
 
-    rows = transform_with(contract, folder)
+    rows = transform_with(contract, folder)["rows"]
 
     assert {name: each["published"] for name, each in rows.items()} == {
         "customers": 20,
@@ -118,7 +168,7 @@ def test_one_wide_file_is_proposed_as_every_dataset(tmp_path: Path) -> None:
     folder, contract = write_export(tmp_path / "export", WIDE, "cp1252"), tmp_path / "contract.py"
     contract.write_text(propose_contract(folder))
 
-    rows = transform_with(contract, folder)
+    rows = transform_with(contract, folder)["rows"]
 
     assert {name: each["published"] for name, each in rows.items()} == {
         "customers": 15,
@@ -134,7 +184,20 @@ def test_proposed_contract_publishes_an_example(tmp_path: Path, shop: Shop) -> N
     contract = tmp_path / "contract.py"
     contract.write_text(propose_contract(shop.raw))
 
-    assert transform_with(contract, shop.raw) == shop.rows
+    assert transform_with(contract, shop.raw)["rows"] == shop.rows
+    assert len(contract.read_text().splitlines()) <= 17
+
+
+@pytest.mark.parametrize(("files", "published", "total_price"), SHAPES.values(), ids=SHAPES)
+def test_proposed_contract_publishes_a_shape(
+    tmp_path: Path, files: dict[str, str], published: int, total_price: str
+) -> None:
+    folder, contract = write_export(tmp_path / "export", files), tmp_path / "contract.py"
+    contract.write_text(propose_contract(folder))
+
+    counts = transform_with(contract, folder)
+
+    assert (counts["rows"]["orders"]["published"], counts["total_price"]) == (published, total_price)
     assert len(contract.read_text().splitlines()) <= 17
 
 
@@ -156,9 +219,8 @@ def test_words_for_ids_and_units_do_not_matter(header: str, meaning: str) -> Non
 
 
 def test_hints_name_what_the_files_do_not_say(tmp_path: Path) -> None:
-    orders = "order_id,customer_id,product_id,order_date,delivery_date,quantity,selling_price\n" + "".join(
-        f"O{n // 4},C1,P1,2026-11-21 10:00,,1,{n}\n" for n in ROWS
-    )
+    header = "order_id,order_line,customer_id,product_id,order_date,delivery_date,quantity,selling_price\n"
+    orders = header + "".join(f"O{n // 4},1,C1,P1,2026-11-21 10:00,,1,{n}\n" for n in ROWS)
     matches = inspect_files(list_files(write_export(tmp_path / "raw", {"orders.csv": orders}))).matches
 
     hints = list_hints(propose_datasets(matches, ["orders.csv"]), matches)
@@ -169,8 +231,9 @@ def test_hints_name_what_the_files_do_not_say(tmp_path: Path) -> None:
         "orders",
         "orders",
     ]
+    assert "each day needs one" in hints[0]
     assert "order_date: no time zone, read as UTC" in hints[2]
-    assert "75.0% of the rows repeat order_id" in hints[3]
+    assert "75.0% of the rows repeat order_id and order_line" in hints[3]
 
 
 def test_inspect_saves_a_contract_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
