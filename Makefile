@@ -16,14 +16,14 @@ INSTALL := VIRTUAL_ENV=.venv $(PYTHON) -m uv pip install --quiet --constraint re
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.local/bytecode
 
-# Recipes read these from the environment, so that a folder may have any name.
-export DAY RAW SQL OUT EXECUTOR WORKERS FULL SEED
-
 # `EXAMPLE=shopify` means the raw files and the contract of examples/shopify.
 ifdef EXAMPLE
 RAW ?= examples/$(EXAMPLE)/raw
 export ECOMMERCE_CONTRACT ?= examples/$(EXAMPLE)/contract.py
 endif
+
+# Recipes read these from the environment, so that a folder may have any name.
+export DAY RAW SQL OUT EXECUTOR WORKERS FULL SEED
 
 .PHONY: help install run up down status query verify inspect deliver test test-unit test-browser test-celery test-spark test-faults check contract check-security bench lock clean
 .DEFAULT_GOAL := help

@@ -176,3 +176,28 @@ def test_command_with_another_contract_than_the_stack_is_refused(
     use_contract_of_stack("down", running)
 
     assert CONTRACT_VARIABLE not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        pytest.param([], ["examples/shopify/raw", "examples/shopify/contract.py"], id="example"),
+        pytest.param(["RAW=mine"], ["mine", "examples/shopify/contract.py"], id="own files"),
+        pytest.param(
+            [f"{CONTRACT_VARIABLE}=mine.py"], ["examples/shopify/raw", "mine.py"], id="own contract"
+        ),
+    ],
+)
+def test_make_takes_files_and_contract_of_an_example(variables: list[str], expected: list[str]) -> None:
+    shown = f"PYTHON=printenv RAW {CONTRACT_VARIABLE}; true"
+    environment = {name: text for name, text in os.environ.items() if name != CONTRACT_VARIABLE}
+
+    result = subprocess.run(
+        ["make", "--old-file=.venv/.installed", "run", "EXAMPLE=shopify", shown, *variables],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+
+    assert result.stdout.splitlines() == expected
