@@ -28,12 +28,12 @@ PATIENT_TIMEOUTS: dict[str, Any] = SHORT_TIMEOUTS | {"retries": {"mode": "standa
 VARIABLE_PREFIX = "ecommerce_"
 
 
-#: Four years have every day of a year, leap days included, and enough weeks to tell their numbers apart.
+#: Four years contain every day of the year, including a leap day, and every combination of week and weekday.
 _TRIED_DAYS = [dt.date(2024, 1, 1) + dt.timedelta(days=count) for count in range(4 * 365 + 1)]
 
 
 def require_key_template(text: str) -> str:
-    """Every day and every dataset must get a key of its own, which S3 takes literally."""
+    """Require a different key for every day and dataset, without wildcards."""
     fields = [field for field in Formatter().parse(text) if field[1] is not None]
     if {name for _, name, _, _ in fields} != {"day", "dataset"}:
         raise ValueError
@@ -46,7 +46,7 @@ def require_key_template(text: str) -> str:
 
 
 def _is_raw_key(key: str) -> bool:
-    """The sensor would take `s3://` for another bucket; in a policy `*` and `?` match other keys, too."""
+    """Whether the sensor and IAM take the key literally: `s3://`, `*` and `?` have other meanings there."""
     has_special = re.search(r"://|[?*%\x00-\x1f]", key)
     return not has_special and key == key.strip() and not key.startswith("/") and not key.endswith("/")
 

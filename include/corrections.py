@@ -100,9 +100,9 @@ class ScanResult:
 
 
 def scan_published_days(hook: "S3Hook", settings: "Settings", last_day: str) -> ScanResult:
-    """What has changed in the `correction_days` that end with `last_day`.
+    """Find the changes in the `correction_days` that end with `last_day`.
 
-    A published day that lacks a raw file now is left out: its run would wait for the file.
+    A published day with a deleted raw file is skipped, because its run would wait for the file.
 
     Raises
     ------
@@ -143,7 +143,7 @@ def check_closed_day(
     if not would_open(closed, count_resolved(hook, closed, arrived), settings):
         return
     change = find_change(closed, find_inputs(hook, settings.layout, closed["day"]), arrived)
-    # After a new delivery nobody knows what its rows lack: the run of the day has to be cleared.
+    # After a new delivery, the rows of the closed gate are outdated: the run of the day has to be cleared.
     if change and all(name.startswith(LATE) for name in change.inputs):
         reason = "; the gate was closed, and the rows that its orders refer to have arrived"
         found.changes.append(dataclasses.replace(change, reason=reason))

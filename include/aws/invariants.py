@@ -214,12 +214,12 @@ def check_instance(properties: Json) -> Iterator[str]:
 
 def check_security_group(properties: Json) -> Iterator[str]:
     if properties.get("SecurityGroupIngress"):
-        yield "connections may come in"
+        yield "incoming connections are allowed"
     egress = properties.get("SecurityGroupEgress", [])
     ports = {(rule.get("IpProtocol"), rule.get("FromPort"), rule.get("ToPort")) for rule in egress}
     # A group without rules for outgoing connections allows all of them.
     if not ports or not ports <= {("tcp", port, port) for port in EGRESS_PORTS}:
-        yield "connections may go out to undocumented ports"
+        yield "outgoing connections to undocumented ports are allowed"
 
 
 def check_volume(properties: Json) -> Iterator[str]:

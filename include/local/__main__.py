@@ -1,7 +1,8 @@
-"""`python -m include.local`: the commands behind `make run`, `make up` and `make down`."""
+"""`python -m include.local`: the commands of the local stack, such as `make run` and `make up`."""
 
 import argparse
 import datetime as dt
+import importlib
 import os
 import signal
 import sys
@@ -10,6 +11,22 @@ from types import FrameType
 
 from include.errors import PipelineError
 from include.local.stack_contract import use_contract_of_stack
+
+#: Module, function and arguments of each command. Only that module is imported, so that `transform` does not
+#: wait for Airflow.
+COMMANDS = {
+    "run": ("run", "main", "day", "raw"),
+    "up": ("up", "start"),
+    "down": ("up", "stop"),
+    "status": ("up", "show"),
+    "deliver": ("deliver", "main", "day", "raw"),
+    "query": ("query", "main", "sql", "out"),
+    "verify": ("verify", "main", "day"),
+    "inspect": ("inspect_files", "main", "raw", "out"),
+    "transform": ("transform_files", "main", "raw_dir", "out_dir", "day"),
+    "quarantine": ("repairs", "export", "day", "file", "dataset", "run"),
+    "repair": ("repairs", "upload", "day", "file", "dataset"),
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -57,7 +74,10 @@ def make_parser() -> argparse.ArgumentParser:
     transform.add_argument("raw_dir", type=Path, help="folder with the raw files")
     transform.add_argument("out_dir", type=Path, help="folder for the Parquet files")
     transform.add_argument(
-        "--day", type=dt.date.fromisoformat, help="the delivery day, YYYY-MM-DD; default: today in UTC"
+        "--day",
+        type=dt.date.fromisoformat,
+        default=dt.datetime.now(dt.UTC).date(),
+        help="the delivery day, YYYY-MM-DD; default: today in UTC",
     )
     for name, what in (
         ("quarantine", "export the rejected rows of a day to a CSV file"),
@@ -78,60 +98,9 @@ def _read_path(text: str) -> Path | None:
 
 
 def _run_command(options: argparse.Namespace) -> None:
-    """Import only what the command needs: a transform must not wait for Airflow."""
-    match options.command:
-        case "run":
-            from include.local import run
-
-            run.main(options.day, options.raw)
-        case "up":
-            from include.local import up
-
-            up.start()
-        case "down":
-            from include.local import up
-
-            up.stop()
-        case "status":
-            from include.local import up
-
-            up.show()
-        case "query":
-            from include.local import query
-
-            query.main(options.sql, options.out)
-        case "verify":
-            from include.local import verify
-
-            verify.main(options.day)
-        case "inspect":
-            from include.local import inspect_files
-
-            inspect_files.main(options.raw, options.out)
-        case "transform":
-            from include.local import transform_files
-
-            day = options.day or dt.datetime.now(dt.UTC).date()
-            transform_files.main(options.raw_dir, options.out_dir, day)
-        case _:
-            _run_file_command(options)
-
-
-def _run_file_command(options: argparse.Namespace) -> None:
-    """The commands that move files between this machine and the store."""
-    match options.command:
-        case "deliver":
-            from include.local import deliver
-
-            deliver.main(options.day, options.raw)
-        case "quarantine":
-            from include.local import repairs
-
-            repairs.export(options.day, options.file, options.dataset, options.run)
-        case "repair":
-            from include.local import repairs
-
-            repairs.upload(options.day, options.file, options.dataset)
+    module, function, *names = COMMANDS[options.command]
+    run = getattr(importlib.import_module(f"include.local.{module}"), function)
+    run(*(getattr(options, name) for name in names))
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -76,7 +76,7 @@ def _is_since_start(stack: Stack, instant: str | None) -> bool:
 
 
 def fail_interrupted_runs(api: AirflowApi) -> None:
-    """Fail the unfinished runs of an interrupted `make run`, so that they do not run beside the next one."""
+    """Fail the unfinished runs of an interrupted `make run`, which would otherwise continue."""
     for run_id in api.find_unfinished_runs(DAG_ID):
         if run_id.startswith(RUN_PREFIX):
             api.fail_run(DAG_ID, run_id)

@@ -32,7 +32,7 @@ def fork_command(words: list[str], log: Path, environment: Mapping[str, str]) ->
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:  # noqa: BLE001 - a forked child must never go on with its parent's code
+    except BaseException:  # noqa: BLE001 - a forked child must never continue with its parent's code
         traceback.print_exc()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -94,7 +94,7 @@ def _print_lines(console: Console, lines: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class Trial:
-    """What the transform makes of the files: a line for each fault, or for each file."""
+    """The result of transforming the files: one line for each fault, or for each file."""
 
     lines: list[str]
     is_enough: bool = False

@@ -36,7 +36,7 @@ def copy_published(hook: "S3Hook", layout: Layout, day: str, target: Path) -> di
 
 
 def copy_rejected(hook: "S3Hook", layout: Layout, day: str, run_id: str, target: Path) -> Path | None:
-    """Copy the outputs of a run with a closed gate to `rejected`, beside those of an earlier publication.
+    """Copy the outputs of a run with a closed gate to `rejected`, next to an earlier publication.
 
     Returns that folder, or None if the gate did not stop the run. It replaces the folder of an earlier run.
     """

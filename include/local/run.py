@@ -14,7 +14,7 @@ from include.site.publish import read_day
 
 
 def main(day_text: str | None, raw_dir: Path | None) -> None:
-    """Publish one day, with a stack of its own unless one is running.
+    """Publish one day, on the running stack or on a temporary one.
 
     Raises
     ------

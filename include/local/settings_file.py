@@ -16,7 +16,7 @@ from include.local.ports import LOOPBACK
 from include.local.state import PROJECT
 
 SETTINGS_FILE = PROJECT / "airflow_settings.yaml"
-#: The password in the file that stands for one generated for each checkout.
+#: A placeholder in the file; each checkout generates its own password.
 GENERATED_PASSWORD = "generated"  # noqa: S105 - a placeholder, not a password
 
 

@@ -142,7 +142,7 @@ class Stack:
         self.ui_port, self.s3_port, self.workers = record.ui_port, record.s3_port, record.workers
 
     def start(self) -> None:
-        """Start the stack, after stopping what a killed one left behind. It is not ready yet on return.
+        """Stop remaining processes of a killed stack and start a new one. It is not ready yet on return.
 
         Raises
         ------

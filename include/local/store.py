@@ -30,7 +30,7 @@ _CERTIFICATE_DAYS = 36_500
 #: The parts of SeaweedFS that listen, by the names of its configuration.
 _GRPC_PARTS = ("master", "volume", "filer", "s3", "admin", "worker", "client", "msg_broker", "msg_agent")
 _HTTPS_PARTS = ("master", "volume", "filer", "admin")
-#: Every port that `weed mini` opens beside S3 and that cannot be switched off.
+#: The ports other than S3 that `weed mini` always opens.
 _INTERNAL_PORTS = (
     "master.port",
     "master.port.grpc",
@@ -195,7 +195,7 @@ def _find_weed() -> str:
     found = str(beside_python) if os.access(beside_python, os.X_OK) else shutil.which("weed")
     if not found:
         raise StackError(
-            "The object store is not installed: no program `weed` beside this Python. "
+            "The object store is not installed: there is no program `weed` for this Python. "
             "Install requirements-local.txt (`make` does it)."
         )
     return found

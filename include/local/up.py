@@ -69,8 +69,8 @@ def _list_days(steps: StepLogger) -> list[dt.date]:
 def _deliver_early(stack: Stack, days: list[dt.date]) -> int:
     """Deliver while Airflow starts. Returns the number of days that had no files yet.
 
-    Otherwise the first run of the watchdog would report files that come some seconds later. Variables that
-    were changed in the UI are not known yet; what they move is delivered afterwards.
+    Otherwise the first run of the watchdog would report files that arrive some seconds later. Layout settings
+    that were changed in the UI cannot be read yet; their files are delivered afterwards.
     """
     layout = stack.settings.layout
     stack.wait_for_store()

@@ -1,1 +1,1 @@
-"""What the DAG files share: the task context, defaults, and operators that TaskFlow does not have."""
+"""Shared by the DAG files: the task context, defaults, and operators that TaskFlow does not have."""

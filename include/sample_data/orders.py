@@ -49,7 +49,7 @@ class Market:
 
 
 def count_orders(day: dt.date) -> int:
-    """What weekday and month make of an average day."""
+    """The number of orders on a day, from its weekday and month."""
     percents = MONDAY_TO_SUNDAY_PERCENT[day.weekday()] * JANUARY_TO_DECEMBER_PERCENT[day.month - 1]
     return DAILY_ORDERS * percents // 10_000
 

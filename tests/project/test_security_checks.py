@@ -117,14 +117,14 @@ DEFECTS = {
         "      SecurityGroupEgress:",
         "      SecurityGroupIngress: [{IpProtocol: tcp, FromPort: 22, ToPort: 22, CidrIp: 0.0.0.0/0}]\n"
         "      SecurityGroupEgress:",
-        "NoWayIn: connections may come in",
+        "NoWayIn: incoming connections are allowed",
     ),
     "all outgoing ports": Defect(
         "templates",
         INSTANCE,
         "FromPort: 443, ToPort: 443",
         "FromPort: 0, ToPort: 65535",
-        "NoWayIn: connections may go",
+        "NoWayIn: outgoing connections",
     ),
     "unknown resource type": Defect(
         "templates",
