@@ -29,6 +29,7 @@ from include.site.answers import (
     show_misconfiguration,
     show_store_trouble,
 )
+from include.site.business_page import render_business
 from include.site.days import Day, judge_days
 from include.site.pages import (
     STYLE,
@@ -141,6 +142,12 @@ def show_day(request: Request, store: StoreOf, today: Today, day: DayOf) -> Resp
     days = read_days(store, days_until(day, 8), today)
     runs, failures = store.read_summaries(day, day), store.read_failures(day, day)
     return answer_text(request, render_day(days[-1], runs[::-1], failures[::-1], week_before=days[0]))
+
+
+@route("/business/{day}")
+def show_business(request: Request, store: StoreOf, today: Today, day: DayOf) -> Response:
+    """What was sold on a day, and in the weeks before it."""
+    return answer_text(request, render_business(read_days(store, days_until(day, SHOWN_DAYS), today)))
 
 
 @route("/validations/{month}")

@@ -3,6 +3,8 @@
 Computed once for each validation, with DuckDB, from the file that is then published as it is.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -10,11 +12,11 @@ from include.manifest import format_money
 
 #: How many values a breakdown lists before the rest.
 LISTED = 10
-#: Breakdowns and the published columns that they group by.
+#: Breakdowns and the published columns that they group by, the first one that has a value.
 GROUPS = {
-    "country": "customer_country",
-    "category": "product_category",
-    "product": "coalesce(product_name, product_id)",
+    "country": ("customer_country",),
+    "category": ("product_category",),
+    "product": ("product_name", "product_id"),
 }
 #: The longest delivery time, in days, that has a bar of its own.
 MAX_DAYS = 7
@@ -46,6 +48,16 @@ class Business(TypedDict):
     delivery_days: dict[str, int]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """One bar of a breakdown; `share` is that of the day's revenue, in percent."""
+
+    name: str
+    revenue: str
+    units: int
+    share: float
+
+
 def summarise_orders(orders: Path, scratch: Path) -> Business:
     """Summarise a Parquet file of published orders. DuckDB spills to `scratch`."""
     import duckdb
@@ -56,7 +68,9 @@ def summarise_orders(orders: Path, scratch: Path) -> Business:
         "temp_directory": str(scratch / "spilled"),
     }
     with duckdb.connect(config=config) as connection:
-        connection.read_parquet(str(orders)).create_view("orders")
+        table = connection.read_parquet(str(orders))
+        known = table.columns
+        table.create_view("orders")
         totals = connection.execute(
             "SELECT coalesce(sum(total_price), 0), count(DISTINCT order_id), coalesce(sum(quantity), 0), "
             "count(*) FILTER (delivery_date IS NULL) FROM orders"
@@ -69,16 +83,21 @@ def summarise_orders(orders: Path, scratch: Path) -> Business:
             "units": round(units),
             "average_order_value": format_money(round(revenue / count, 2) if count else revenue),
             "undelivered": undelivered,
-            "groups": {name: _group_orders(connection, column) for name, column in GROUPS.items()},
+            "groups": {
+                name: _group_orders(connection, present)
+                for name, columns in GROUPS.items()
+                if (present := [column for column in columns if column in known])
+            },
             "delivery_days": _count_delivery_days(connection),
         }
 
 
-def _group_orders(connection: Any, column: str) -> list[Group]:
+def _group_orders(connection: Any, columns: list[str]) -> list[Group]:
     """The largest groups by revenue, and one for the rest; ties are ordered by name."""
+    values = ", ".join(f"nullif(CAST({column} AS VARCHAR), '')" for column in columns)
     query = f"""
         WITH groups AS (
-            SELECT coalesce(nullif(CAST({column} AS VARCHAR), ''), '{NONE}') AS name,
+            SELECT coalesce({values}, '{NONE}') AS name,
                    coalesce(sum(total_price), 0) AS revenue, coalesce(sum(quantity), 0) AS units
             FROM orders GROUP BY 1
         ), ranked AS (
@@ -103,3 +122,20 @@ def _count_delivery_days(connection: Any) -> dict[str, int]:
     if not found:
         return {}
     return {f"{days}" if days <= MAX_DAYS else f"{days}+": found.get(days, 0) for days in range(MAX_DAYS + 2)}
+
+
+def list_breakdowns(sold: Business) -> Mapping[str, list[Slice]]:
+    """The bars of each breakdown; their revenue adds up to that of the day."""
+    whole = float(sold["revenue"])
+    return {
+        name: [
+            Slice(
+                name=group["name"],
+                revenue=group["revenue"],
+                units=group["units"],
+                share=100 * float(group["revenue"]) / whole if whole else 0.0,
+            )
+            for group in groups
+        ]
+        for name, groups in sold["groups"].items()
+    }

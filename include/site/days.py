@@ -13,6 +13,7 @@ from include.manifest import (
     describe_expectations,
     rank_reasons,
 )
+from include.site.business import Business
 from include.site.summary import FILES_MISSING, GATE, UNREADABLE, RunFailure, RunSummary
 
 
@@ -133,6 +134,11 @@ class Day:
         if self.manifest:
             return self.manifest["quality"].get("warnings", ())
         return self.summary.get("warnings", ()) if self.summary else ()
+
+    @property
+    def business(self) -> Business | None:
+        """What the published version sold; None if there is none, or none that was summarised."""
+        return self.summary.get("business") if self.manifest and self.summary else None
 
     @property
     def approval(self) -> Approval | None:
@@ -404,8 +410,8 @@ def format_minute(instant: str) -> str:
 
 def format_amount(digits: str) -> str:
     """Exact digits with thousands separators."""
-    whole, point, places = digits.partition(".")
-    return f"{int(whole):,}{point}{places}"
+    whole, point, places = digits.removeprefix("-").partition(".")
+    return f"{'-' if digits.startswith('-') else ''}{int(whole):,}{point}{places}"
 
 
 def count(number: int, noun: str) -> str:

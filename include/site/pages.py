@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from include.day import move_day
 from include.quality.findings import Outcome
+from include.site.business import list_breakdowns
 from include.site.charts import Bar, draw_bars
 from include.site.days import (
     Day,
@@ -94,7 +95,8 @@ def render_run(summary: RunSummary, results: Sequence[tuple[str, Outcome, str]])
 def render_report(day: Day) -> str:
     """A day on one page, for people without Airflow: one file, without links."""
     style = Markup(style_sheet())  # noqa: S704 - our own file
-    return render_page("report.html", day=day, style=style, root="")
+    breakdowns = list_breakdowns(day.business) if day.business else {}
+    return render_page("report.html", day=day, breakdowns=breakdowns, style=style, root="")
 
 
 def render_front(days: Sequence[Day], today: str) -> str:

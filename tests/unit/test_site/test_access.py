@@ -24,6 +24,7 @@ PAGES = [
     "/validations/2026-10",
     "/manifests/2026-10-01.json",
     "/manifests/2026-10-01",
+    "/business/2026-10-01",
     "/docs/reports/2026-10-01.html",
     "/docs/runs/2026-10-01/run/x/validation.html",
     "/nothing/here",
