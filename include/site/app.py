@@ -30,6 +30,7 @@ from include.site.answers import (
     show_store_trouble,
 )
 from include.site.business_page import render_business
+from include.site.compare import render_comparison
 from include.site.days import Day, judge_days
 from include.site.pages import (
     STYLE,
@@ -41,6 +42,7 @@ from include.site.pages import (
 )
 from include.site.store import Store
 from include.site.summary import CONTENT_TYPES, report_page
+from include.site.trends import list_shown_and_earlier, render_trends
 
 SHOWN_DAYS = 35
 #: The longest search.
@@ -148,6 +150,21 @@ def show_day(request: Request, store: StoreOf, today: Today, day: DayOf) -> Resp
 def show_business(request: Request, store: StoreOf, today: Today, day: DayOf) -> Response:
     """What was sold on a day, and in the weeks before it."""
     return answer_text(request, render_business(read_days(store, days_until(day, SHOWN_DAYS), today)))
+
+
+@route("/trends/{day}")
+def show_trends(request: Request, store: StoreOf, today: Today, day: DayOf) -> Response:
+    """Each measure and expectation in the weeks until a day."""
+    listed = list_shown_and_earlier(day, SHOWN_DAYS)
+    failures = store.read_failures(listed[-SHOWN_DAYS], day)
+    return answer_text(request, render_trends(read_days(store, listed, today), failures, today.isoformat()))
+
+
+@route("/compare/{first}/{second}")
+def show_comparison(request: Request, store: StoreOf, today: Today, first: DayOf, second: DayOf) -> Response:
+    """Two days side by side."""
+    ((one,), (two,)) = (read_days(store, [day], today) for day in (first, second))
+    return answer_text(request, render_comparison(one, two))
 
 
 @route("/validations/{month}")

@@ -130,6 +130,13 @@ class Day:
         return self.attempt.run_id if self.attempt else ""
 
     @property
+    def failed(self) -> Sequence[str]:
+        """The expectations that failed, with what was found."""
+        if self.manifest:
+            return self.manifest["quality"]["failed"]
+        return self.summary["failed"] if self.summary else ()
+
+    @property
     def warnings(self) -> Sequence[str]:
         if self.manifest:
             return self.manifest["quality"].get("warnings", ())

@@ -232,7 +232,14 @@ def reasons_bar(day: Day, names: Sequence[str]) -> Bar:
     return day_bar(day, title, [*parts, ("reason-other", others)])
 
 
-def day_bar(day: Day, title: str, parts: Sequence[tuple[str, float]], *, href: str = "days/") -> Bar:
+def day_bar(
+    day: Day,
+    title: str,
+    parts: Sequence[tuple[str, float]],
+    *,
+    href: str = "days/",
+    usual: tuple[float, float] | None = None,
+) -> Bar:
     date = dt.date.fromisoformat(day.day)
     return Bar(
         label=f"{date:%d}",
@@ -240,4 +247,5 @@ def day_bar(day: Day, title: str, parts: Sequence[tuple[str, float]], *, href: s
         title=f"{date:%a} {day.day}, {day.state}: {title}",
         href=f"{href}{day.day}",
         parts=parts,
+        usual=usual,
     )
