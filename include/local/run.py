@@ -19,11 +19,14 @@ def main(day_text: str | None, raw_dir: Path | None) -> None:
     Raises
     ------
     LocalError: the day or the raw files are unusable, or the stack cannot start.
+    SampleDataError: there is no sample data for this contract.
     RunFailedError: the day was not published.
     """
     day = parse_day(day_text)
     if raw_dir:
         find_raw_files(raw_dir, read_settings().layout)
+    else:
+        _check_sample_data()
     steps = StepLogger()
     with use_stack(steps, is_owned=True) as stack:
         if not raw_dir:
@@ -31,6 +34,13 @@ def main(day_text: str | None, raw_dir: Path | None) -> None:
             steps.log(f"Generated the raw files of {day}: {raw_dir}")
         prepare(stack, steps)
         publish_day(stack, day.isoformat(), raw_dir, steps)
+
+
+def _check_sample_data() -> None:
+    """Before the stack starts, which takes half a minute."""
+    from include.generate import check_shapes
+
+    check_shapes()
 
 
 def parse_day(text: str | None) -> dt.date:

@@ -12,6 +12,8 @@ import pytest
 
 from include import contract, generate
 from include.contract import DATASETS, ORDERS, PRODUCTS, Column, Dataset, Kind
+from include.contract.model import FileFormat
+from include.errors import SampleDataError
 from include.sample_data import names
 from include.sample_data import orders as shop_orders
 from include.sample_data.dirty_rows import EXACT_DUPLICATE
@@ -304,3 +306,32 @@ def test_what_fills_a_new_column_is_accepted(minimum: int | None, texts: list[st
     column = Column(name="weight_grams", kind=Kind.WHOLE_NUMBER, minimum=minimum, meaning="")
 
     assert [*generate.list_fillers(column)] == texts
+
+
+OTHER_SHAPES = {
+    "a shared file": (PRODUCTS.adapt(delivered_in="orders"), "products come in the file of orders"),
+    "a format": (
+        PRODUCTS.adapt(format=FileFormat(delimiter=";")),
+        "products have a file format of their own",
+    ),
+    "a decimal comma": (
+        PRODUCTS.adapt(columns={"list_price": {"decimal_separator": ","}}),
+        "products.list_price has a decimal comma",
+    ),
+    "lines of orders": (
+        ORDERS.split_headers("order_headers", ("order_date",))[1],
+        "orders take order_date from order_headers",
+    ),
+}
+
+
+@pytest.mark.parametrize(("dataset", "named"), OTHER_SHAPES.values(), ids=OTHER_SHAPES)
+def test_contract_without_sample_data_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dataset: Dataset, named: str
+) -> None:
+    monkeypatch.setitem(DATASETS, dataset.name, dataset)
+
+    with pytest.raises(SampleDataError, match=rf"{named}.*\. Use your own files: make run RAW=folder"):
+        generate.generate(DAY, tmp_path / "raw")
+
+    assert not (tmp_path / "raw").exists()
