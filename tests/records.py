@@ -2,8 +2,19 @@
 
 import datetime as dt
 
+from include.contract import DATASETS
 from include.local.state import Record
-from include.manifest import Approval, ClosedGate, Counts, Fault, GateVerdict, Manifest, Quality, Validated
+from include.manifest import (
+    Approval,
+    ClosedGate,
+    Counts,
+    Fault,
+    GateVerdict,
+    Manifest,
+    Quality,
+    RowCounts,
+    Validated,
+)
 
 NOW = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
 #: The result of a checkpoint that found nothing.
@@ -18,6 +29,7 @@ GREEN: Quality = {
 OPEN: GateVerdict = {"is_open": True, "faults": [], "approval": None, "can_be_approved": False}
 #: What a validation hands on that found nothing.
 VALIDATED: Validated = {"quality": GREEN, "gate": OPEN}
+_NO_ROWS: RowCounts = {"read": 0, "published": 0, "quarantined": 0, "duplicates": 0}
 COUNTS: Counts = {
     "rows": {
         "orders": {"read": 100, "published": 93, "quarantined": 5, "duplicates": 2},
@@ -55,8 +67,11 @@ CLOSED_GATE: ClosedGate = {
     "inputs": {},
     "quality": GREEN,
 }
+#: Whatever datasets the contract has.
 MANIFEST: Manifest = {
     **COUNTS,
+    "rows": dict.fromkeys(DATASETS, _NO_ROWS) | COUNTS["rows"],
+    "reasons": {name: {} for name in DATASETS} | COUNTS["reasons"],
     "day": "2026-11-21",
     "run_id": "run 1",
     "code_version": "0",
@@ -64,11 +79,11 @@ MANIFEST: Manifest = {
     "published_at": "2026-11-21T01:30:00Z",
     "inputs": {
         name: {"key": "s3://b/k", "snapshot_key": "", "etag": "e", "version_id": None, "bytes": 700}
-        for name in COUNTS["rows"]
+        for name in DATASETS
     },
     "outputs": {
         name: {"key": "s3://b/k", "etag": "e", "version_id": None, "bytes": 700, "rows": 93}
-        for name in COUNTS["rows"]
+        for name in DATASETS
     },
     "quality": GREEN,
     "approval": None,

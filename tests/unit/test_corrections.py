@@ -6,6 +6,7 @@ import pytest
 
 from include import corrections
 from include.config import Settings
+from include.contract import DATASETS
 from include.corrections import find_change, reject_unread_days, scan_published_days
 from include.day import days_after, days_until
 from include.errors import RetryableError, StoreRefusedError, UnreadableDaysError
@@ -14,7 +15,7 @@ from include.s3.objects import ObjectState
 from tests.records import MANIFEST
 
 FILE: ObjectState = {"key": "s3://raw/x", "etag": "e", "version_id": "v1", "bytes": 700}
-SAME = {"orders": FILE, "customers": FILE, "products": FILE}
+SAME = dict.fromkeys(DATASETS, FILE)
 
 
 def replaced(etag: str) -> dict[str, ObjectState]:

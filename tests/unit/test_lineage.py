@@ -49,9 +49,7 @@ def test_the_datasets_keep_their_names_from_day_to_day() -> None:
     event = as_event(MANIFEST)
 
     assert [(each["namespace"], each["name"]) for each in event["inputs"]] == [
-        ("s3://ecommerce-raw", "{day}/orders.csv"),
-        ("s3://ecommerce-raw", "{day}/customers.csv"),
-        ("s3://ecommerce-raw", "{day}/products.csv"),
+        *(("s3://ecommerce-raw", f"{{day}}/{dataset}.csv") for dataset in DATASETS),
         ("s3://ecommerce-curated", "staged/{day}/run/orders.parquet"),
     ]
     assert {(each["namespace"], each["name"]) for each in event["outputs"]} == {
@@ -63,7 +61,11 @@ def test_the_datasets_keep_their_names_from_day_to_day() -> None:
 def test_rows_and_bytes_are_told() -> None:
     event = as_event(MANIFEST)
 
-    raw = event["inputs"][0]["inputFacets"]["dataQualityMetrics"]
+    (raw,) = [
+        each["inputFacets"]["dataQualityMetrics"]
+        for each in event["inputs"]
+        if each["name"] == "{day}/orders.csv"
+    ]
     (orders,) = [each for each in event["outputs"] if each["name"].startswith("orders/")]
     assert (raw["rowCount"], raw["bytes"]) == (100, 700)
     assert orders["outputFacets"]["outputStatistics"]["rowCount"] == 93
@@ -134,7 +136,9 @@ def test_active_provider_gets_the_datasets(provider: Any) -> None:
 
     send_lineage(LAYOUT, MANIFEST)
 
-    assert [(len(call["inputs"]), len(call["outputs"])) for call in sent] == [(4, 3)]
+    assert [(len(call["inputs"]), len(call["outputs"])) for call in sent] == [
+        (len(DATASETS) + 1, len(DATASETS))
+    ]
 
 
 def test_inactive_provider_gets_nothing(provider: Any) -> None:

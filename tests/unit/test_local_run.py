@@ -12,7 +12,7 @@ from include import keys
 from include.contract import DATASETS
 from include.errors import ContractError
 from include.keys import Layout
-from include.local import outputs, storage
+from include.local import outputs
 from include.local.__main__ import main
 from include.local.dag_run import TaskProgress, find_failed, find_fault
 from include.local.errors import LocalError
@@ -20,6 +20,7 @@ from include.local.outputs import copy_rejected, replace_folder
 from include.local.run import parse_day
 from include.local.stack import Stack
 from include.local.storage import find_raw_files, upload_raw_files
+from tests.memory_s3 import MemoryS3
 from tests.records import CLOSED_GATE
 
 PLAIN = Layout()
@@ -30,6 +31,13 @@ def fill(folder: Path, *names: str) -> Path:
     for name in names:
         (folder / name).write_text(f"content of {name}")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def three_datasets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files of these tests are a whole day."""
+    names = ("customers", "products", "orders")
+    monkeypatch.setattr("include.local.storage.DELIVERED", {name: DATASETS[name] for name in names})
 
 
 @pytest.mark.parametrize(
@@ -77,8 +85,9 @@ def test_missing_raw_files_are_named(tmp_path: Path, present: tuple[str, ...], m
 
 
 def test_contract_names_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    adapted = {name: dataset.adapt(file=f"{name}_export*.csv") for name, dataset in DATASETS.items()}
-    monkeypatch.setattr(storage, "DELIVERED", adapted)
+    names = ("customers", "products", "orders")
+    adapted = {name: DATASETS[name].adapt(file=f"{name}_export*.csv") for name in names}
+    monkeypatch.setattr("include.local.storage.DELIVERED", adapted)
     fill(tmp_path, "customers_export.csv", "products_export_1.csv.gz", "orders_export_1.csv", "orders.csv")
 
     assert [path.name for path in find_raw_files(tmp_path, PLAIN).values()] == [
@@ -96,42 +105,23 @@ def test_a_folder_that_is_none_is_named(tmp_path: Path) -> None:
         find_raw_files(tmp_path / "nowhere", PLAIN)
 
 
-class RecordingClient:
-    """Takes the place of S3 for uploads."""
-
-    def __init__(self) -> None:
-        self.uploads: dict[str, bytes] = {}
-
-    def get_conn(self) -> "RecordingClient":
-        return self
-
-    def parse_s3_url(self, url: str) -> tuple[str, str]:
-        bucket, _, key = url.removeprefix("s3://").partition("/")
-        return bucket, key
-
-    def upload_file(self, *, Filename: str, Bucket: str, Key: str, **_: Any) -> None:  # noqa: N803 - S3's names
-        self.uploads[f"s3://{Bucket}/{Key}"] = Path(Filename).read_bytes()
-
-
-def test_a_plain_file_is_compressed_where_its_key_says_so(tmp_path: Path) -> None:
+def test_a_plain_file_is_compressed_where_its_key_says_so(s3: MemoryS3, tmp_path: Path) -> None:
     fill(tmp_path, "customers.csv.gz", "products.csv", "orders.csv")
-    client: Any = RecordingClient()
 
-    upload_raw_files(client, COMPRESSED, "2026-11-21", find_raw_files(tmp_path, COMPRESSED))
+    upload_raw_files(s3.hook, COMPRESSED, "2026-11-21", find_raw_files(tmp_path, COMPRESSED))
 
-    assert client.uploads["s3://ecommerce-raw/2026-11-21/customers.csv.gz"] == b"content of customers.csv.gz"
-    delivered = client.uploads["s3://ecommerce-raw/2026-11-21/orders.csv.gz"]
+    assert s3.get("s3://ecommerce-raw/2026-11-21/customers.csv.gz") == b"content of customers.csv.gz"
+    delivered = s3.get("s3://ecommerce-raw/2026-11-21/orders.csv.gz")
     assert gzip.decompress(delivered) == b"content of orders.csv"
 
 
-def test_compressed_file_is_decompressed_for_a_plain_key(tmp_path: Path) -> None:
+def test_compressed_file_is_decompressed_for_a_plain_key(s3: MemoryS3, tmp_path: Path) -> None:
     fill(tmp_path, "customers.csv", "products.csv")
     (tmp_path / "orders.csv.gz").write_bytes(gzip.compress(b"content"))
-    client: Any = RecordingClient()
 
-    upload_raw_files(client, PLAIN, "2026-11-21", find_raw_files(tmp_path, PLAIN))
+    upload_raw_files(s3.hook, PLAIN, "2026-11-21", find_raw_files(tmp_path, PLAIN))
 
-    assert client.uploads["s3://ecommerce-raw/2026-11-21/orders.csv"] == b"content"
+    assert s3.get("s3://ecommerce-raw/2026-11-21/orders.csv") == b"content"
 
 
 def test_a_folder_of_outputs_is_replaced_as_a_whole(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from rich.console import Console
 
 from include.local.outputs import describe_reasons, print_day
 from include.site.days import Day, Verdict, explain_day
-from tests.records import MANIFEST
+from tests.records import COUNTS, MANIFEST
 
-DAY = Day(day="2026-11-21", verdict=Verdict.PUBLISHED, manifest=MANIFEST)
+DAY = Day(day="2026-11-21", verdict=Verdict.PUBLISHED, manifest={**MANIFEST, **COUNTS})
 PUBLISHED = f"""\
 2026-11-21            published
                       {explain_day(DAY)[0]}
