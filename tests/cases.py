@@ -96,6 +96,10 @@ ROWS: dict[str, list[tuple[str, list[str] | str]]] = {
     "ordered in the year 1": [(order("d2", ordered="0001-01-01T00:00:00"), ["order_date_implausible"])],
     "ordered in a hundred years": [(order("d3", ordered="2125-03-09"), ["order_date_implausible"])],
     "ordered on the last plausible day": [(order("d4", ordered="2099-12-31T23:59:59Z"), [])],
+    "ordered on the first plausible day": [(order("d7", ordered="1980-01-01"), [])],
+    "ordered on the first day that is too late": [
+        (order("d8", ordered="2100-01-01"), ["order_date_implausible"])
+    ],
     "ordered at the epoch": [(order("d5", ordered="1970-01-01"), ["order_date_implausible"])],
     "delivered on the day before": [
         (order("d6", ordered="2025-03-09T10:00:00Z", delivered="2025-03-08"), ["delivery_before_order"])

@@ -35,7 +35,7 @@ def check_quiet(seen: Seen, stack: Stack) -> None:
     assert seen.errors == []
 
 
-def test_front_page_in_the_navigation_answers_for_yesterday(page: Page, seen: Seen, stack: Stack) -> None:
+def test_navigation_opens_the_front_page_of_yesterday(page: Page, seen: Seen, stack: Stack) -> None:
     page.goto(stack.url)
     page.get_by_role("link", name="Data quality").click()
     frame = find_frame(page)
@@ -70,7 +70,7 @@ def test_way_from_the_front_page_to_a_good_validation_and_back(page: Page, seen:
     check_quiet(seen, stack)
 
 
-def test_failed_validation_can_be_cut_down_to_what_failed(page: Page, seen: Seen, stack: Stack) -> None:
+def test_failed_validation_can_be_filtered(page: Page, seen: Seen, stack: Stack) -> None:
     page.goto(f"{stack.url}/quality/docs/{find_run(stack, BROKEN)['folder']}/validation.html")
     expect(page.locator(".ge-section").first).to_contain_text("Failed")
     good, bad = page.locator("tr:has(.fa-check-circle)"), page.locator("tr:has(.fa-times)")

@@ -46,7 +46,7 @@ def test_the_log_of_the_task_holds_the_message(page: Page, run_url: str) -> None
     take_picture(page, "runbook-log")
 
 
-def test_clearing_extract_takes_what_follows_with_it(page: Page, run_url: str) -> None:
+def test_clearing_extract_clears_downstream_tasks(page: Page, run_url: str) -> None:
     page.goto(f"{run_url}/tasks/extract")
 
     page.get_by_label("Press shift+c to clear").click()
@@ -57,7 +57,7 @@ def test_clearing_extract_takes_what_follows_with_it(page: Page, run_url: str) -
     take_picture(page, "runbook-clear")
 
 
-def test_a_backfill_makes_up_for_days_that_have_no_run(page: Page, stack: Stack) -> None:
+def test_backfill_creates_the_missing_runs(page: Page, stack: Stack) -> None:
     page.goto(f"{stack.url}/dags/{DAG_ID}")
 
     page.get_by_label("Trigger Dag").click()

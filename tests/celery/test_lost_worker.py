@@ -81,7 +81,7 @@ def test_the_days_spread_over_both_workers(aftermath: Aftermath) -> None:
     assert workers == {aftermath.dead, aftermath.alive}
 
 
-def test_only_the_task_that_was_lost_was_tried_again_on_the_other_worker(aftermath: Aftermath) -> None:
+def test_only_the_lost_task_is_retried_on_the_other_worker(aftermath: Aftermath) -> None:
     again = {
         (day, name): (task["try_number"], task["hostname"])
         for day, tasks in aftermath.tasks.items()

@@ -66,7 +66,7 @@ def test_the_servers_end_with_an_owner_that_is_killed(stack: Stack) -> None:
     assert find_inhabitants(stack) == []
 
 
-def test_the_next_start_clears_what_a_killed_supervisor_left(stack: Stack) -> None:
+def test_next_start_removes_leftovers_of_a_killed_supervisor(stack: Stack) -> None:
     stack.start()
     wait_for_servers(stack)
     record, first = read_running(stack), read_cluster(stack)
@@ -84,7 +84,7 @@ def test_the_next_start_clears_what_a_killed_supervisor_left(stack: Stack) -> No
     assert find_inhabitants(stack) == []
 
 
-def test_nobody_gets_into_the_servers_without_the_password(pipeline: Pipeline) -> None:
+def test_servers_need_the_password(pipeline: Pipeline) -> None:
     cluster = read_cluster(pipeline.stack)
     secrets = read_secrets(pipeline.stack.state)
 

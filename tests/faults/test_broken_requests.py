@@ -31,7 +31,7 @@ class RandomFaults(Plan):
 
 
 @pytest.mark.parametrize("batch", range(choose(8, 30)))
-def test_broken_days_heal_or_stop_clearly(world: World, report: Report, batch: int) -> None:
+def test_broken_days_recover_or_stop_with_a_clear_error(world: World, report: Report, batch: int) -> None:
     """Half of the days were published before, and are now delivered once more."""
     with ThreadPoolExecutor(LANES) as pool:
         numbers = range(batch * DAYS_AT_ONCE, (batch + 1) * DAYS_AT_ONCE)
@@ -42,7 +42,7 @@ def test_broken_days_heal_or_stop_clearly(world: World, report: Report, batch: i
 
 
 @pytest.mark.parametrize("number", range(choose(4, 12)))
-def test_broken_days_of_files_in_parts_heal_or_stop_clearly(
+def test_broken_multipart_days_recover_or_stop_with_a_clear_error(
     world: World, report: Report, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     """Raw files are read and tables are written in parts; on every second day copies are in parts as well."""
@@ -85,7 +85,7 @@ class OneFault(Plan):
 
 
 @pytest.mark.parametrize("number", range(choose(30, 200)))
-def test_a_day_with_one_fault_heals_by_itself(
+def test_day_with_one_fault_recovers_by_retries(
     world: World, draw: random.Random, report: Report, number: int
 ) -> None:
     watched = watch_day(world.hook, world.folder, draw)

@@ -26,7 +26,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("is_published", [False, True], ids=["new day", "published day"])
 @pytest.mark.parametrize("is_after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("stage", KILLED)
-def test_a_stage_killed_at_a_request_is_made_good_by_its_next_try(
+def test_stage_killed_at_any_request_recovers_on_retry(
     world: World,
     draw: random.Random,
     report: Report,
@@ -84,7 +84,7 @@ def run_apart(world: World, run: Run, stage: str, plan: Plan, scratch: Path) -> 
 
 
 @pytest.mark.parametrize("number", range(choose(6, 60)))
-def test_a_transform_killed_while_it_computes_leaves_nothing(
+def test_killed_transform_leaves_nothing(
     world: World, draw: random.Random, report: Report, scratch: Path, number: int
 ) -> None:
     watched, run = prepare(world, draw, number % 2 == 1, orders=100_000)
@@ -134,7 +134,7 @@ class WaitForReads(Plan):
 
 
 @pytest.mark.parametrize("number", range(choose(4, 30)))
-def test_a_store_that_is_killed_loses_nothing_that_it_confirmed(
+def test_killed_store_loses_no_confirmed_write(
     world: World, draw: random.Random, report: Report, number: int
 ) -> None:
     watched, run = prepare(world, draw, number % 2 == 1)

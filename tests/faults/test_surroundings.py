@@ -42,7 +42,7 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", place], check=True)
 
 
-def test_a_full_disk_is_said_and_the_next_try_goes_well(
+def test_full_disk_is_reported_and_the_retry_succeeds(
     world: World, draw: random.Random, full_disk: Path
 ) -> None:
     watched = watch_day(world.hook, world.folder, draw, orders=20_000)
@@ -58,7 +58,7 @@ def test_a_full_disk_is_said_and_the_next_try_goes_well(
 
 
 @pytest.mark.parametrize("size", [200_000, 1_000_000], ids=["while it reads", "while it writes"])
-def test_a_limit_on_files_is_said_as_a_full_disk(
+def test_file_size_limit_is_reported_as_a_full_disk(
     world: World, draw: random.Random, tmp_path: Path, size: int
 ) -> None:
     watched = watch_day(world.hook, world.folder, draw, orders=4_000, id_signs=size // 10_000)
@@ -72,7 +72,7 @@ def test_a_limit_on_files_is_said_as_a_full_disk(
 
 
 @pytest.mark.parametrize("more", [8_000_000, 60_000_000])
-def test_a_worker_without_memory_says_so_and_the_next_try_goes_well(
+def test_worker_without_memory_is_reported_and_retried(
     world: World, draw: random.Random, tmp_path: Path, more: int
 ) -> None:
     watched = watch_day(world.hook, world.folder, draw, orders=60_000, id_signs=60)
@@ -107,7 +107,7 @@ class At(Plan):
 
 
 @pytest.mark.parametrize("number", range(choose(4, 30)))
-def test_credentials_that_end_in_the_middle_are_said_and_new_ones_go_on(
+def test_run_continues_with_new_credentials(
     world: World, draw: random.Random, report: Report, number: int
 ) -> None:
     watched = watch_day(world.hook, world.folder, draw)
@@ -133,7 +133,7 @@ def test_credentials_that_end_in_the_middle_are_said_and_new_ones_go_on(
     ("lacking", "stage"),
     [("ReadRaw", "extract"), ("PinRaw", "extract"), ("Stage", "transform"), ("Publish", "publish")],
 )
-def test_a_right_that_is_missing_is_said_and_given_again_the_run_goes_on(
+def test_run_continues_once_a_missing_permission_is_granted(
     world: World, draw: random.Random, lacking: str, stage: str
 ) -> None:
     watched = watch_day(world.hook, world.folder, draw)
@@ -173,7 +173,7 @@ def require_refusal(end: End) -> None:
     assert "correct them or their permissions" in message
 
 
-def test_a_raw_bucket_that_is_gone_is_said(world: World, draw: random.Random) -> None:
+def test_missing_raw_bucket_is_named(world: World, draw: random.Random) -> None:
     watched = watch_day(world.hook, world.folder, draw)
     run = Run(world.hook, watched.day, "gone", settings=Settings(layout=replace(LAYOUT, raw_bucket=NOWHERE)))
 
@@ -199,7 +199,7 @@ def test_a_raw_file_that_vanished_is_named(world: World, draw: random.Random) ->
     assert "It does not exist. Deliver or restore it" in str(end.error)
 
 
-def test_a_wrong_clock_is_said(world: World, draw: random.Random, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_clock_is_reported(world: World, draw: random.Random, monkeypatch: pytest.MonkeyPatch) -> None:
     import datetime as dt
 
     watched = watch_day(world.hook, world.folder, draw)
@@ -214,7 +214,7 @@ def test_a_wrong_clock_is_said(world: World, draw: random.Random, monkeypatch: p
     watched.check_at_rest(watched.deliveries[-1])
 
 
-def test_a_store_that_is_away_is_said(world: World, draw: random.Random) -> None:
+def test_unreachable_store_is_reported(world: World, draw: random.Random) -> None:
     watched = watch_day(world.hook, world.folder, draw)
     with world.lane() as lane:
         run = run_up_to(Run(world.hook, watched.day, "away"), "transform")

@@ -109,7 +109,7 @@ def run_id_of(text: str) -> str:
     return found[1]
 
 
-def test_a_closed_gate_is_one_mail_with_the_reasons_and_the_way_on(
+def test_closed_gate_sends_one_mail_with_reasons_and_remedy(
     pipeline: Pipeline, day: str, mailbox: Mailbox
 ) -> None:
     pipeline.deliver(day, make_orders(90, faulty=10))
@@ -159,7 +159,7 @@ def read_whole_log(pipeline: Pipeline, run_id: str, task_id: str) -> list[dict[s
     return events
 
 
-def test_a_try_that_is_repeated_tells_nobody(pipeline: Pipeline, day: str, mailbox: Mailbox) -> None:
+def test_retry_sends_no_alert(pipeline: Pipeline, day: str, mailbox: Mailbox) -> None:
     pipeline.deliver(day, make_orders(10))
     with pipeline.variables(curated_bucket="no-such-bucket"):
         run_id = trigger_day(pipeline.api, day)
@@ -170,7 +170,7 @@ def test_a_try_that_is_repeated_tells_nobody(pipeline: Pipeline, day: str, mailb
     assert mailbox.is_empty()
 
 
-def test_a_channel_that_fails_hides_nothing(pipeline: Pipeline, day: str) -> None:
+def test_failed_channel_does_not_hide_the_error(pipeline: Pipeline, day: str) -> None:
     pipeline.deliver(day, "order_id\nO1\n")
     with pipeline.variables(alert_email="data@example.com"):
         run_id = trigger_day(pipeline.api, day)
@@ -191,9 +191,7 @@ def watch(pipeline: Pipeline) -> str:
     return pipeline.wait(run_id, WATCHDOG)
 
 
-def test_the_watchdog_tells_once_of_each_trouble_and_gives_the_all_clear(
-    pipeline: Pipeline, mailbox: Mailbox
-) -> None:
+def test_watchdog_alerts_each_problem_and_its_end_once(pipeline: Pipeline, mailbox: Mailbox) -> None:
     today = dt.datetime.now(dt.UTC).date()
     late, stuck = today.isoformat(), (today - dt.timedelta(days=1)).isoformat()
     pipeline.deliver(stuck, make_orders(20))

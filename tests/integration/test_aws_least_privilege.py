@@ -313,7 +313,7 @@ def _require_errors(answer: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(("identity", "attempt"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_is_not_granted_is_refused(
+def test_ungranted_action_is_denied(
     own_store: OwnStore,
     identities: dict[str, Connection],
     worked: Worked,
@@ -326,7 +326,7 @@ def test_what_is_not_granted_is_refused(
     assert refused.value.response["Error"]["Code"] in {"AccessDenied", "403"}
 
 
-def test_nothing_was_changed_by_the_attempts(own_store: OwnStore, worked: Worked) -> None:
+def test_denied_attempts_change_nothing(own_store: OwnStore, worked: Worked) -> None:
     owner = own_store.client("s3")
     output = worked.manifest["outputs"]["orders"]
 

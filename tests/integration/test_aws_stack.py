@@ -119,7 +119,7 @@ def _connect(monkeypatch: pytest.MonkeyPatch, service_config: dict[str, Any]) ->
     )
 
 
-def test_a_deployment_shows_its_plan_and_does_it(account: Account) -> None:
+def test_deployment_shows_its_plan_and_executes_it(account: Account) -> None:
     assert account.deploy()
 
     assert account.stacks() == {"shop-data", "shop-access", "shop-monitoring", "shop-glue"}
@@ -158,7 +158,7 @@ def test_a_second_deployment_changes_nothing(account: Account) -> None:
     assert len(after) == events
 
 
-def test_a_changed_setting_changes_its_stack_alone(account: Account) -> None:
+def test_changed_parameter_updates_only_its_stack(account: Account) -> None:
     account.deploy()
     account.deployment.overrides["WarnRejectRatio"] = "0.01"
 
@@ -169,7 +169,7 @@ def test_a_changed_setting_changes_its_stack_alone(account: Account) -> None:
     assert alarm["Threshold"] == 0.01
 
 
-def test_a_plan_that_is_turned_down_leaves_nothing(account: Account) -> None:
+def test_declined_plan_leaves_nothing(account: Account) -> None:
     assert not account.deploy(answer=False)
 
     assert account.stacks() == set()
@@ -233,7 +233,7 @@ def test_an_instance_has_the_workers_rights_and_no_open_port(instance_account: A
     assert f"s3://{account.deployment.artifact_bucket}/releases/current.zip" in script
 
 
-def test_an_alert_reaches_whoever_subscribes(deployed: Account) -> None:
+def test_alert_reaches_subscribers(deployed: Account) -> None:
     from airflow.providers.amazon.aws.notifications.sns import SnsNotifier
 
     topic = deployed.topic
@@ -306,14 +306,14 @@ def test_large_day_runs_on_glue_while_the_task_is_deferred(deployed: Account) ->
     assert deployed.client("s3").head_object(Bucket=bucket, Key=key)["ContentLength"] > 1000
 
 
-def test_what_the_glue_job_leaves_is_handed_on(deployed: Account) -> None:
+def test_glue_result_is_returned_by_the_task(deployed: Account) -> None:
     settings = Settings(layout=deployed.deployment.layout)
     transformed = {"counts": {"rows": {}}, "staged": {"orders.parquet": "s3://curated/orders.parquet"}}
 
     assert finish_glue_job(deployed, settings, transformed) == transformed
 
 
-def test_what_the_glue_job_finds_wrong_with_a_file_fails_the_task_at_once(deployed: Account) -> None:
+def test_file_error_in_glue_fails_the_task(deployed: Account) -> None:
     settings = Settings(layout=deployed.deployment.layout)
 
     with pytest.raises(AirflowFailException, match=r"orders\.csv: the file is empty"):
@@ -400,7 +400,7 @@ def test_a_column_of_another_type_is_an_error_that_names_it(
         glue_catalog.register_day(catalog_settings, "2026-11-21")
 
 
-def test_a_database_that_is_not_there_is_named(deployed: Account, catalog_settings: Settings) -> None:
+def test_missing_database_is_named(deployed: Account, catalog_settings: Settings) -> None:
     settings = dataclasses.replace(catalog_settings, catalog_database="nowhere")
 
     with pytest.raises(CatalogError, match="There is no database nowhere"):
@@ -528,7 +528,7 @@ ALARMS = {
 WATCHDOG_ALARM = {"shop-watchdog-error": "Errors"}
 
 
-def test_a_red_day_trips_every_alarm(
+def test_failed_day_triggers_every_alarm(
     deployed: Account, own_store: OwnStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _connect(monkeypatch, {"s3": {"endpoint_url": own_store.owner.extra["endpoint_url"]}})
@@ -545,7 +545,7 @@ def test_a_red_day_trips_every_alarm(
     assert find_tripped(deployed) == set(ALARMS)
 
 
-def test_a_good_day_trips_none(
+def test_good_day_triggers_no_alarm(
     deployed: Account, own_store: OwnStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _connect(monkeypatch, {"s3": {"endpoint_url": own_store.owner.extra["endpoint_url"]}})

@@ -81,7 +81,7 @@ def read_runs(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
     return {run["logical_date"][:10]: run for run in pipeline.api.list_runs(DAG_ID)}
 
 
-def test_days_without_files_wait_without_a_worker_and_go_on_when_they_come(backfilled: Pipeline) -> None:
+def test_waiting_days_use_no_worker_and_continue_with_files(backfilled: Pipeline) -> None:
     runs = read_runs(backfilled)
     for day in LATE_DAYS:
         wait_until(partial(read_wait, backfilled, runs[day]["dag_run_id"]), {"deferred"}, 180)
@@ -95,7 +95,7 @@ def read_wait(pipeline: Pipeline, run_id: str) -> str | None:
     return pipeline.task_state(run_id, "wait_for_raw_files")
 
 
-def test_every_other_day_ends_well_and_the_red_one_red(backfilled: Pipeline) -> None:
+def test_other_days_succeed_beside_a_failing_one(backfilled: Pipeline) -> None:
     states = {day: run["state"] for day, run in read_runs(backfilled).items()}
 
     assert states == dict.fromkeys(DAYS, "success") | {RED_DAY: "failed"}

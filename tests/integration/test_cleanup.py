@@ -33,9 +33,7 @@ def list_left(pipeline: Pipeline, day: str) -> set[str]:
     return left
 
 
-def test_dead_runs_lose_what_they_worked_on_and_a_published_snapshot_stays(
-    pipeline: Pipeline, day: str
-) -> None:
+def test_dead_runs_are_removed_but_published_snapshots_stay(pipeline: Pipeline, day: str) -> None:
     hook = pipeline.stack.hook
     pipeline.deliver(day, make_orders(5))
     for run_id in ("dead", "live", "published"):
@@ -66,7 +64,7 @@ def test_dead_runs_lose_what_they_worked_on_and_a_published_snapshot_stays(
     assert pipeline.exists(keys.raw(LAYOUT, day, "orders"))
 
 
-def test_a_run_whose_snapshot_went_says_what_to_do(pipeline: Pipeline, day: str) -> None:
+def test_run_without_its_snapshot_says_what_to_do(pipeline: Pipeline, day: str) -> None:
     hook = pipeline.stack.hook
     pipeline.deliver(day, make_orders(5))
     extracted = extract(hook, SETTINGS, day, "dead")

@@ -12,7 +12,7 @@ from tests.integration.conftest import Pipeline
 POOL, VARIABLE = "ecommerce_publish", "ecommerce_docs_prefix"
 
 
-def test_what_is_missing_is_created_for_the_store_of_the_file(pipeline: Pipeline) -> None:
+def test_missing_connections_and_pools_are_created(pipeline: Pipeline) -> None:
     api, store = pipeline.api, pipeline.stack.settings.store
     for path in (f"/connections/{CONNECTION_ID}", f"/pools/{POOL}", f"/variables/{VARIABLE}"):
         api.delete(path)

@@ -146,7 +146,7 @@ def test_a_rerun_by_hand_says_that_nothing_changed(pipeline: Pipeline, days: lis
     assert correction["total_price"] == {"before": "99.90", "after": "99.90"}
 
 
-def test_a_look_costs_the_same_however_long_the_history_is(pipeline: Pipeline, days: list[str]) -> None:
+def test_scan_cost_does_not_depend_on_history(pipeline: Pipeline, days: list[str]) -> None:
     first = dt.date.fromisoformat(days[0])
     published = read_manifest_of_a_small_day(pipeline, days[0])
 

@@ -17,7 +17,7 @@ from tests.waiting import wait_until
 VERIFY = "ecommerce_verify"
 
 
-def test_a_good_day_is_published_and_the_manifest_vouches_for_it(pipeline: Pipeline, day: str) -> None:
+def test_good_day_is_published_with_its_manifest(pipeline: Pipeline, day: str) -> None:
     pipeline.deliver(day, make_orders(100, faulty=3) + "O0,C1,P1\n")
 
     assert pipeline.run(day) == ("success", "")

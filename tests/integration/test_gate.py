@@ -47,9 +47,7 @@ def week_after(day: str, weeks: int = 1) -> str:
     return (dt.date.fromisoformat(day) + dt.timedelta(weeks=weeks)).isoformat()
 
 
-def test_a_closed_gate_is_opened_by_a_person_and_the_manifest_says_by_whom(
-    pipeline: Pipeline, day: str
-) -> None:
+def test_manifest_names_who_approved_a_closed_gate(pipeline: Pipeline, day: str) -> None:
     pipeline.deliver(day, RED_ORDERS)
     with pipeline.variables(gate_approval="True"):
         run_id = trigger_day(pipeline.api, day)
@@ -76,9 +74,7 @@ def test_a_closed_gate_is_opened_by_a_person_and_the_manifest_says_by_whom(
     assert manifest["started_at"] <= approval["at"] <= manifest["published_at"]
 
 
-def test_a_rejected_day_is_not_published_and_asks_again_when_it_is_cleared(
-    pipeline: Pipeline, day: str
-) -> None:
+def test_cleared_run_asks_again_after_a_rejection(pipeline: Pipeline, day: str) -> None:
     pipeline.deliver(day, RED_ORDERS)
     with pipeline.variables(gate_approval="True"):
         run_id = trigger_day(pipeline.api, day)
@@ -106,7 +102,7 @@ def test_a_rejected_day_is_not_published_and_asks_again_when_it_is_cleared(
     assert pipeline.read_manifest(day)["approval"]["reason"] == "It was not."
 
 
-def test_a_gate_that_nobody_opens_in_time_stays_closed(pipeline: Pipeline, day: str) -> None:
+def test_approval_timeout_keeps_the_gate_closed(pipeline: Pipeline, day: str) -> None:
     pipeline.deliver(day, RED_ORDERS)
     with pipeline.variables(gate_approval="True", gate_approval_hours="0.001"):
         state, message = pipeline.run(day)
@@ -116,7 +112,7 @@ def test_a_gate_that_nobody_opens_in_time_stays_closed(pipeline: Pipeline, day: 
     assert not pipeline.exists(keys.manifest(LAYOUT, day))
 
 
-def test_a_green_gate_asks_nobody(pipeline: Pipeline, day: str) -> None:
+def test_open_gate_asks_nobody(pipeline: Pipeline, day: str) -> None:
     pipeline.deliver(day, make_orders(10))
     with pipeline.variables(gate_approval="True"):
         assert pipeline.run(day) == ("success", "")
@@ -152,7 +148,7 @@ def test_an_unusual_day_is_published_with_its_warnings(pipeline: Pipeline, usual
     ]
 
 
-def test_an_unusual_day_is_stopped_where_the_setting_says_so(pipeline: Pipeline, usual_week: str) -> None:
+def test_unusual_day_closes_the_gate_if_configured(pipeline: Pipeline, usual_week: str) -> None:
     day = week_after(usual_week, weeks=2)
     pipeline.deliver(day, make_orders(100))
     settings = {
@@ -169,7 +165,7 @@ def test_an_unusual_day_is_stopped_where_the_setting_says_so(pipeline: Pipeline,
     assert not pipeline.exists(keys.manifest(LAYOUT, day))
 
 
-def test_a_check_that_nobody_knows_is_named(pipeline: Pipeline, day: str) -> None:
+def test_unknown_expectation_in_warn_only_is_named(pipeline: Pipeline, day: str) -> None:
     pipeline.deliver(day, make_orders(10))
     with pipeline.variables(warn_only="expect_sunshine"):
         state, message = pipeline.run(day)

@@ -60,7 +60,7 @@ def test_a_stack_ends_when_its_store_dies_and_says_so(stack: Stack) -> None:
         stack.require_running()
 
 
-def test_the_next_start_clears_what_a_killed_one_left_and_finds_its_data(stack: Stack) -> None:
+def test_next_start_removes_leftovers_and_keeps_data(stack: Stack) -> None:
     stack.start()
     stack.wait_for_store()
     stack.hook.create_bucket("kept")
@@ -80,7 +80,7 @@ def test_the_next_start_clears_what_a_killed_one_left_and_finds_its_data(stack: 
         later.stop()
 
 
-def test_a_taken_port_is_told_before_anything_is_started(stack: Stack) -> None:
+def test_taken_port_is_reported_before_the_start(stack: Stack) -> None:
     owner = start_owner(stack)
     try:
         other = Stack(stack.state.root.with_name("other"), ui_port=stack.ui_port, s3_port=stack.s3_port)
@@ -92,7 +92,7 @@ def test_a_taken_port_is_told_before_anything_is_started(stack: Stack) -> None:
         owner.wait()
 
 
-def test_a_start_that_fails_leaves_alone_what_somebody_else_started(stack: Stack) -> None:
+def test_failed_start_leaves_other_stacks_alone(stack: Stack) -> None:
     owner = start_owner(stack)
     record = read_running(stack)
     other = Stack(stack.state.root, ui_port=stack.ui_port, s3_port=stack.s3_port)

@@ -43,7 +43,7 @@ def test_a_file_that_is_replaced_during_a_run_changes_nothing_in_it(pipeline: Pi
     assert manifest["inputs"]["orders"]["version_id"]
 
 
-def test_a_file_that_is_replaced_while_it_is_pinned_is_not_mixed(
+def test_file_replaced_while_pinned_is_not_mixed(
     pipeline: Pipeline, day: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hook = pipeline.stack.hook

@@ -58,7 +58,7 @@ def outcome(project: Path) -> dict[str, Any]:
     return found
 
 
-def test_a_column_needs_one_edit_to_be_published(outcome: dict[str, Any]) -> None:
+def test_column_is_published_after_one_edit(outcome: dict[str, Any]) -> None:
     columns, rows = outcome["columns"]["orders"], outcome["counts"]["rows"]["orders"]
     assert columns["coupon_code"] == ["string", rows["published"]]
     assert columns["discount"] == ["decimal128(18, 4)", rows["published"]]
@@ -75,7 +75,7 @@ def test_the_checkpoint_follows_and_takes_more_expectations(outcome: dict[str, A
     assert any("expect_column_sql_type_to_be" in each for each in of_discount)
 
 
-def test_a_dataset_is_checked_published_and_accounted_for(outcome: dict[str, Any]) -> None:
+def test_added_dataset_is_checked_and_published(outcome: dict[str, Any]) -> None:
     rows, found = outcome["counts"]["rows"]["returns"], outcome["counts"]["reasons"]["returns"]
     assert list(outcome["counts"]["rows"]) == ["customers", "products", "stores", "orders", "returns"]
     assert rows["read"] == rows["published"] + rows["quarantined"] + rows["duplicates"]

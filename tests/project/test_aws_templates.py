@@ -71,7 +71,7 @@ def test_the_policies_of_a_deployment_follow_its_key_templates() -> None:
     assert "${RawBucket}/????-??-??/orders.csv" not in deployment.template("access")
 
 
-def test_only_what_runs_work_on_may_be_deleted() -> None:
+def test_only_working_files_may_be_deleted() -> None:
     allowed = {
         (name, resource)
         for name, document in all_policies(Layout(), Place(partition="aws")).items()
@@ -157,7 +157,7 @@ def test_a_template_fits_into_a_request() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "E", "e", "my-shop", "a" * 21, "1shop"])
-def test_a_name_that_cannot_be_used_is_refused(name: str) -> None:
+def test_invalid_deployment_name_is_rejected(name: str) -> None:
     with pytest.raises(AwsError, match="--name"):
         Deployment(name=name, account="123456789012", region="us-east-1")
 

@@ -115,7 +115,7 @@ def test_the_first_fault_is_the_one_that_is_named(store: OwnStore) -> None:
         split(open_remote_file(PRODUCTS, url, "s3://raw/products.csv", 100), 70)
 
 
-def test_a_file_that_is_replaced_while_it_is_read_is_not_read_on(store: OwnStore) -> None:
+def test_file_replaced_while_read_stops_the_read(store: OwnStore) -> None:
     url = put(store, "replaced.csv", HEADER + b"1,a\n2,b\n")
     file = open_remote_file(PRODUCTS, url, "s3://raw/products.csv", 100)
     parts = split(file, 1 << 20)

@@ -193,7 +193,7 @@ def test_spark_reads_what_real_shops_write(
         assert_same(store, extracted, found, tmp_path)
 
 
-def test_the_job_leaves_what_the_task_hands_on(
+def test_job_result_equals_the_task_result(
     session: "SparkSession", store: OwnStore, day: str, tmp_path: Path
 ) -> None:
     zipped = dataclasses.replace(LAYOUT, raw_key_template="zipped/{day}/{dataset}.csv.gz")
@@ -207,7 +207,7 @@ def test_the_job_leaves_what_the_task_hands_on(
     assert_same(store, {**extracted, "run_id": "on one machine"}, found, tmp_path)
 
 
-def test_what_is_wrong_with_a_file_reaches_the_task_and_nothing_is_staged(
+def test_job_error_reaches_the_task_and_nothing_is_staged(
     session: "SparkSession", store: OwnStore, day: str, tmp_path: Path
 ) -> None:
     orders = make_orders(1_000) + "O,C1,P1,1,1,2026-11-21,,caf\xe9\n"

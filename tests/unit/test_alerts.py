@@ -128,7 +128,13 @@ def test_each_failure_is_alerted_with_its_cause(
     assert "ada@example.com" not in alert.text
 
 
-def test_a_subject_is_one_short_line() -> None:
+def test_long_cause_is_cut() -> None:
+    alert = describe_failure(make_failure(fail_on_purpose(SettingError("x" * 3_000))))
+
+    assert alert.text.split("\n\n")[0] == "x" * 2_000
+
+
+def test_subject_is_one_short_line() -> None:
     assert make_subject("2026-11-21", "a\nb") == "ecommerce 2026-11-21: a b"
     assert len(make_subject("manual__" + "x" * 300, "failed")) == 100
 
@@ -164,7 +170,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
         pytest.param("broken", "broken", [], False, True, id="none works: the log, and it is said"),
     ],
 )
-def test_an_alert_goes_through_every_channel_that_is_set(
+def test_alert_is_sent_through_every_channel(
     variables: dict[str, str],
     sent: list[tuple[str, str]],
     caplog: pytest.LogCaptureFixture,
@@ -186,7 +192,7 @@ def test_an_alert_goes_through_every_channel_that_is_set(
     )
 
 
-def test_a_topic_gets_a_subject_that_sns_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sns_subject_is_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[Any, ...]] = []
 
     class Hook:

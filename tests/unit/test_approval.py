@@ -64,7 +64,9 @@ def ask(variables: dict[str, str]) -> Callable[..., Any]:
         ),
     ],
 )
-def test_it_returns_at_once(ask: Callable[..., Any], form: Form, gate: GateVerdict, approval: Any) -> None:
+def test_approval_is_skipped_when_not_needed(
+    ask: Callable[..., Any], form: Form, gate: GateVerdict, approval: Any
+) -> None:
     assert ask(gate) == approval
     assert form.kept is None
 
@@ -85,7 +87,7 @@ def test_the_same_faults_can_be_asked_about_again(ask: Callable[..., Any], form:
             ask(CLOSED)
 
 
-def test_nobody_approves_faults_that_the_form_does_not_show(ask: Callable[..., Any], form: Form) -> None:
+def test_approval_covers_only_the_shown_faults(ask: Callable[..., Any], form: Form) -> None:
     with pytest.raises(TaskAwaitingInput):
         ask(CLOSED)
 

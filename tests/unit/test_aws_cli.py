@@ -48,7 +48,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize(("arguments", "message"), MISTAKES.values(), ids=MISTAKES.keys())
-def test_a_mistake_gets_one_line(
+def test_aws_command_prints_a_mistake_in_one_line(
     capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
     assert main(arguments) == 1
@@ -60,16 +60,14 @@ def test_a_mistake_gets_one_line(
     assert len(said.err.splitlines()) == 1
 
 
-def test_a_script_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_script_is_rejected(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["deploy", "--glue-script", "missing.py"])
 
     assert "there is no file missing.py" in capsys.readouterr().err
 
 
-def test_a_linter_that_is_missing_is_named(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_missing_linter_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setitem(__import__("sys").modules, "parliament", None)
 
     assert main(["validate"]) == 1
@@ -79,7 +77,7 @@ def test_a_linter_that_is_missing_is_named(
 @pytest.mark.parametrize(
     ("typed", "answer"), [("y\n", True), ("YES\n", True), ("\n", False), ("n\n", False), ("", False)]
 )
-def test_only_a_yes_is_a_yes(monkeypatch: pytest.MonkeyPatch, typed: str, answer: bool) -> None:
+def test_only_yes_confirms(monkeypatch: pytest.MonkeyPatch, typed: str, answer: bool) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(typed))
 
     assert cli.ask("Apply these changes?") is answer

@@ -70,7 +70,7 @@ READY = {
 }
 
 
-def test_a_plan_of_a_new_stack_creates_it_with_the_values_that_it_takes() -> None:
+def test_plan_of_a_new_stack_passes_its_parameters_only() -> None:
     client = Client([], READY)
 
     plan = formation(client).plan("shop-data", TEMPLATE, {"Name": "shop", "Other": "x"})
@@ -86,7 +86,7 @@ def test_a_plan_of_a_new_stack_creates_it_with_the_values_that_it_takes() -> Non
     )
 
 
-def test_a_value_that_is_not_given_keeps_what_the_stack_has() -> None:
+def test_omitted_parameter_keeps_its_value() -> None:
     client = Client([STACK], READY)
 
     formation(client).plan("shop-data", TEMPLATE, {"Name": "shop"})
@@ -96,7 +96,7 @@ def test_a_value_that_is_not_given_keeps_what_the_stack_has() -> None:
     assert {"ParameterKey": "Days", "UsePreviousValue": True} in call["Parameters"]
 
 
-def test_a_plan_without_changes_is_cleared_away() -> None:
+def test_plan_without_changes_is_deleted() -> None:
     reason = "The submitted information didn't contain changes. Submit different information."
     client = Client([STACK], {"Status": "FAILED", "StatusReason": reason})
 
@@ -121,7 +121,7 @@ def test_the_outputs_of_a_stack_are_read_by_name() -> None:
     assert formation(Client([], READY)).read_outputs("shop-glue") == {}
 
 
-def test_a_parameter_is_what_its_name_stood_for_when_the_stack_was_made() -> None:
+def test_parameter_is_read_as_resolved_at_deployment() -> None:
     named = {"ParameterKey": "Image", "ParameterValue": "/aws/newest", "ResolvedValue": "ami-1"}
     stacks = formation(Client([{**STACK, "Parameters": [*STACK["Parameters"], named]}], READY))
 
@@ -129,14 +129,14 @@ def test_a_parameter_is_what_its_name_stood_for_when_the_stack_was_made() -> Non
     assert formation(Client([], READY)).read_parameter("shop", "Image") == ""
 
 
-def test_a_plan_that_is_refused_says_why() -> None:
+def test_rejected_plan_says_why() -> None:
     client = Client([STACK], {"Status": "FAILED", "StatusReason": "Parameter Days must be a number"})
 
     with pytest.raises(StackFailedError, match="shop-data: Parameter Days must be a number"):
         formation(client).plan("shop-data", TEMPLATE, {})
 
 
-def test_what_is_left_of_a_failed_first_deployment_is_no_stack_to_update() -> None:
+def test_failed_first_deployment_must_be_deleted() -> None:
     client = Client([{**STACK, "StackStatus": "ROLLBACK_COMPLETE"}], READY)
 
     with pytest.raises(StackFailedError, match="delete-stack --stack-name shop-data"):
@@ -145,7 +145,7 @@ def test_what_is_left_of_a_failed_first_deployment_is_no_stack_to_update() -> No
     assert client.calls == []
 
 
-def test_a_plan_that_nobody_wants_leaves_no_empty_stack_behind() -> None:
+def test_discarded_plan_deletes_the_empty_stack() -> None:
     client = Client([], READY)
     plan = formation(client).plan("shop-data", TEMPLATE, {})
 
@@ -154,7 +154,7 @@ def test_a_plan_that_nobody_wants_leaves_no_empty_stack_behind() -> None:
     assert client.call("delete_stack") == {"StackName": "shop-data"}
 
 
-def test_a_stack_that_only_has_a_plan_is_no_stack() -> None:
+def test_stack_in_review_does_not_exist_yet() -> None:
     assert (
         formation(Client([{**STACK, "StackStatus": "REVIEW_IN_PROGRESS"}], READY)).find_stack("shop-data")
         is None
@@ -179,7 +179,7 @@ def test_a_rollback_names_the_resource_that_failed() -> None:
         formation(client).execute(plan)
 
 
-def test_short_forms_are_read_as_what_they_stand_for() -> None:
+def test_short_yaml_tags_are_expanded() -> None:
     text = "a: !Ref Name\nb: !GetAtt Store.Arn\nc: !Sub '${Name}-x'\nd: !Not [!Equals [!Ref M, '']]\n"
 
     assert read_template(text) == {

@@ -43,7 +43,7 @@ def test_nothing_runs_as_root() -> None:
     assert re.findall(r"^USER (\S+)$", DOCKERFILE, re.MULTILINE) == ["50000:0"]
 
 
-def test_what_the_image_copies_is_let_through_to_it_and_exists() -> None:
+def test_copied_files_exist_and_are_not_ignored() -> None:
     copied = re.findall(r"^COPY --chown=50000:0 (\S+) ", DOCKERFILE, re.MULTILINE)
     ignored = (PROJECT / ".dockerignore").read_text().splitlines()
 
@@ -52,7 +52,7 @@ def test_what_the_image_copies_is_let_through_to_it_and_exists() -> None:
 
 
 @pytest.mark.parametrize("secret", [".env", ".git", ".local", ".venv", "tests", "airflow.cfg", "docs"])
-def test_what_the_image_does_not_need_is_kept_from_it(secret: str) -> None:
+def test_unneeded_files_are_ignored(secret: str) -> None:
     rules = [
         line for line in (PROJECT / ".dockerignore").read_text().splitlines() if not line.startswith("#")
     ]
@@ -102,7 +102,7 @@ def server() -> Iterator[str]:
         (["bash"], "/failing", True),
     ],
 )
-def test_a_component_is_healthy(server: str, words: list[str], path: str, is_healthy: bool) -> None:
+def test_health_check_of_each_component(server: str, words: list[str], path: str, is_healthy: bool) -> None:
     assert health.check(words, api_server=server + path, scheduler=server + path) is is_healthy
 
 

@@ -28,7 +28,7 @@ def run_step(text: str) -> str:
 
 
 @pytest.mark.parametrize("existing", ["", "ecommerce_transform", "ecommerce_publish ecommerce_transform"])
-def test_an_update_makes_the_pools_that_are_missing_and_leaves_the_others(existing: str) -> None:
+def test_update_creates_only_missing_pools(existing: str) -> None:
     declared = yaml.safe_load((PROJECT / "airflow_settings.yaml").read_text())["airflow"]["pools"]
 
     said = run_step(f"{AIRFLOW}\npools='{existing}'\nprepare_airflow")
@@ -40,7 +40,7 @@ def test_an_update_makes_the_pools_that_are_missing_and_leaves_the_others(existi
     ]
 
 
-def test_what_tasks_keep_beside_s3_lies_on_the_disk(tmp_path: Path) -> None:
+def test_temporary_files_are_on_the_disk(tmp_path: Path) -> None:
     run_step(f"etc='{tmp_path}'\nwrite_settings")
 
     settings = dict(line.split("=", 1) for line in (tmp_path / "machine.env").read_text().splitlines())

@@ -20,7 +20,7 @@ CASES: dict[str, tuple[dt.datetime, set[str], str | None, float, bool]] = {
 
 
 @pytest.mark.parametrize(("now", "published", "newest", "age", "is_missed"), CASES.values(), ids=CASES.keys())
-def test_the_watchdog_finds(
+def test_lambda_watchdog_finds(
     now: dt.datetime, published: set[str], newest: str | None, age: float, is_missed: bool
 ) -> None:
     finding = inspect_days(published.__contains__, now, deadline_hour=9)
@@ -28,7 +28,7 @@ def test_the_watchdog_finds(
     assert finding == Finding(newest_day=newest, newest_age_hours=age, is_deadline_missed=is_missed)
 
 
-def test_a_day_that_is_there_is_looked_for_no_further() -> None:
+def test_search_ends_at_the_newest_published_day() -> None:
     asked: list[str] = []
 
     def is_published(day: str) -> bool:

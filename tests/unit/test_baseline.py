@@ -80,18 +80,18 @@ def test_a_figure_that_a_day_does_not_have_is_left_out(counts: dict[str, Any]) -
         pytest.param({"undelivered_ratio": 0.09}, ["undelivered_ratio"], id="hardly any under way"),
     ],
 )
-def test_what_is_far_from_the_median_is_unusual(change: dict[str, float], unusual: list[str]) -> None:
+def test_figure_far_from_the_median_is_unusual(change: dict[str, float], unusual: list[str]) -> None:
     assert find_unusual({**USUAL, **change}, [USUAL] * 5) == unusual
 
 
-def test_one_odd_day_among_the_earlier_ones_changes_nothing() -> None:
+def test_one_outlier_among_earlier_days_changes_nothing() -> None:
     odd = {"orders_read": 1_000_000, "revenue": 1e9, "reject_ratio": 0.9, "undelivered_ratio": 1.0}
 
     assert compare(USUAL, [USUAL] * 4 + [odd])["orders_read"].highest == 15_000
     assert find_unusual(USUAL, [USUAL] * 4 + [odd]) == []
 
 
-def test_with_too_few_earlier_days_nothing_is_compared_and_it_says_so() -> None:
+def test_too_few_earlier_days_are_not_compared() -> None:
     compared = compare({**USUAL, "orders_read": 1}, [USUAL] * 2)
 
     assert {each.lowest for each in compared.values()} == {None}
@@ -107,7 +107,7 @@ def test_a_measure_that_only_some_days_have_counts_those() -> None:
     assert compared["undelivered_ratio"].summary == "not compared: needs 3 earlier Saturdays, found 1"
 
 
-def test_a_median_of_zero_is_nothing_to_compare_an_amount_with() -> None:
+def test_amount_is_not_compared_with_a_median_of_zero() -> None:
     free = {**USUAL, "revenue": 0.0, "undelivered_ratio": 0.0, "reject_ratio": 0.0}
 
     compared = compare({**USUAL, "revenue": 9.99}, [free] * 3)
@@ -117,7 +117,7 @@ def test_a_median_of_zero_is_nothing_to_compare_an_amount_with() -> None:
 
 
 @pytest.mark.parametrize("orders", [1, 2, 5, 10, 30])
-def test_a_small_shop_is_not_warned_of_chance(orders: int) -> None:
+def test_small_shop_is_not_warned_of_random_variation(orders: int) -> None:
     lowest, highest = find_range("orders_read", orders, 0.5, orders)
 
     assert lowest <= max(orders - 2 * orders**0.5, 0)

@@ -14,7 +14,7 @@ def outcome(request: pytest.FixtureRequest, transform_day: Transform) -> Outcome
     return transform_day(cases.write_all(), cases.CUSTOMERS, cases.PRODUCTS, batch_bytes=request.param)
 
 
-def test_every_case_ends_as_it_should(outcome: Outcome) -> None:
+def test_every_case_has_its_outcome(outcome: Outcome) -> None:
     published = {row["order_id"]: row for row in outcome.published()}
     reasons = {row["line_number"]: row["reasons"] for row in outcome.quarantined()}
     line = 2

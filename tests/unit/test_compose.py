@@ -38,20 +38,20 @@ SERVICES = read_compose()["services"]
 AIRFLOW = SERVICES.keys() - SERVERS
 
 
-def test_the_file_is_one_that_compose_understands() -> None:
+def test_compose_file_is_valid() -> None:
     read = PyOptions().from_yaml(yaml.safe_dump(read_compose()))
     read.validate_volumes()
 
     assert set(read.service_names()) == set(SERVICES)
 
 
-def test_nothing_is_reached_from_beyond_this_machine() -> None:
+def test_ports_are_bound_to_loopback() -> None:
     ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
 
     assert ports == {"api-server": ["127.0.0.1:8080:8080"], "store": ["127.0.0.1:8333:8333"]}
 
 
-def test_it_runs_the_components_that_run_without_docker(tmp_path: Path) -> None:
+def test_compose_runs_the_same_components(tmp_path: Path) -> None:
     cluster = Cluster(workers=2, slots=2, database_port=1, broker_port=2, log_port=3)
     native = {name: words[0] for name, words in airflow_components(RECORD).items()}
     # One API server is enough beside PostgreSQL; two are for SQLite.
@@ -83,7 +83,7 @@ def test_every_component_has_the_settings_of_the_stack_without_docker(service: s
 
 
 @pytest.mark.parametrize("service", sorted(SERVICES))
-def test_every_service_says_whether_it_is_well(service: str) -> None:
+def test_every_service_has_a_health_check(service: str) -> None:
     """With a check of its own or, Airflow's components, with that of the image; but those that end."""
     check = SERVICES[service].get("healthcheck")
 
@@ -95,7 +95,7 @@ def test_every_service_says_whether_it_is_well(service: str) -> None:
         assert check is None
 
 
-def test_tasks_are_as_many_as_the_workers_take() -> None:
+def test_parallelism_matches_the_workers() -> None:
     settings = read_compose_settings()
     workers = SERVICES["worker"]["deploy"]["replicas"]
 
@@ -104,7 +104,7 @@ def test_tasks_are_as_many_as_the_workers_take() -> None:
     )
 
 
-def test_a_message_is_not_handed_out_again_while_its_task_may_run() -> None:
+def test_visibility_timeout_exceeds_the_task_limit() -> None:
     limit = ecommerce_etl.DAG.default_args["execution_timeout"].total_seconds()
 
     assert (
@@ -132,7 +132,7 @@ def test_the_images_are_of_the_versions_that_are_tested() -> None:
     }
 
 
-def test_every_secret_of_the_file_is_made() -> None:
+def test_every_secret_is_generated() -> None:
     asked = {found["name"] for found in VARIABLE.finditer(TEXT) if found["default"] is None}
 
     assert asked == set(compose.make_env())

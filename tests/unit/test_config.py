@@ -48,7 +48,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return asked
 
 
-def test_only_variables_that_are_set_are_asked_for(asked: list[str]) -> None:
+def test_only_set_variables_are_requested(asked: list[str]) -> None:
     Settings.from_variables()
 
     assert sorted(asked) == ["ecommerce_batch_bytes", "ecommerce_keep_days", "ecommerce_raw_bucket"]
@@ -127,9 +127,7 @@ MISTAKES = NO_NUMBERS | {
 
 
 @pytest.mark.parametrize(("name", "text"), [(name, text) for name in MISTAKES for text in MISTAKES[name]])
-def test_what_a_setting_may_not_be_is_named_with_what_it_may(
-    variables: dict[str, str], name: str, text: str
-) -> None:
+def test_invalid_setting_says_what_is_allowed(variables: dict[str, str], name: str, text: str) -> None:
     variables[f"ecommerce_{name}"] = text
 
     with pytest.raises(SettingError) as raised:
@@ -161,7 +159,7 @@ def test_what_a_setting_may_not_be_is_named_with_what_it_may(
         ("glue_min_bytes", "0"),
     ],
 )
-def test_the_ends_of_what_is_allowed_are_allowed(variables: dict[str, str], name: str, text: str) -> None:
+def test_limits_of_settings_are_allowed(variables: dict[str, str], name: str, text: str) -> None:
     variables[f"ecommerce_{name}"] = text
     settings = Settings.from_variables()
 

@@ -79,7 +79,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize(("orders", "message"), MISTAKES.values(), ids=MISTAKES)
-def test_a_contract_that_cannot_be_kept_says_why(orders: Dataset, message: str) -> None:
+def test_contradictory_contract_says_why(orders: Dataset, message: str) -> None:
     with pytest.raises(ContractError) as error:
         check(CUSTOMERS, PRODUCTS, orders)
 
@@ -232,6 +232,6 @@ def test_a_header_may_use_another_name(transform_day: Transform) -> None:
     ],
     ids=["both names", "another case", "another delimiter"],
 )
-def test_other_names_are_held_to_the_same_rules(transform_day: Transform, header: str, problem: str) -> None:
+def test_other_names_follow_the_same_rules(transform_day: Transform, header: str, problem: str) -> None:
     with pytest.raises(RawFileError, match=problem):
         transform_day(f"{header}{ROW}\n")

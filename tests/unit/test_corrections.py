@@ -67,7 +67,7 @@ def test_the_same_file_after_another_publication_is_a_new_change() -> None:
     assert first.run_id != again.run_id
 
 
-def test_the_look_back_ends_with_the_day_itself() -> None:
+def test_scan_window_ends_with_the_day() -> None:
     assert days_until("2026-03-01", 3) == ["2026-02-27", "2026-02-28", "2026-03-01"]
     assert days_after("2026-02-27", 3) == ["2026-02-28", "2026-03-01", "2026-03-02"]
     assert (days_until("2026-03-01", 0), days_after("2026-03-01", 0)) == ([], [])

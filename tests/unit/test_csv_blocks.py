@@ -89,7 +89,7 @@ def test_a_record_over_many_lines_is_one_row() -> None:
 
 
 @pytest.mark.parametrize("block_bytes", [100_000, 1 << 24])
-def test_an_open_quote_does_not_swallow_the_rest_of_the_file(block_bytes: int) -> None:
+def test_open_quote_ends_with_its_line(block_bytes: int) -> None:
     count = 2 * 1024 * 1024 // len("3,4\n")
 
     rows, malformed = read('1,"2\n' + "3,4\n" * count, block_bytes)
@@ -99,7 +99,7 @@ def test_an_open_quote_does_not_swallow_the_rest_of_the_file(block_bytes: int) -
     assert all(after[0] == before[0] + 1 for before, after in pairwise(rows))
 
 
-def test_a_line_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_line_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("include.engine.csv_blocks.LONGEST_LINE_BYTES", 1000)
 
     with pytest.raises(RawFileError, match=r"\(line 3\): the line does not end"):

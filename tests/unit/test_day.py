@@ -40,6 +40,6 @@ def test_instant_is_written_in_utc() -> None:
 
 
 @pytest.mark.parametrize("nonsense", ["yesterday", "2026-02-30", "21.11.2026", "2026-11-21T00:00:00", "../x"])
-def test_nonsense_is_refused_with_the_form_that_is_wanted(nonsense: str) -> None:
+def test_invalid_day_names_the_expected_format(nonsense: str) -> None:
     with pytest.raises(SettingError, match="give it as YYYY-MM-DD"):
         day_of(WITHOUT_DATE, {"day": nonsense})

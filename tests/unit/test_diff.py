@@ -60,7 +60,7 @@ def test_rows_are_compared_by_their_id(
     before=st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 3)),
     after=st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 3)),
 )
-def test_the_counts_lead_from_the_old_day_to_the_new_one(
+def test_counts_explain_the_difference_of_two_days(
     tmp_path_factory: pytest.TempPathFactory, before: dict[str, int], after: dict[str, int]
 ) -> None:
     folder = tmp_path_factory.mktemp("orders")
@@ -72,7 +72,7 @@ def test_the_counts_lead_from_the_old_day_to_the_new_one(
     assert found["altered"] == sum(before[order] != after[order] for order in before.keys() & after.keys())
 
 
-def test_a_want_of_memory_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_comparison_without_memory_is_retried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     orders = write_orders(tmp_path / "orders", {f"{number:040}": 1 for number in range(50_000)})
     monkeypatch.setattr("include.publishing.diff._MEMORY_LIMIT", "2MB")
 
@@ -147,7 +147,7 @@ def test_second_try_is_compared_with_the_published_version(runs: Runs, s3: Memor
     assert correction["orders"] == {"added": 2, "removed": 0, "altered": 0}
 
 
-def test_the_manifest_says_what_was_replaced_and_what_became_of_it() -> None:
+def test_correction_describes_the_replaced_publication() -> None:
     counts: Counts = {"rows": {}, "reasons": {}, "total_price": "2000.00", "drift": {}}
     inputs = MANIFEST["inputs"] | {"orders": {**MANIFEST["inputs"]["orders"], "etag": "new"}}
     candidate = Candidate(

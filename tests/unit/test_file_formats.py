@@ -126,9 +126,7 @@ TEXT = st.text("ab é,;|\t'\"\\^\n", max_size=6)
 
 
 @given(st.sampled_from(DIALECTS), st.lists(st.tuples(TEXT, TEXT), max_size=5))
-def test_what_the_csv_module_writes_is_read_back(
-    file_format: FileFormat, texts: list[tuple[str, str]]
-) -> None:
+def test_output_of_the_csv_module_is_read_back(file_format: FileFormat, texts: list[tuple[str, str]]) -> None:
     file = io.StringIO()
     writer = csv.writer(
         file,
@@ -212,7 +210,7 @@ CONTRADICTORY: dict[str, tuple[FileFormat, str]] = {
 
 
 @pytest.mark.parametrize(("file_format", "message"), CONTRADICTORY.values(), ids=CONTRADICTORY)
-def test_format_that_cannot_be_read_is_a_mistake(file_format: FileFormat, message: str) -> None:
+def test_contradictory_format_is_an_error(file_format: FileFormat, message: str) -> None:
     mistakes = list(check_formats(replace(CUSTOMERS, format=file_format)))
 
     assert len(mistakes) == 1

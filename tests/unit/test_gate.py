@@ -82,7 +82,7 @@ def test_each_failed_expectation_is_a_fault() -> None:
         pytest.param({**APPROVED, "faults": [], "details": []}, True, (True, None), id="approved others"),
     ],
 )
-def test_an_approval_of_the_published_day_is_not_asked_for_again(
+def test_approval_of_the_published_day_still_holds(
     approval: Approval | None, gate_approval: bool, expected: tuple[bool, Approval | None]
 ) -> None:
     counts = count_orders(10, unknown_customer=10)
@@ -183,5 +183,5 @@ def test_a_rejection_is_recorded_without_a_name_in_the_message(monkeypatch: pyte
     assert (written[0]["success"], written[0]["approval"]) == (False, REJECTED)
 
 
-def test_an_approved_gate_lets_the_day_pass() -> None:
+def test_approved_gate_is_open() -> None:
     require_open_gate(None, Settings().layout, make_candidate(APPROVED))  # type: ignore[arg-type]  # no IO

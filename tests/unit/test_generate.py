@@ -147,7 +147,7 @@ def test_same_seed_day_and_size_give_the_same_bytes(tmp_path: Path) -> None:
     assert read_all(make_day(tmp_path / "a")) == read_all(make_day(tmp_path / "b"))
 
 
-def test_dice_and_pools_are_those_of_every_other_machine() -> None:
+def test_random_numbers_and_names_are_the_same_everywhere() -> None:
     """A new numpy or Faker that draws differently must not go unnoticed."""
     assert SeededRandom(1).at(DAY).integers("hour", 5, 1_000).tolist() == [99, 491, 664, 815, 11]
     pools = (names.list_people(), names.list_towns(), names.list_brands())
@@ -168,7 +168,7 @@ def test_every_reason_and_duplicates_occur(usual_day: Day, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_about_one_row_in_a_hundred_is_dirty_with_one_fault(usual_day: Day, name: str) -> None:
+def test_one_percent_of_rows_have_one_fault(usual_day: Day, name: str) -> None:
     reasons_of_rows = usual_day[name][0]
     dirty = [reasons for reasons in reasons_of_rows if reasons]
     assert 0.005 < len(dirty) / len(reasons_of_rows) <= 0.02
@@ -287,7 +287,7 @@ def timedelta_of(row: Row) -> dt.timedelta:
     return dt.datetime.fromisoformat(row["delivery_date"]) - dt.datetime.fromisoformat(row["order_date"])
 
 
-def test_text_needs_care(usual_day: Day) -> None:
+def test_text_has_special_characters(usual_day: Day) -> None:
     """Non-ASCII letters, commas and quotes occur, so that readers meet them before production does."""
     texts = [row["name"] + row["city"] for row in usual_day["customers"][1]]
     texts += [row["name"] for row in usual_day["products"][1]]
@@ -307,7 +307,7 @@ def test_a_new_column_of_the_contract_is_filled(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("minimum", "texts"), [(None, ["1", "20", "300"]), (2, ["20", "300"]), (999, ["999"])]
 )
-def test_what_fills_a_new_column_is_accepted(minimum: int | None, texts: list[str]) -> None:
+def test_generated_values_of_a_new_column_are_valid(minimum: int | None, texts: list[str]) -> None:
     column = Column(name="weight_grams", kind=Kind.WHOLE_NUMBER, minimum=minimum, meaning="")
 
     assert [*generate.list_fillers(column)] == texts

@@ -69,9 +69,7 @@ def test_a_job_is_joined_again_only_for_the_same_snapshot() -> None:
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_an_error_of_the_job_is_raised_in_airflow_as_what_it_is(
-    monkeypatch: pytest.MonkeyPatch, error: PipelineError
-) -> None:
+def test_glue_error_keeps_its_type_in_airflow(monkeypatch: pytest.MonkeyPatch, error: PipelineError) -> None:
     left: dict[str, Any] = {}
     spark = ModuleType("pyspark.sql")
     spark.SparkSession = MagicMock()  # type: ignore[attr-defined]  # a double of the module

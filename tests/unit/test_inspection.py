@@ -214,7 +214,7 @@ def test_reference_is_the_header_whose_values_the_other_file_has() -> None:
     ("header", "meaning"),
     [("Order #", "order id"), ("customerKey", "customer id"), ("unit_price_eur", "unit price")],
 )
-def test_words_for_ids_and_units_do_not_matter(header: str, meaning: str) -> None:
+def test_id_and_unit_words_do_not_matter(header: str, meaning: str) -> None:
     assert normalize(header) == normalize(meaning)
 
 
@@ -269,7 +269,7 @@ def test_type_of_a_column(values: list[str], kind: Kind, declared: dict[str, obj
     assert {name: getattr(finding.format, name) for name in declared} == declared
 
 
-def test_ambiguous_date_format_is_said() -> None:
+def test_ambiguous_date_format_is_noted() -> None:
     finding = examine_column("date", ["01/02/2026", "03/04/2026"])
 
     assert "%m/%d/%Y and %d/%m/%Y fit every value" in finding.notes[0]

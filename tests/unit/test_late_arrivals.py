@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from include.errors import GateClosedError
 from include.inputs.late_arrivals import (
     MissingKey,
     MissingKeySets,
@@ -15,8 +16,11 @@ from include.inputs.late_arrivals import (
     find_places,
     has_resolvable_rejects,
 )
+from include.publishing.closed_days import read_closed_day
 from include.transform import transform_files
+from tests.memory_s3 import MemoryS3
 from tests.raw_files import CUSTOMERS, make_order, make_orders, write_raw_files
+from tests.records import CLOSED, GREEN
 from tests.unit.conftest import Runs
 
 C8, C9, P9 = ("customers", "C8"), ("customers", "C9"), ("products", "P9")
@@ -108,3 +112,39 @@ def test_rejected_customer_is_replaced_by_its_corrected_row(runs: Runs) -> None:
     assert before["reasons"]["orders"]["rejected_customer"] == 1
     assert (has_resolvable_rejects(before), has_resolvable_rejects(after)) == (True, False)
     assert runs.read_orders(DAY) == {"O1": "C1", "O8": "C8"}
+
+
+def test_closed_day_uses_what_has_arrived_since(runs: Runs, s3: MemoryS3) -> None:
+    lines = "".join(make_order(f"O{n}", customer_id=f"C{n}") for n in (1, 8))
+    runs.deliver(DAY, orders=make_orders(0, more=lines))
+    for run_id in ("run 1", "run 2"):
+        extracted = runs.extract(DAY, run_id)
+        with pytest.raises(GateClosedError):
+            runs.publish(extracted, runs.transform(extracted), {"quality": GREEN, "gate": CLOSED})
+    runs.deliver(SECOND, orders=make_orders(1), customers=f"{CUSTOMERS}C8,,,,,\n")
+    runs.run(SECOND)
+
+    closed = read_closed_day(s3.hook, runs.settings.layout, DAY)
+    assert closed
+    assert closed["run_id"] == "run 2"
+    assert runs.run(DAY, "run 3")["rows"]["orders"]["published"] == 2
+
+
+def test_closed_day_without_its_rejected_rows_is_ignored(runs: Runs, s3: MemoryS3) -> None:
+    runs.deliver(DAY, orders=make_orders(1))
+    extracted = runs.extract(DAY)
+    transformed = runs.transform(extracted)
+    with pytest.raises(GateClosedError):
+        runs.publish(extracted, transformed, {"quality": GREEN, "gate": CLOSED})
+    s3.delete(transformed["staged"]["quarantine/orders.parquet"])
+
+    assert read_closed_day(s3.hook, runs.settings.layout, DAY) is None
+
+
+def test_expired_quarantine_resolves_nothing(runs: Runs, s3: MemoryS3) -> None:
+    runs.deliver(DAY, orders=make_orders(1, more=make_order("O8", customer_id="C8")))
+    s3.delete(runs.run(DAY)["outputs"]["quarantine/orders"]["key"])
+    runs.deliver(SECOND, orders=make_orders(1), customers=f"{CUSTOMERS}C8,,,,,\n")
+    runs.run(SECOND)
+
+    assert runs.run(DAY, "run 2")["rows"]["orders"]["quarantined"] == 1

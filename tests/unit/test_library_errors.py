@@ -162,7 +162,7 @@ TO_TRY_AGAIN = {
 
 
 @pytest.mark.parametrize(("error", "message"), FOR_GOOD.values(), ids=FOR_GOOD)
-def test_what_no_other_try_can_heal_ends_the_task_at_once(error: Exception, message: str) -> None:
+def test_permanent_error_ends_the_task(error: Exception, message: str) -> None:
     with pytest.raises(AirflowFailException) as raised, translate_errors():
         raise error
 
@@ -171,13 +171,13 @@ def test_what_no_other_try_can_heal_ends_the_task_at_once(error: Exception, mess
 
 
 @pytest.mark.parametrize(("error", "kind", "message"), TO_TRY_AGAIN.values(), ids=TO_TRY_AGAIN)
-def test_what_may_pass_is_tried_again(error: Exception, kind: type[Exception], message: str) -> None:
+def test_temporary_error_is_retried(error: Exception, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind) as raised, translate_errors():
         raise error
 
     assert message in str(raised.value)
 
 
-def test_a_fault_of_ours_stays_as_it_is() -> None:
+def test_bug_keeps_its_own_exception() -> None:
     with pytest.raises(KeyError, match="a fault"), translate_errors():
         raise KeyError("a fault")

@@ -58,7 +58,7 @@ def test_the_datasets_keep_their_names_from_day_to_day() -> None:
     assert {each["facets"]["version"]["datasetVersion"] for each in event["outputs"]} == {"2026-11-21"}
 
 
-def test_rows_and_bytes_are_told() -> None:
+def test_lineage_has_rows_and_bytes() -> None:
     event = as_event(MANIFEST)
 
     (raw,) = [
@@ -107,7 +107,7 @@ def test_a_computed_column_comes_from_the_columns_of_its_formula() -> None:
     }
 
 
-def test_the_checks_are_told_with_what_failed() -> None:
+def test_lineage_has_failed_checks() -> None:
     staged = as_event(RED)["inputs"][-1]
 
     assertions = staged["inputFacets"]["dataQualityAssertions"]["assertions"]

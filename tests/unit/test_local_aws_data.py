@@ -14,7 +14,7 @@ def test_sessions_read_the_description_of_s3_once() -> None:
     assert models[0]["operations"] is models[1]["operations"]
 
 
-def test_airflow_makes_its_sessions_that_way() -> None:
+def test_airflow_uses_the_shared_session() -> None:
     factory = SharedDataSessionFactory(conn=None)
     session = factory._create_basic_session({"region_name": "eu-central-1"})
 

@@ -21,7 +21,7 @@ CLUSTER = Cluster(workers=2, slots=3, database_port=20_001, broker_port=20_002, 
     ("executor", "workers", "expected"),
     [("", "", 0), ("local", "3", 0), ("celery", "", 2), ("celery", "3", 3)],
 )
-def test_workers_are_started_where_they_are_asked_for(
+def test_workers_start_if_requested(
     monkeypatch: pytest.MonkeyPatch, executor: str, workers: str, expected: int
 ) -> None:
     monkeypatch.setenv("EXECUTOR", executor)
@@ -49,7 +49,7 @@ def test_running_stack_with_other_workers_is_not_reused(
         ("celery", "two", "WORKERS is 'two'. Use a number from 1 to 100."),
     ],
 )
-def test_what_cannot_be_started_is_told(
+def test_invalid_executor_or_worker_count_is_named(
     monkeypatch: pytest.MonkeyPatch, executor: str, workers: str, message: str
 ) -> None:
     monkeypatch.setenv("EXECUTOR", executor)
@@ -72,9 +72,7 @@ def test_missing_servers_are_named_with_the_command_that_installs_them(
         module.plan_cluster(State(tmp_path), 2, 2)
 
 
-def test_of_several_versions_of_postgresql_the_newest_runs(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_newest_postgresql_is_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(servers, "_POSTGRES_ROOT", tmp_path)
     for version in ("9.6", "15", "17"):
         programs = tmp_path / version / "bin"
@@ -84,7 +82,9 @@ def test_of_several_versions_of_postgresql_the_newest_runs(
     assert servers.find_postgres() == tmp_path / "17" / "bin"
 
 
-def test_root_is_told_where_postgresql_may_not_enter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_root_learns_which_folder_postgresql_cannot_enter(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
 

@@ -19,7 +19,7 @@ def taken_port(request: pytest.FixtureRequest) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("text", ["0", "65536", "-1", "80x", "8080.0", "٣٣٣٣", " "])
-def test_a_setting_that_is_no_port_is_named(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_invalid_port_is_named(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("UI_PORT", text)
 
     with pytest.raises(PortError, match=r"UI_PORT is .* not a port"):
@@ -35,7 +35,7 @@ def test_a_port_comes_from_its_setting_or_is_the_default(
     assert read_port("UI_PORT", 8080) == port
 
 
-def test_a_taken_port_is_refused_with_its_holder_and_the_setting(taken_port: int) -> None:
+def test_taken_port_names_its_process_and_setting(taken_port: int) -> None:
     with pytest.raises(PortError) as refusal:
         require_free_port(taken_port, "S3_PORT")
 

@@ -81,7 +81,7 @@ def test_the_supervisor_is_known_by_its_command_line(state: State, start: Start,
     assert find_supervisor(state) == supervisor.pid
 
 
-def test_a_living_session_is_ended_as_a_whole_within_the_grace(state: State, start: Start) -> None:
+def test_living_session_is_stopped_within_the_grace_period(state: State, start: Start) -> None:
     supervisor, child = start(*as_supervisor(state))
     began = time.monotonic()
 
@@ -92,7 +92,7 @@ def test_a_living_session_is_ended_as_a_whole_within_the_grace(state: State, sta
     assert find_supervisor(state) is None
 
 
-def test_orphans_of_a_killed_supervisor_are_found_and_ended(state: State, start: Start) -> None:
+def test_orphans_of_a_killed_supervisor_are_stopped(state: State, start: Start) -> None:
     supervisor, child = start(*as_supervisor(state))
     supervisor.kill()
     supervisor.wait()
@@ -102,7 +102,7 @@ def test_orphans_of_a_killed_supervisor_are_found_and_ended(state: State, start:
     assert is_gone(child)
 
 
-def test_a_stranger_that_got_the_process_id_is_left_alone(state: State, start: Start, tmp_path: Path) -> None:
+def test_foreign_process_with_the_same_pid_is_left_alone(state: State, start: Start, tmp_path: Path) -> None:
     stranger, child = start(folder=tmp_path)
 
     assert find_supervisor(state) is None
@@ -111,7 +111,7 @@ def test_a_stranger_that_got_the_process_id_is_left_alone(state: State, start: S
     assert not is_gone(child)
 
 
-def test_nothing_to_end_is_no_error(state: State, start: Start) -> None:
+def test_stopping_an_ended_session_is_no_error(state: State, start: Start) -> None:
     supervisor, _ = start(*as_supervisor(state))
     stop_session(state, supervisor.pid, grace_seconds=0.5)
 

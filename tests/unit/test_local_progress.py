@@ -71,7 +71,7 @@ def test_without_a_terminal_each_change_is_a_line() -> None:
     assert read_lines(console) == ["wait: running", "wait: success after 1.2 s", "extract: queued"]
 
 
-def test_a_change_is_reported_once_and_a_new_try_is_a_change() -> None:
+def test_each_change_of_a_task_is_reported_once() -> None:
     with Board(make_console(is_terminal=False)) as board:
         first = make_task("wait", "up_for_retry")
         second = TaskProgress(task_id="wait", state="up_for_retry", seconds=None, try_number=2)
@@ -81,7 +81,7 @@ def test_a_change_is_reported_once_and_a_new_try_is_a_change() -> None:
         assert board.show([second]) == [second]
 
 
-def test_on_a_terminal_the_last_state_stays_on_the_screen() -> None:
+def test_terminal_keeps_the_last_state() -> None:
     console = make_console(is_terminal=True)
     with Board(console) as board:
         board.show([make_task("wait", "running", 0.5)])

@@ -43,7 +43,7 @@ def three_datasets(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "text", ["2026-02-30", "20261121", "2026-W47-6", "21.11.2026", "2026-11-21T00:00", "today", "../x"]
 )
-def test_a_day_that_is_none_is_refused(text: str) -> None:
+def test_invalid_day_is_rejected(text: str) -> None:
     with pytest.raises(LocalError, match="Use YYYY-MM-DD"):
         parse_day(text)
 
@@ -62,7 +62,7 @@ def test_raw_files_are_found_by_the_names_that_the_template_gives(tmp_path: Path
     }
 
 
-def test_where_compressed_files_are_delivered_both_forms_will_do(tmp_path: Path) -> None:
+def test_compressed_layout_accepts_plain_files(tmp_path: Path) -> None:
     fill(tmp_path, "customers.csv", "customers.csv.gz", "products.csv", "orders.csv.gz")
 
     assert [path.name for path in find_raw_files(tmp_path, COMPRESSED).values()] == [
@@ -100,7 +100,7 @@ def test_contract_names_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         find_raw_files(tmp_path, PLAIN)
 
 
-def test_a_folder_that_is_none_is_named(tmp_path: Path) -> None:
+def test_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(LocalError, match="nowhere is not a folder"):
         find_raw_files(tmp_path / "nowhere", PLAIN)
 
@@ -215,7 +215,7 @@ def test_the_fault_of_a_task_is_found_in_its_log(event: dict[str, Any], fault: s
     assert find_fault(event) == fault
 
 
-def test_the_task_that_failed_by_itself_is_the_one_to_blame() -> None:
+def test_first_failed_task_is_blamed() -> None:
     states = {"extract": "success", "transform": "failed", "validate": "upstream_failed", "publish": "failed"}
     tasks = [
         TaskProgress(task_id=task_id, state=state, seconds=1.0, try_number=1)
@@ -236,7 +236,7 @@ def test_the_task_that_failed_by_itself_is_the_one_to_blame() -> None:
         ),
     ],
 )
-def test_a_mistake_gives_one_line_and_exit_code_1(
+def test_command_prints_a_mistake_in_one_line(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments) == 1
@@ -247,7 +247,7 @@ def test_a_mistake_gives_one_line_and_exit_code_1(
     assert said.count("\n") == 1
 
 
-def test_a_contract_that_cannot_be_kept_is_a_mistake_like_others(
+def test_contract_error_is_printed_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refuse() -> None:

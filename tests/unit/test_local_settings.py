@@ -157,7 +157,7 @@ def test_only_an_endpoint_on_this_machine_moves(extra: dict[str, str], moved: di
         ),
     ],
 )
-def test_a_faulty_file_is_named_with_its_fault(tmp_path: Path, content: str, message: str) -> None:
+def test_invalid_settings_file_is_named_with_its_error(tmp_path: Path, content: str, message: str) -> None:
     path = tmp_path / "airflow_settings.yaml"
     path.write_text(content)
 
@@ -176,7 +176,7 @@ def test_variables_override_the_layout_one_by_one() -> None:
     assert read_layout(variables) == Layout(raw_bucket="deliveries")
 
 
-def test_a_layout_that_cannot_be_is_refused() -> None:
+def test_invalid_layout_is_rejected() -> None:
     with pytest.raises(
         LocalError, match=r"ecommerce_raw_key_template is 'latest/\{dataset\}\.csv'; give a key"
     ):

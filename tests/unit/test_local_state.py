@@ -55,7 +55,7 @@ def test_a_record_is_read_as_it_was_written(state: State) -> None:
     assert [path.name for path in state.root.glob("stack*")] == ["stack.json"]
 
 
-def test_of_two_starts_at_once_the_second_fails(state: State) -> None:
+def test_second_start_at_the_same_moment_fails(state: State) -> None:
     write_record(state, RECORD)
 
     with pytest.raises(FileExistsError):
@@ -64,7 +64,7 @@ def test_of_two_starts_at_once_the_second_fails(state: State) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 1}'])
-def test_a_record_that_was_cut_off_is_none(state: State, text: str) -> None:
+def test_truncated_record_is_ignored(state: State, text: str) -> None:
     state.record.write_text(text)
 
     assert read_record(state) is None
@@ -79,14 +79,14 @@ def test_each_start_begins_with_empty_logs_and_keeps_the_last(state: State) -> N
     assert (state.root / "logs.last" / "store.log").read_text() == "start 2"
 
 
-def test_the_reason_is_what_the_supervisor_said_last(state: State) -> None:
+def test_reason_is_the_last_message_of_the_supervisor(state: State) -> None:
     assert find_reason(state) == ""
     (state.logs / "supervisor.log").write_text(f"noise\n{REASON_PREFIX}the store died\nmore noise\n")
 
     assert find_reason(state) == "the store died"
 
 
-def test_the_variables_of_daily_work_do_not_reach_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_of_the_user_does_not_reach_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
     monkeypatch.setenv("AIRFLOW_CONN_ECOMMERCE_S3", "aws://")
@@ -97,7 +97,7 @@ def test_the_variables_of_daily_work_do_not_reach_the_stack(monkeypatch: pytest.
     assert environment["KEPT"] == "yes"
 
 
-def test_no_proxy_is_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loopback_bypasses_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "example.com")
     monkeypatch.delenv("no_proxy", raising=False)
 
@@ -118,7 +118,7 @@ def test_airflow_listens_only_on_the_loopback_address(state: State) -> None:
     assert "--skip-serve-logs" in commands["triggerer"]
 
 
-def test_the_schedule_is_on_only_where_it_is_wanted(state: State) -> None:
+def test_schedule_is_on_only_if_requested(state: State) -> None:
     switches = [
         airflow_environment(
             state, read_secrets(state), ui_port=1, task_port=2, dags_dir=state.root, is_scheduled=is_scheduled
@@ -143,7 +143,7 @@ def test_the_store_keeps_its_inner_ports_while_they_are_free(
     assert second.keys() == first.keys()
 
 
-def test_every_port_of_the_store_is_ours_to_choose(state: State) -> None:
+def test_store_uses_only_the_chosen_ports(state: State) -> None:
     ports = choose_ports(state)
     command = make_command(state, 8333, ports)
 
@@ -151,7 +151,7 @@ def test_every_port_of_the_store_is_ours_to_choose(state: State) -> None:
     assert {f"-{name}={port}" for name, port in ports.items()} <= set(command)
 
 
-def test_a_store_that_ends_before_it_answers_is_not_waited_for() -> None:
+def test_store_that_exits_early_is_reported() -> None:
     (port,) = find_free_ports(1)
     with subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"]) as process:
         process.wait()
@@ -160,7 +160,7 @@ def test_a_store_that_ends_before_it_answers_is_not_waited_for() -> None:
             wait_for_store(f"http://127.0.0.1:{port}", process)
 
 
-def test_only_the_sockets_of_our_ports_are_taken_for_ours(tmp_path: Path) -> None:
+def test_only_sockets_of_our_ports_are_found(tmp_path: Path) -> None:
     for name in ("filer-20002", "s3-grpc-8333", "filer-200021"):
         (tmp_path / f"seaweedfs-{name}.sock").touch()
 
@@ -175,5 +175,5 @@ def test_only_the_sockets_of_our_ports_are_taken_for_ours(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("status", "words"), [(0, "exit code 0"), (256, "exit code 1"), (9, "signal SIGKILL")]
 )
-def test_the_end_of_a_child_is_told_in_words(status: int, words: str) -> None:
+def test_exit_status_is_described(status: int, words: str) -> None:
     assert describe_exit(status) == words

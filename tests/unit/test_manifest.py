@@ -66,9 +66,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_whatever_changes_in_the_code_changes_its_version(
-    source: Path, change: Callable[[Path], object]
-) -> None:
+def test_any_change_of_the_code_changes_its_version(source: Path, change: Callable[[Path], object]) -> None:
     before = read_digest()
     change(source)
 

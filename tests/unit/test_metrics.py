@@ -80,7 +80,7 @@ def test_durations_leave_out_the_wait_and_count_the_running_stage(cloudwatch: Cl
     assert values["StageDuration", "publish"] == pytest.approx(10, abs=1)
 
 
-def test_a_closed_gate_is_reported_with_what_it_refused(cloudwatch: CloudWatch) -> None:
+def test_closed_gate_reports_rejected_rows(cloudwatch: CloudWatch) -> None:
     report_failed("shop/pipeline", COUNTS, Task())
 
     values = cloudwatch.values()

@@ -105,6 +105,18 @@ def test_lost_row_is_never_published(runs: Runs, s3: MemoryS3) -> None:
     assert s3.list_urls(keys.manifests(Layout())) == []
 
 
+def test_retry_keeps_its_correction(runs: Runs) -> None:
+    runs.deliver(DAY, orders=make_orders(3))
+    runs.run(DAY)
+    runs.deliver(DAY, orders=make_orders(4))
+
+    first, retry = runs.run(DAY, "run 2"), runs.run(DAY, "run 2")
+
+    assert first["correction"]
+    assert first["correction"]["orders"] == {"added": 1, "removed": 0, "altered": 0}
+    assert retry["correction"] == first["correction"]
+
+
 def test_only_a_closed_gate_keeps_its_approval(runs: Runs) -> None:
     runs.deliver(DAY, orders=make_orders(3))
     extracted = runs.extract(DAY)

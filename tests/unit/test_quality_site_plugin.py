@@ -18,7 +18,7 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 """
 
 
-def test_loading_the_plugin_imports_nothing_but_itself() -> None:
+def test_loading_the_plugin_imports_nothing_else() -> None:
     done = subprocess.run(
         [sys.executable, "-c", IMPORT], cwd=PROJECT, capture_output=True, text=True, check=True
     )

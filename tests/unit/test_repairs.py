@@ -56,7 +56,7 @@ def test_a_repaired_row_takes_the_place_of_its_line(
     assert found.decode() == HEADER + patched
 
 
-def test_a_compressed_file_does_not_say_when_it_was_patched(tmp_path: Path) -> None:
+def test_patched_gzip_has_no_timestamp(tmp_path: Path) -> None:
     patch(tmp_path, (HEADER + "x,,\n").encode(), {2: ANN}, ".csv.gz")
 
     time_and_flags = (tmp_path / "patched").read_bytes()[3:8]
@@ -153,7 +153,7 @@ REFUSED: dict[str, tuple[str, dict[int, dict[str, str]], str]] = {
 
 
 @pytest.mark.parametrize(("raw", "rows", "message"), REFUSED.values(), ids=REFUSED.keys())
-def test_a_row_that_cannot_take_its_place_is_refused(
+def test_repair_that_does_not_fit_is_rejected(
     tmp_path: Path, raw: str, rows: dict[int, dict[str, str]], message: str
 ) -> None:
     with pytest.raises(RepairError, match=f"s3://fix.csv: {message}"):

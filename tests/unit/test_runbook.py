@@ -169,7 +169,7 @@ def test_the_runbook_shows_every_message(
     assert list(texts) == []
 
 
-def test_each_message_stands_below_the_heading_that_it_names() -> None:
+def test_each_message_is_below_the_heading_it_names() -> None:
     sections = re.split(r"^### ", RUNBOOK.read_text(), flags=re.MULTILINE)[1:]
     referring = {
         section.splitlines()[0]: re.findall(r'^More: docs/runbook\.md, "(.+)"$', section, re.MULTILINE)

@@ -6,6 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from include.errors import RetryableError
+from include.s3.conditional import ObjectChangedError, replace_object
 from include.s3.multipart import SMALLEST_PART_BYTES, Segment, group_segments
 from include.s3.objects import find_object, read_json, read_object, require_whole_range
 from include.s3.streams import open_object
@@ -42,6 +43,14 @@ def test_part_that_was_cut_off_is_retried() -> None:
 
     with pytest.raises(RetryableError, match="Received only 7 bytes of bytes 5-14"):
         require_whole_range({"ContentRange": "bytes 5-14/20", "ContentLength": 7})
+
+
+def test_copy_of_a_replaced_source_is_rejected(s3: MemoryS3) -> None:
+    s3.put(URL, b"one")
+    s3.before_request = lambda operation: s3.put(URL, b"two") if operation == "CopyObject" else None
+
+    with pytest.raises(ObjectChangedError):
+        replace_object(s3, URL, f"{URL}.copy", None)
 
 
 class CutOff(MemoryS3):

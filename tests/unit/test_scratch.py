@@ -64,9 +64,7 @@ def test_the_folder_of_a_living_process_stays(other_process: "subprocess.Popen[s
         assert (living / "orders.parquet").exists()
 
 
-def test_folders_made_at_the_same_moment_do_not_hit_each_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_folders_created_at_the_same_moment_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
     def work(number: int) -> bytes:

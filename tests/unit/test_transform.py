@@ -75,7 +75,7 @@ ORDER_FAULTS = {
 
 
 @pytest.mark.parametrize(("line", "expected"), ORDER_FAULTS.items(), ids=ORDER_FAULTS)
-def test_a_faulty_order_is_refused_with_every_reason(
+def test_invalid_order_is_rejected_with_every_reason(
     transform_day: Transform, line: str, expected: list[str]
 ) -> None:
     outcome = transform_day(f"{ORDERS_HEADER}{line}\n{GOOD.replace('O1', 'O2')}\n")
@@ -104,7 +104,7 @@ def is_of_gained_column(reason: str) -> bool:
     }
 
 
-def test_a_refused_row_keeps_its_text_and_its_place(transform_day: Transform) -> None:
+def test_rejected_row_keeps_its_text_and_line_number(transform_day: Transform) -> None:
     outcome = transform_day(f"{ORDERS_HEADER}{GOOD}\n\nO2,C1,P1, two,$5,2026-11-21,,NA\nO3,C1\n")
 
     delivered = {
@@ -191,7 +191,7 @@ def test_identical_row_is_dropped_and_conflicting_one_rejected(
     ]
 
 
-def test_orders_of_a_refused_customer_are_refused(transform_day: Transform) -> None:
+def test_orders_of_a_rejected_customer_are_rejected(transform_day: Transform) -> None:
     customers = "customer_id,signup_date\nC1,never\nC2,2024-01-01\nC2,2024-01-02\n"
     outcome = transform_day(f"{ORDERS_HEADER}{GOOD}\n{GOOD.replace('O1,C1', 'O2,C2')}\n", customers)
 

@@ -96,14 +96,14 @@ def make_many_rows() -> pa.Table:
     return change(table, "order_id", [f"{number:040}" for number in range(len(table))])
 
 
-def test_a_check_that_lacks_memory_is_no_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_without_memory_is_retried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("include.quality.checkpoint.MEMORY_LIMIT", "4MB")
 
     with pytest.raises(WorkerError, match="not have enough memory"), translate_errors():
         check(make_many_rows(), tmp_path)
 
 
-def test_a_check_whose_disk_is_full_is_no_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_with_a_full_disk_is_retried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("include.quality.checkpoint.MEMORY_LIMIT", "12MB")
     table = make_many_rows()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -354,7 +354,7 @@ COMPARISONS = [
 ]
 
 
-def test_day_is_held_to_what_is_usual(tmp_path: Path) -> None:
+def test_day_is_compared_with_the_usual_range(tmp_path: Path) -> None:
     checked = check(make_table([]), tmp_path, comparisons=COMPARISONS)
     assert checked.failed == [
         "expect_measure_to_be_usual(orders_read): found 12, usual is 450 to 1,350",
@@ -364,7 +364,7 @@ def test_day_is_held_to_what_is_usual(tmp_path: Path) -> None:
     ]
 
 
-def test_pages_tell_warnings_and_skipped_from_met_and_failed(tmp_path: Path) -> None:
+def test_pages_distinguish_all_outcomes(tmp_path: Path) -> None:
     from include.site.results import render_validation
 
     checked = check(make_table([]), tmp_path, comparisons=COMPARISONS, warn_only="expect_measure_to_be_usual")

@@ -67,7 +67,7 @@ def watchdog(s3: MemoryS3) -> Watchdog:
         pytest.param(NOON.replace(hour=0, minute=0), 0, TODAY, id="midnight"),
     ],
 )
-def test_a_day_is_due_from_its_deadline_on(now: dt.datetime, hour: int, newest: str) -> None:
+def test_day_is_due_from_its_deadline(now: dt.datetime, hour: int, newest: str) -> None:
     assert list_due_days(now, hour, 1) == [newest]
 
 

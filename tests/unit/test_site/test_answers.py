@@ -57,7 +57,7 @@ def test_home_of_a_stored_page_is_its_day(s3: MemoryS3, browser: Client, checked
     assert urljoin(address, answer.headers["Location"]) == "/days/2026-10-05"
 
 
-def test_live_page_is_asked_for_again_but_sent_only_when_it_changed(browser: Client) -> None:
+def test_live_page_is_revalidated(browser: Client) -> None:
     first = browser.get("/days/2026-10-01")
     assert first.headers["Cache-Control"] == "private, no-cache"
     again = browser.get("/days/2026-10-01", headers={"If-None-Match": first.headers["ETag"]})
@@ -122,7 +122,7 @@ def test_wrong_setting_is_explained() -> None:
     assert "Variable ecommerce_batch_bytes" in answer.text
 
 
-def test_fault_of_ours_shows_nothing_of_it() -> None:
+def test_bug_is_not_shown_to_callers() -> None:
     def open_store() -> Store:
         raise RuntimeError("inner secret")
 
