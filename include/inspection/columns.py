@@ -114,6 +114,11 @@ def _are_like(pattern: re.Pattern[str], values: Sequence[str]) -> bool:
     return sum(bool(pattern.search(value)) for value in values) >= len(values) * _MOST
 
 
+def are_numbers(values: Sequence[str]) -> bool:
+    """Whether values look like numbers, even if they have more places than the contract reads."""
+    return bool(values) and _are_like(_LIKE_A_NUMBER, values)
+
+
 def _has_form(value: str, form: str) -> bool:
     try:
         return bool(dt.datetime.strptime(value.strip(), form))

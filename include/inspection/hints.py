@@ -9,7 +9,7 @@ from include.inspection.mapping import Match
 from include.inspection.proposal import measure_repeated
 from include.inspection.references import list_values
 
-_LOCAL_TIME = re.compile(r"\d:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?$")
+_LOCAL_TIME = re.compile(r"[T ]\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?$")
 
 
 def list_hints(proposed: Sequence[Dataset], matches: Sequence[Match]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from include.contract import Column, Dataset, Kind
-from include.inspection.columns import NULL_WORDS, Finding, is_epoch
+from include.inspection.columns import NULL_WORDS, Finding, are_numbers, is_epoch
 from include.inspection.sample import Sample
 
 #: What shops and spreadsheets call our columns: Shopify, WooCommerce, Magento, PrestaShop, marketplaces, and
@@ -26,14 +26,14 @@ _COMMON_HEADERS = {
     "item product id, item sku, product sku",
     "quantity": "qty, qty ordered, lineitem quantity, product quantity, units, amount ordered, menge, "
     "anzahl, stück, quantité, cantidad, quantity ordered, item quantity",
-    "selling_price": "price, unit price, lineitem price, item price, price each, product price, preis, "
-    "einzelpreis, stückpreis, prix, prix unitaire, precio, precio unitario, item cost",
+    "selling_price": "price, unit price, sale price, sold price, lineitem price, item price, price each, "
+    "product price, preis, einzelpreis, stückpreis, prix, prix unitaire, precio, precio unitario, item cost",
     "order_date": "created at, date, order created, invoice date, purchase date, placed at, ordered at, "
     "datum, bestelldatum, date de commande, fecha, fecha de pedido, order time, date add, "
     "date created, order purchase timestamp",
-    "delivery_date": "delivered at, shipped at, delivery, delivered, ship date, lieferdatum, zugestellt, "
-    "geliefert, date de livraison, fecha de entrega, completed at, order delivered customer "
-    "date, date completed",
+    "delivery_date": "delivered at, shipped at, delivered date, shipped date, delivery, delivered, "
+    "ship date, lieferdatum, zugestellt, geliefert, date de livraison, fecha de entrega, "
+    "completed at, order delivered customer date, date completed",
     "total_price": "line total, total, amount, line amount, total amount, sales, revenue, item total, row "
     "total, subtotal, lineitem total, summe, betrag, gesamt, gesamtpreis, positionssumme, "
     "montant, total ligne, importe",
@@ -104,7 +104,7 @@ def match_files(
         for dataset in datasets
     ]
     matches = [match for match in matches if match.found_share >= _MOST]
-    matches.sort(key=lambda match: (match.score + _is_named(match), match.sample.path.name), reverse=True)
+    matches.sort(key=lambda match: (_rate(match), match.sample.path.name), reverse=True)
     chosen: list[Match] = []
     for match in matches:
         is_taken = any(
@@ -115,8 +115,11 @@ def match_files(
     return chosen
 
 
-def _is_named(match: Match) -> float:
-    return 0.5 if simplify(match.dataset.name) in simplify(match.sample.path.name) else 0.0
+def _rate(match: Match) -> float:
+    """The score, and more for a file of the dataset's name, and one whose key names each row."""
+    is_named = simplify(match.dataset.name) in simplify(match.sample.path.name)
+    key = match.headers.get(match.dataset.id_column)
+    return match.score + 0.5 * is_named + 0.2 * bool(key and match.findings[key].is_unique)
 
 
 def match_columns(
@@ -135,6 +138,9 @@ def match_columns(
     for find, choice in [(_find_declared, present), *choices]:
         for column in dataset.columns:
             left = [header for header in choice if header not in headers.values()]
+            # Beside a city, a state is a part of a country.
+            if column.name == "status" and any("city" in normalize(header) for header in present):
+                left = [each for each in left if normalize(each) != "state"]
             # A declared header is taken whatever its values are: they are then the fault.
             if find is not _find_declared:
                 left = [each for each in left if _fits(findings[each], dataset, column, sample)]
@@ -155,6 +161,9 @@ def _can_be(finding: Finding, kind: Kind, sample: Sample) -> bool:
     if kind is Kind.TIMESTAMP and finding.kind is Kind.WHOLE_NUMBER:
         values = sample.column(sample.header.index(finding.header))
         return is_epoch([value for value in values if value.strip() not in ("", *NULL_WORDS)]) is not None
+    if kind is Kind.DECIMAL and finding.kind is Kind.TEXT:
+        values = sample.column(sample.header.index(finding.header))
+        return are_numbers([value for value in values if value.strip() not in ("", *NULL_WORDS)])
     if kind in (Kind.DECIMAL, Kind.WHOLE_NUMBER):
         # Quantities may be decimal: the proposal then declares it.
         return finding.kind in (Kind.DECIMAL, Kind.WHOLE_NUMBER)

@@ -13,6 +13,8 @@ from include.inspection.sample import Sample
 HEADERS = "order_headers"
 #: What the headers of orders bring to their lines.
 _OF_HEADERS = ("customer_id", "order_date", "delivery_date")
+#: What only lines have; a file of products has none of it.
+_OF_LINES = ("quantity", "selling_price")
 _TOTAL_COLUMN = Column(
     name=TOTAL,
     also_named=(),
@@ -38,12 +40,12 @@ def _find_headers(
 ) -> list[Match] | None:
     """Lines in a file without customers and dates, which another file with the same order ids has."""
     others = [match for match in matches if match.dataset.name not in (ORDERS.name, *ORDERS.references)]
-    if HEADERS in DELIVERED or others:
+    if HEADERS in DELIVERED or others or any(map(_is_whole_order, matches)):
         return None
     for lines in samples:
         of_lines = _match(ORDERS, lines, findings)
         lacking = [name for name in _OF_HEADERS if name not in of_lines.headers]
-        if "product_id" not in of_lines.headers or not {"customer_id", "order_date"} & {*lacking}:
+        if "product_id" not in of_lines.headers or not {*_OF_LINES} & {*of_lines.headers}:
             continue
         for headers in samples:
             of_headers = _match(ORDERS, headers, findings)
@@ -56,11 +58,20 @@ def _find_headers(
                         ORDERS.split_headers(HEADERS, columns), (headers, lines), strict=True
                     )
                 ]
-                rest = [match for match in matches if match.sample not in (headers, lines)]
+                rest = [
+                    match
+                    for match in matches
+                    if match.sample not in (headers, lines) and match.dataset.name != ORDERS.name
+                ]
                 linked = match_references([*rest, *pair])
                 if _are_linked(linked):
                     return linked
     return None
+
+
+def _is_whole_order(match: Match) -> bool:
+    """Whether a file has what orders need, dates and customers included."""
+    return match.dataset.name == ORDERS.name and {"product_id", *_OF_HEADERS[:2]} <= {*match.headers}
 
 
 def _match(dataset: Dataset, sample: Sample, findings: Findings) -> Match:

@@ -109,6 +109,22 @@ SHAPES: dict[str, tuple[dict[str, str], int, str]] = {
         60,
         "30.00",
     ),
+    "items beside headers that nothing needs": (
+        {
+            "users.csv": "id,first_name,city,created_at\n"
+            + "".join(f"{n},Ann,Lyon,2024-01-01 10:00:00+00:00\n" for n in range(20)),
+            "products.csv": "id,name,category,retail_price,sku\n"
+            + "".join(f"{n},Pen,Home,6.25,A{n}\n" for n in range(7)),
+            "orders.csv": "order_id,user_id,status,created_at,num_of_item\n"
+            + "".join(f"{n},{n % 20},Shipped,2024-05-01 03:04:05 UTC,2\n" for n in range(30)),
+            "order_items.csv": "id,order_id,user_id,product_id,status,created_at,delivered_at,sale_price\n"
+            + "".join(
+                f"{n},{n // 2},{n // 2 % 20},{n % 7},Shipped,2024-05-01 03:04:05 UTC,,2.0\n" for n in ROWS
+            ),
+        },
+        60,
+        "120.00",
+    ),
     "one item per line": (
         {
             "customers.csv": CUSTOMERS,
