@@ -37,7 +37,7 @@ _COMMON_HEADERS = {
     "total_price": "line total, total, amount, line amount, total amount, sales, revenue, item total, row "
     "total, subtotal, lineitem total, summe, betrag, gesamt, gesamtpreis, positionssumme, "
     "montant, total ligne, importe",
-    "status": "state, order status, fulfillment status, financial status, zustand, statut, estado",
+    "status": "order status, fulfillment status, financial status, zustand, statut, estado",
     "products.product_id": "sku, variant sku, product, id, item, item number, stock code, article, "
     "article number, artikel, artikelnummer, artikelnr, référence produit, producto, asin, product sku",
     "customers.customer_id": "customer, customer number, customer no, id, client, client id, buyer, "
@@ -53,7 +53,8 @@ _COMMON_HEADERS = {
     "registered at, date registered",
     "category": "product category, categories, product category name, category name, type, product "
     "type, department, kategorie, warengruppe, catégorie, categoría",
-    "list_price": "price, regular price, rrp, list price, listenpreis, preis, prix, precio, variant price",
+    "list_price": "price, regular price, unit price, rrp, list price, listenpreis, preis, prix, precio, "
+    "variant price",
 }
 _SIMILAR = 0.82
 _MOST = 0.5
