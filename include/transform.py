@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -175,8 +175,9 @@ def find_first_delivery(raw: pd.DataFrame, parsed: pd.DataFrame) -> pd.Series:
     is_whole_day = find_bare_dates(raw["delivery_date"], parsed["delivery_date"])
     if not is_whole_day.any():
         return parsed["order_date"]
-    midnight = find_local_midnight(parsed["order_date"], ORDERS.format_of(ORDERS.column("order_date")))
-    return parsed["order_date"].where(~is_whole_day, midnight)
+    ordered_from, order_date = parsed["order_date"].copy(), ORDERS.column("order_date")
+    ordered_from[is_whole_day] = find_local_midnight(ordered_from[is_whole_day], ORDERS.format_of(order_date))
+    return ordered_from
 
 
 def find_local_midnight(moments: pd.Series, value_format: ValueFormat) -> pd.Series:
@@ -237,8 +238,9 @@ def find_column_faults(raw: pd.DataFrame, parsed: pd.DataFrame, dataset: Dataset
     faults: dict[str, Flags] = {}
     for column in dataset.columns:
         text, values = raw[column.name], parsed[column.name]
-        is_empty, is_invalid = is_true(text.isna()), is_true(text.notna() & values.isna())
+        is_empty = find_nulls(text)
         if column.kind is not Kind.TEXT:
+            is_invalid = find_nulls(values) & ~is_empty
             is_blank = find_blank(text, is_invalid)
             is_empty, is_invalid = is_empty | is_blank, is_invalid & ~is_blank
             faults[invalid_reason(column)] = is_invalid & (not column.empty_if_invalid)
@@ -253,9 +255,26 @@ def find_column_faults(raw: pd.DataFrame, parsed: pd.DataFrame, dataset: Dataset
 
 def find_implausible(moments: pd.Series, column: Column) -> Flags:
     """Which timestamps are outside the plausible days of the column."""
-    first = pd.Timestamp(column.earliest or EARLIEST, tz="UTC")
-    end = pd.Timestamp(column.latest or LATEST, tz="UTC") + pd.Timedelta(days=1)
-    return is_true((moments < first) | (moments >= end))
+    first, end = list_plausible_microseconds(column)
+    microseconds = pc.fill_null(to_array(moments).view(pa.int64()), first).to_numpy()
+    flags: Flags = (microseconds < first) | (microseconds >= end)
+    return flags
+
+
+@cache
+def list_plausible_microseconds(column: Column) -> tuple[int, int]:
+    """The first plausible moment of a column and the end of the last plausible day, since 1970."""
+    first, last = (
+        int(np.datetime64(day, "us").astype(np.int64))
+        for day in (column.earliest or EARLIEST, column.latest or LATEST)
+    )
+    return first, last + _DAY_MICROSECONDS
+
+
+def find_nulls(values: pd.Series) -> Flags:
+    """Which values are missing."""
+    flags: Flags = to_array(values).is_null().to_numpy(zero_copy_only=False)
+    return flags
 
 
 def find_blank(text: pd.Series, suspects: Flags) -> Flags:

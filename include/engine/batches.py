@@ -91,7 +91,7 @@ def parse_rows(block: Block, header: Header, dataset: Dataset) -> Batch:
     has_key = trim(key).is_valid()
     rows = batch.rows.filter(has_key)
     lines = batch.line_numbers[has_key.to_numpy(zero_copy_only=False)]
-    own = Batch(rows, lines, [], block.blank + len(batch.rows) - len(rows))
+    own = Batch(rows, lines, [], len(batch.rows) - len(rows))
     return _fill_absent(own, header, dataset)
 
 
@@ -115,29 +115,39 @@ def parse_block(block: Block, header: Header, columns: tuple[str, ...]) -> Batch
         # Only now, because most blocks have no such rows.
         is_blank = _find_rows_of_nulls(parse_all_columns(block, header).rows)
     if is_blank is None:
-        return replace(batch, blank=block.blank)
+        return batch
     return Batch(
         batch.rows.filter(pa.array(~is_blank)),
         batch.line_numbers[~is_blank],
         batch.malformed,
-        block.blank + int(np.count_nonzero(is_blank)),
+        int(np.count_nonzero(is_blank)),
     )
 
 
 def hash_block_keys(block: Block, header: Header, dataset: Dataset) -> Hashes:
-    """The hashes of the keys in a block.
-
-    One a line where every line is one record, malformed lines and blank lines included, as far as they can be
-    found without parsing; otherwise one a row, blank ones included.
-    """
+    """The hashes of the keys in a block: one a record, or one a row where the block has to be parsed."""
     key = list_delivered_key(header, dataset)
-    is_first_field = (header.columns[0],) == key and len(header.columns) > 1
-    is_plain = block.record_lines is None and header.restorer is None
-    if is_first_field and is_plain and not dataset.trimmed_columns:
+    is_first_field = key == header.columns[:1] and len(header.columns) > 1
+    if is_first_field and _is_hashed_as_delivered(header, dataset, key):
         ids = TextWords.of_first_fields(block.data)
-        if ids and len(ids.starts) == block.line_count:
+        if ids and len(ids.starts) == _count_lines_of_one_record(block):
             return hash_words(ids)
     return hash_keys(_parse(block, header, key).rows, dataset, key)
+
+
+def _is_hashed_as_delivered(header: Header, dataset: Dataset, key: tuple[str, ...]) -> bool:
+    has_null_words = any(dataset.format_of(dataset.column(name)).null_words for name in key)
+    return header.restorer is None and not dataset.trimmed_columns and not has_null_words
+
+
+def _count_lines_of_one_record(block: Block) -> int | None:
+    """How many lines the block has, each of them one record; None where that is not known.
+
+    With line feeds alone, as many lines as records mean that no record has two lines.
+    """
+    if block.record_lines is None:
+        return block.line_count
+    return None if b"\r" in block.data else len(block.record_lines)
 
 
 def list_delivered_key(header: Header, dataset: Dataset) -> tuple[str, ...]:
@@ -150,11 +160,14 @@ def parse_column(block: Block, header: Header, name: str) -> pa.Array:
     return _parse(block, header, (name,)).rows[name]
 
 
-def take_rows(batch: Batch, cut: Cut, values: npt.NDArray[Value]) -> npt.NDArray[Value] | None:
-    """Of what was found for the ids of a block, what belongs to its rows; None where it is not one a line."""
-    if cut.is_plain and len(values) == cut.line_count:
-        return values[batch.line_numbers - cut.first_line]
-    return None
+def take_rows(batch: Batch, block: Block, values: npt.NDArray[Value]) -> npt.NDArray[Value] | None:
+    """Of what was found for the keys of a block, what belongs to its rows; None where that is not known."""
+    lines = block.record_lines
+    if len(values) == (block.line_count if lines is None else len(lines)):
+        first = block.first_line
+        places = batch.line_numbers - first if lines is None else lines.searchsorted(batch.line_numbers)
+        return values[places]
+    return values if len(values) == len(batch.rows) else None
 
 
 def parse_all_columns(block: Block, header: Header) -> Batch:

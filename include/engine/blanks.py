@@ -46,6 +46,10 @@ def _has_uncommon_end(text: pa.Array) -> Flags:
         return np.zeros(len(text), bool)
     offsets = np.frombuffer(offsets_buffer, np.int32)[text.offset : text.offset + len(text) + 1]
     data = np.frombuffer(data_buffer, np.uint8)
+    own = data[offsets[0] : offsets[-1]]
+    # Most columns of ids hold visible ASCII alone.
+    if not len(own) or (own.min() >= _FIRST_VISIBLE and own.max() <= _LAST_ASCII):
+        return np.zeros(len(text), bool)
     first = data[np.minimum(offsets[:-1], len(data) - 1)]
     last = data[np.maximum(offsets[1:] - 1, 0)]
     is_common = np.minimum(first, last) >= _FIRST_VISIBLE

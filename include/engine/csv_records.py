@@ -30,7 +30,6 @@ _SEVERAL_LINES = re.compile(
 )
 #: Fields up to a quote that does not close before the end of the data.
 _OPEN_QUOTE = re.compile(rb'(?:(?:"(?:[^"]++|"")*+"(?=[,\r\n])|%s),)*+"(?:[^"]++|"")*+(?:"?)\Z' % _UNQUOTED)
-_LINE_END_SIGNS = np.frombuffer(b"\r\n", np.uint8)
 _ANY_LINE = re.compile(rb"[^\r\n]*+" + _LINE_END)
 
 _MAY_STAND_BESIDE_QUOTE = np.isin(np.arange(256), np.frombuffer(b',"\r\n', np.uint8))
@@ -47,10 +46,9 @@ class Line:
 
 @dataclass(frozen=True)
 class Block:
-    """Whole records. `record_lines` is None where record i stands on line `first_line` + i.
+    """Whole records and blank lines. `record_lines` is None where record i stands on line `first_line` + i.
 
-    `used_bytes` is how many bytes of the file they take up, malformed lines and blank lines included;
-    `blank` is how many blank lines were left out.
+    `used_bytes` is how many bytes of the file they take up, malformed lines included.
     """
 
     data: bytes
@@ -59,7 +57,6 @@ class Block:
     used_bytes: int
     record_lines: npt.NDArray[np.int64] | None = None
     malformed: list[Line] = field(default_factory=list)
-    blank: int = 0
 
 
 def split_records(data: bytes, first_line: int, longest_record_bytes: int, *, is_last: bool) -> Block:
@@ -71,27 +68,27 @@ def split_records(data: bytes, first_line: int, longest_record_bytes: int, *, is
     the next one.
     """
     found = _Records(first_line)
-    position, careful_until = 0, 0
-    while position < len(data):
-        if position >= careful_until:
-            careful_until = _find_line_with_quote(data, position)
-            if careful_until > position:
-                found.add_plain_lines(data[position:careful_until])
-                position = careful_until
-                continue
+    # What lies between the two is plain: each line of it is one record, or blank.
+    plain_from = position = 0
+    while (position := _find_line_with_quote(data, position)) < len(data):
+        if match := _ONE_LINE.match(data, position):
+            position = match.end()
+            continue
         farthest = position + FARTHEST_QUOTE_BYTES
-        match = _ONE_LINE.match(data, position) or _SEVERAL_LINES.match(data, position, farthest)
+        match = _SEVERAL_LINES.match(data, position, farthest)
         if match is None and farthest > len(data) and not is_last and _may_continue(data, position):
             break
-        if match:
-            record = match.group()
-            if len(record) > longest_record_bytes and count_lines(record) > 1:
-                found.add_malformed(record, f"a record over several lines of {len(record):,} bytes")
-            else:
-                found.add_record(record)
-            position = match.end()
+        found.add_plain_lines(data[plain_from:position])
+        if match is None:
+            plain_from = position = _skip_line(data, position, found)
+            continue
+        record = match.group()
+        if len(record) > longest_record_bytes and count_lines(record) > 1:
+            found.add_malformed(record, f"a record over several lines of {len(record):,} bytes")
         else:
-            position = _skip_line(data, position, found)
+            found.add_record(record)
+        plain_from = position = match.end()
+    found.add_plain_lines(data[plain_from:position])
     return found.as_block(first_line, position)
 
 
@@ -103,27 +100,18 @@ class _Records:
     texts: list[bytes] = field(default_factory=list)
     lines: list[npt.NDArray[np.int64]] = field(default_factory=list)
     malformed: list[Line] = field(default_factory=list)
-    blank: int = 0
 
     def add_plain_lines(self, text: bytes) -> None:
-        """Lines without a quote: one record each, except blank lines."""
-        signs = np.frombuffer(text, np.uint8)
-        ends = _find_line_ends(signs)
-        starts = np.concatenate([[0], ends[:-1]])
-        is_record = ~np.isin(signs[starts], _LINE_END_SIGNS)
-        is_whole = is_record.all()
-        self.texts.append(text if is_whole else signs[np.repeat(is_record, ends - starts)].tobytes())
-        self.lines.append(self.line + np.flatnonzero(is_record))
-        self.blank += int(np.count_nonzero(~is_record))
-        self.line += len(ends)
+        """Lines with one record each, or none."""
+        count = count_lines(text)
+        self.texts.append(text)
+        self.lines.append(np.arange(self.line, self.line + count))
+        self.line += count
 
     def add_record(self, text: bytes) -> None:
-        """One record, on one line or several, or a blank line."""
-        if text.strip(b"\r\n"):
-            self.texts.append(text)
-            self.lines.append(np.array([self.line]))
-        else:
-            self.blank += 1
+        """One record, on one line or several."""
+        self.texts.append(text)
+        self.lines.append(np.array([self.line]))
         self.line += count_lines(text)
 
     def add_malformed(self, text: bytes, detail: str = "") -> None:
@@ -134,9 +122,7 @@ class _Records:
     def as_block(self, first_line: int, used_bytes: int) -> Block:
         lines = np.concatenate(self.lines) if self.lines else np.array([], np.int64)
         line_count = self.line - first_line
-        return Block(
-            b"".join(self.texts), first_line, line_count, used_bytes, lines, self.malformed, self.blank
-        )
+        return Block(b"".join(self.texts), first_line, line_count, used_bytes, lines, self.malformed)
 
 
 def _skip_line(data: bytes, position: int, found: _Records) -> int:
@@ -201,13 +187,6 @@ def count_lines(data: bytes) -> int:
     line_feeds = _count_sign(data, "\n")
     lone_carriage_returns = data.count(b"\r") - data.count(b"\r\n") if b"\r" in data else 0
     return line_feeds + lone_carriage_returns
-
-
-def _find_line_ends(signs: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-    r"""The position behind each line end, where `\r\n` is one."""
-    is_end = np.isin(signs, _LINE_END_SIGNS)
-    is_end[:-1] &= (signs[:-1] != ord("\r")) | (signs[1:] != ord("\n"))
-    return np.flatnonzero(is_end) + 1
 
 
 def _count_sign(data: bytes, sign: str) -> int:

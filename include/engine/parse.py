@@ -108,6 +108,9 @@ def _rewrite(text: pa.Array, pattern: str, rewritten: str) -> pa.Array:
     """The values that match, in the one form that the cast reads; null for the others."""
     whole = rf"\A(?:{pattern})\z"
     is_matching = pc.match_substring_regex(text, whole)
+    # Compiling the pattern a second time costs more than matching the few uncommon values of a batch.
+    if not pc.any(is_matching).as_py():
+        return pa.nulls(len(text), text.type)
     return pc.replace_substring_regex(pc.if_else(is_matching, text, None), whole, rewritten)
 
 

@@ -33,7 +33,13 @@ from include.engine.csv_blocks import Cut
 from include.engine.csv_records import Block
 from include.engine.duplicates import FirstRows, RepeatFinder, find_repeated
 from include.engine.frames import to_array, to_frame
-from include.engine.identifiers import find_identifier_faults, hash_keys, trim_declared, trim_identifiers
+from include.engine.identifiers import (
+    find_identifier_faults,
+    find_outer_blanks,
+    hash_keys,
+    trim_columns,
+    trim_declared,
+)
 from include.engine.parallel import WORKERS, map_in_order
 from include.engine.parquet import TableWriter
 from include.engine.raw_file import Header, RawSource, read_header
@@ -227,15 +233,15 @@ def _read_batches(
     """The batches, each with the rows whose keys may repeat."""
     dataset, key = source.dataset, list_delivered_key(header, source.dataset)
 
-    def parse(block: Block, cut: Cut, may_repeat: Flags) -> tuple[Batch, Flags]:
+    def parse(block: Block, may_repeat: Flags) -> tuple[Batch, Flags]:
         batch = parse_rows(block, header, dataset)
-        known = take_rows(batch, cut, may_repeat)
+        known = take_rows(batch, block, may_repeat)
         if known is None:
             return batch, finder.may_repeat(hash_keys(batch.rows, dataset, key))
         return batch, known
 
     blocks = read_file_again(source, header, [cut for cut, _ in first_reading])
-    items = ((block, *known) for block, known in zip(blocks, first_reading, strict=True))
+    items = ((block, flags) for block, (_, flags) in zip(blocks, first_reading, strict=True))
     return map_in_order(pool, lambda item: parse(*item), items)
 
 
@@ -248,13 +254,14 @@ def split_batch(
 ) -> SplitBatch:
     """Publish the rows without a fault; give the others their reasons, and their text as delivered."""
     batch = complete(compared.batch) if complete else compared.batch
-    rewritten = rewrite_values(trim_identifiers(batch.judged_rows, dataset), dataset)
+    outer_blanks = find_outer_blanks(batch.judged_rows, dataset)
+    rewritten = rewrite_values(trim_columns(batch.judged_rows, outer_blanks), dataset)
     judged = judge(to_frame(rewritten.rows))
     is_distinct = ~compared.is_same_row
     faults = {
         **judged.faults,
         **rewritten.find_faults(judged.faults),
-        **find_identifier_faults(batch.rows, dataset),
+        **find_identifier_faults(batch.rows, dataset, outer_blanks),
         duplicate_reason(dataset): compared.is_same_key,
     }
     faults = {reason: flags & is_distinct for reason, flags in faults.items()}
