@@ -307,6 +307,26 @@ def rank_reasons(reasons: Mapping[str, int]) -> dict[str, int]:
     return {reason: count for reason, count in ranked if count}
 
 
+def suggest_inspection(reasons: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """What to run if most rejected rows are not written as the contract declares; empty otherwise.
+
+    Orders that were rejected along with their customer or product do not count: those rows are the cause.
+    """
+    counted = [
+        (reason, rows)
+        for of_file in reasons.values()
+        for reason, rows in of_file.items()
+        if not reason.startswith("rejected_")
+    ]
+    unreadable = [
+        rows for reason, rows in counted if reason.endswith("_invalid") or reason == "malformed_row"
+    ]
+    if 2 * sum(unreadable) <= sum(rows for _, rows in counted):
+        return []
+    wrong = "Most rejected rows are not written as the contract declares."
+    return [f"{wrong} To see what to declare, run `make inspect RAW=folder`."]
+
+
 def describe_counts(counts: Counts) -> list[str]:
     """One line per file: `orders: 100 read, 90 published, 8 rejected, 2 duplicates (unknown_customer 8)`."""
     return [

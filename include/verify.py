@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: The fields of the manifest that the transform counts.
-_COUNTED = ("rows", "reasons", "total_price", "undelivered", "drift")
+_COUNTED = ("rows", "reasons", "total_price", "undelivered", "drift", "malformed", "emptied")
 
 
 @dataclass(frozen=True)

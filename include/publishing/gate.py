@@ -16,6 +16,7 @@ from include.manifest import (
     Quality,
     RowCounts,
     rank_reasons,
+    suggest_inspection,
 )
 from include.s3.objects import write_json
 
@@ -130,6 +131,7 @@ def require_open_gate(hook: "S3Hook", layout: keys.Layout, candidate: Candidate)
                     f"The gate is closed for {candidate.day}: nothing was published.",
                     *closed["faults"],
                     *describe_decision(candidate.approval),
+                    *suggest_inspection(closed["reasons"]),
                     f"Data Docs: {closed['quality']['docs_key']}",
                     f"Rejected rows: {quarantine_key}",
                     f"All counts: {gate_key}",

@@ -12,6 +12,7 @@ from include.manifest import (
     RowCounts,
     describe_expectations,
     rank_reasons,
+    suggest_inspection,
 )
 from include.site.business import Business
 from include.site.summary import FILES_MISSING, GATE, UNREADABLE, RunFailure, RunSummary
@@ -110,6 +111,18 @@ class Day:
     def reasons(self) -> Mapping[str, Mapping[str, int]]:
         record = self.manifest or self.summary
         return record["reasons"] if record else {}
+
+    @property
+    def malformed(self) -> Mapping[str, Mapping[str, int]]:
+        """For each file, how many malformed rows have which fault."""
+        record = self.manifest or self.summary
+        return record.get("malformed", {}) if record else {}
+
+    @property
+    def emptied(self) -> Mapping[str, Mapping[str, int]]:
+        """For each file, how many invalid values of which column were emptied."""
+        record = self.manifest or self.summary
+        return record.get("emptied", {}) if record else {}
 
     @property
     def total_price(self) -> str:
@@ -319,7 +332,9 @@ def explain_day(day: Day) -> list[str]:
     """The verdict and its cause in sentences, the most important first. Every surface shows these."""
     warnings = [f"Warning: {warning}" for warning in day.warnings]
     if day.manifest is None:
-        return [*explain_absence(day), *warnings]
+        is_closed = day.verdict in (Verdict.REJECTED, Verdict.APPROVAL)
+        remedies = suggest_inspection(day.reasons) if is_closed else []
+        return [*explain_absence(day), *warnings, *remedies, *explain_values(day)]
     orders = f"{count(day.published_orders, 'order')} worth {format_amount(day.total_price)}"
     published = f"Published {format_minute(day.manifest['published_at'])} by run {day.run_id}"
     return [
@@ -328,7 +343,27 @@ def explain_day(day: Day) -> list[str]:
         *explain_approval(day.approval),
         *explain_correction(day.correction),
         *warnings,
+        *explain_values(day),
     ]
+
+
+def explain_values(day: Day) -> list[str]:
+    """What is wrong with malformed rows, and how many values were emptied, file by file."""
+    malformed = [
+        f"Malformed rows of {dataset}: {_list_counts(details, 'row')}."
+        for dataset, details in day.malformed.items()
+        if any(details.values())
+    ]
+    emptied = [
+        f"Invalid values of {dataset} that were emptied: {_list_counts(columns, 'value')}."
+        for dataset, columns in day.emptied.items()
+        if any(columns.values())
+    ]
+    return malformed + emptied
+
+
+def _list_counts(counts: Mapping[str, int], noun: str) -> str:
+    return "; ".join(f"{what} ({count(number, noun)})" for what, number in rank_reasons(counts).items())
 
 
 def find_cause(day: Day) -> str:

@@ -40,6 +40,8 @@ class RunSummary(TypedDict):
     gate: NotRequired[GateVerdict]
     rows: dict[str, RowCounts]
     reasons: dict[str, dict[str, int]]
+    malformed: NotRequired[dict[str, dict[str, int]]]
+    emptied: NotRequired[dict[str, dict[str, int]]]
     total_price: str
     business: NotRequired[Business]
 
@@ -76,6 +78,8 @@ def summarise_run(
         "gate": gate,
         "rows": counts["rows"],
         "reasons": counts["reasons"],
+        "malformed": counts.get("malformed", {}),
+        "emptied": counts.get("emptied", {}),
         "total_price": counts["total_price"],
     }
 

@@ -248,6 +248,32 @@ def test_rejected_rows_are_named_by_file() -> None:
     assert published.endswith("127 of 300 orders rejected, and 44 rows of other files.")
 
 
+def test_malformed_rows_and_emptied_values_are_explained() -> None:
+    details = {"8 fields, the header has 7": 43, "6 fields, the header has 7": 1}
+    counts: Any = {"malformed": {"orders": details}, "emptied": {"customers": {"signup_date": 2, "x": 0}}}
+
+    _, *sentences = explain_day(judge(manifest={**GOOD, **counts}))
+
+    assert sentences == [
+        "Malformed rows of orders: 8 fields, the header has 7 (43 rows); 6 fields, the header has 7 (1 row).",
+        "Invalid values of customers that were emptied: signup_date (2 values).",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reasons", "is_suggested"),
+    [
+        ({"orders": {"order_date_invalid": 9, "unknown_customer": 8}}, True),
+        ({"orders": {"rejected_product": 90}, "products": {"malformed_row": 5}}, True),
+        ({"orders": {"unknown_customer": 90}, "customers": {"signup_date_invalid": 1}}, False),
+    ],
+)
+def test_closed_gate_suggests_inspection(reasons: Any, is_suggested: bool) -> None:
+    sentences = explain_day(judge(runs=[{**WAITING_RUN, "reasons": reasons}]))
+
+    assert any("make inspect RAW=folder" in sentence for sentence in sentences) is is_suggested
+
+
 def test_reasons_come_by_count_with_their_share() -> None:
     found = judge(manifest=GOOD).ranked_reasons
     assert [(each.dataset, each.reason, each.rows, round(each.share, 2)) for each in found] == [
