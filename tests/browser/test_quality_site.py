@@ -1,5 +1,6 @@
 """The data-quality site as people see it: logged in to Airflow, with no network but this machine."""
 
+import datetime as dt
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -142,6 +143,45 @@ def test_dark_mode_follows_the_system(new_page: Callable[..., Page], stack: Stac
         take_picture(page, f"quality-front-{scheme}")
     for (scheme, address), (back, text) in brightness.items():
         assert (back < text) == (scheme == "dark"), (scheme, address)
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+def test_every_page_fits_and_leads_back(new_page: Callable[..., Page], stack: Stack, width: int) -> None:
+    page = new_page()
+    page.set_viewport_size({"width": width, "height": 800})
+    for address in (
+        "",
+        f"days/{YESTERDAY}",
+        f"days/{REFUSED}",
+        f"business/{YESTERDAY}",
+        f"trends/{YESTERDAY}",
+        f"compare/{REFUSED}/{YESTERDAY}",
+        f"validations/{YESTERDAY[:7]}",
+        f"manifests/{YESTERDAY}",
+    ):
+        page.goto(f"{stack.url}/quality/{address}")
+        expect(page.get_by_role("link", name="Data quality")).to_be_visible()
+        wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert page.evaluate(wide) <= 0, (address, width)
+
+
+def test_sales_add_up_to_the_day(page: Page, seen: Seen, stack: Stack) -> None:
+    page.goto(f"{stack.url}/quality/")
+    page.get_by_role("link", name="All sales, and the last weeks").click()
+    expect(page.locator("h1")).to_contain_text(f"Sales of {dt.date.fromisoformat(YESTERDAY):%a} {YESTERDAY}")
+    expect(page.locator(".tiles")).to_contain_text("2,197.80")
+    expect(page.locator(".breakdowns table").first).to_contain_text("FR")
+    take_picture(page, "quality-sales")
+    check_quiet(seen, stack)
+
+
+def test_index_is_searched(page: Page, seen: Seen, stack: Stack) -> None:
+    page.goto(f"{stack.url}/quality/validations/{REFUSED[:7]}")
+    page.get_by_role("searchbox").fill(REFUSED)
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator("tr.day-row")).to_have_count(1)
+    expect(page.locator("tr.day-row")).to_contain_text("rejected")
+    check_quiet(seen, stack)
 
 
 def test_page_that_is_not_there_says_so_and_leads_back(page: Page, stack: Stack) -> None:

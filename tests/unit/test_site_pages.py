@@ -219,3 +219,29 @@ def test_markup_of_the_library_is_cleaned(html: str) -> None:
     assert not re.search(
         r"alert\(1\)\"|<script|\son|javascript:|example\.com|<iframe|<svg|<form|<base", cleaned
     )
+
+
+#: Text and what it stands on, as the names of colours in the style sheet.
+TEXTS = [("text", "page"), ("muted", "page"), ("link", "page"), ("warn-text", "page"), ("bad", "page")]
+TEXTS += [("good", "page"), ("panel-text", "panel")]
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize(("text", "ground"), TEXTS, ids=lambda name: name)
+def test_text_is_readable(scheme: int, text: str, ground: str) -> None:
+    rules = re.findall(r":root \{(.*?)\}", style_sheet(), re.DOTALL)
+    own = [rule for rule in rules if "--panel-text" in rule]
+    colours = dict(re.findall(r"--([\w-]+): (#\w+);", own[scheme]))
+    darker, lighter = sorted((find_luminance(colours[text]), find_luminance(colours[ground])))
+    # The least contrast that WCAG 2.2 asks for at level AA.
+    assert (lighter + 0.05) / (darker + 0.05) >= 4.5
+
+
+def find_luminance(colour: str) -> float:
+    """The relative luminance as WCAG defines it, of `#rrggbb` or `#rgb`."""
+    digits = colour[1:] if len(colour) == 7 else "".join(digit * 2 for digit in colour[1:])
+    shares = [int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+    red, green, blue = (
+        share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
