@@ -15,7 +15,7 @@ from tests.raw_files import write_raw_files
 from tests.unit.conftest import DAY, Outcome
 
 #: Each is a whole day, so there are fewer than of a single value.
-EXAMPLES = settings().max_examples // 2
+EXAMPLES = settings().max_examples // 4
 
 ids = st.sampled_from(["C1", "C2", "C3", "c1", "", "NA", "00123", "C1 ", "ÄÖ", "x" * 20])
 product_ids = st.sampled_from(["P1", "P2", "P3", "", "null", "1.0"])
