@@ -53,7 +53,7 @@ def _pin(hook: "S3Hook", layout: keys.Layout, day: str, run_id: str, dataset: st
         copy = copy_object(hook, raw["key"], snapshot_key, if_etag=raw["etag"], run_id=run_id)
     except ObjectChangedError as error:
         raise RawFileChangedError(
-            f"{raw['key']} was replaced while it was being copied. The next try takes the new file."
+            f"{raw['key']} was replaced while it was being copied. Airflow will retry with the new file."
         ) from error
     return {**raw, "snapshot_key": snapshot_key, "snapshot_etag": copy["etag"]}
 
@@ -84,7 +84,7 @@ def _apply_repair(hook: "S3Hook", dataset: Dataset, raw: RawFile, repair: "Repai
     if repair.raw_etag != raw["etag"]:
         log.warning(
             "%s was made for an earlier version of %s and is not used. If rows of the new version are "
-            "refused, export its quarantine and repair those.",
+            "rejected, export its quarantine and repair those.",
             repair.source,
             raw["key"],
         )

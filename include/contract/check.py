@@ -221,4 +221,4 @@ def _check_taken(orders: Dataset, datasets: list[Dataset]) -> Iterator[str]:
 
 
 def _find_repeated(where: str, names: Iterable[str]) -> Iterator[str]:
-    yield from (f"{where}: {name} stands there twice." for name, count in Counter(names).items() if count > 1)
+    yield from (f"{where}: {name} is declared twice." for name, count in Counter(names).items() if count > 1)

@@ -74,7 +74,7 @@ ORDERS = Dataset(
             nullable=False,
             in_orders="customer_id",
             refers_to="customers",
-            meaning="A customer of the same day's customers file or, come late, of a later day's.",
+            meaning="A customer of the same day's customers file or, if it arrived late, of a later day's.",
         ),
         Column(
             name="product_id",
@@ -83,7 +83,7 @@ ORDERS = Dataset(
             nullable=False,
             in_orders="product_id",
             refers_to="products",
-            meaning="A product of the same day's products file or, come late, of a later day's.",
+            meaning="A product of the same day's products file or, if it arrived late, of a later day's.",
         ),
         Column(
             name="order_date",

@@ -62,7 +62,7 @@ class FileFormat(ValueFormat):
     Parameters
     ----------
     quote: what encloses a field that holds the delimiter or a line break; empty where nothing does.
-    escape: what stands before a quote or delimiter inside a field; empty where a quote is doubled instead.
+    escape: the character before a quote or delimiter inside a field; empty if quotes are doubled instead.
     encoding: a codec of Python, such as `cp1252` or `utf-16`.
     null_words: what a missing value is written as, beside an empty field: `NULL`, `0000-00-00`.
     time_zone: where clocks show the timestamps without an offset, such as `Europe/Berlin`.

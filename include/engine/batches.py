@@ -1,4 +1,4 @@
-"""Raw files as batches of text rows: every contract column as delivered, with the line it stands on."""
+"""Raw files as batches of text rows: every contract column as delivered, with line numbers."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace

@@ -40,7 +40,7 @@ def read_blocks(
     first_line: int = 2,
     longest_record_bytes: int = LONGEST_RECORD_BYTES,
 ) -> Iterator[Block]:
-    """Cut a stream, which stands behind the header line, into blocks of whole records, in file order.
+    """Cut a stream, positioned after the header line, into blocks of whole records, in file order.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A block of CSV text, record by record, with the line on which each record stands.
+"""A block of CSV text, record by record, with the line number of each record.
 
 This is the slow way, for the few blocks in which a quote does other than open and close a field on one
 line; `has_loose_quotes` tells which those are.
@@ -46,7 +46,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Block:
-    """Whole records and blank lines. `record_lines` is None where record i stands on line `first_line` + i.
+    """Whole records and blank lines. `record_lines` is None if record i is on line `first_line` + i.
 
     `used_bytes` is how many bytes of the file they take up, malformed lines included.
     """
@@ -166,11 +166,11 @@ def _stand_on_loose_line(data: bytes) -> bool:
 
 
 def _have_loose_place(data: bytes) -> bool:
-    """Looks at all quotes at once.
+    """Whether any quote is where RFC 4180 allows none. Checks all quotes at once.
 
-    Of the quotes on a line, every second one opens a field or is the second of a double, so it stands
-    behind a separator or a quote; each of the others closes a field or is the first of a double, so a
-    separator or a quote stands behind it.
+    Of the quotes on a line, every second one opens a field or is the second of a double, so a separator or
+    a quote precedes it; each of the others closes a field or is the first of a double, so a separator or a
+    quote follows it.
     """
     signs = np.frombuffer(data, np.uint8)
     quotes = np.flatnonzero(signs == ord('"'))

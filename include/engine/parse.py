@@ -1,4 +1,4 @@
-"""From text to typed values, a whole column at a time. The grammar of each kind stands here.
+"""From text to typed values, a whole column at a time. This module has the grammar of each kind.
 
 Every spelling with exactly one reading is accepted; what would need rounding or has two readings is not.
 Arrow's casts stop at the first value that they cannot read, so the grammar comes first and rewrites what it

@@ -42,7 +42,7 @@ class TextWords:
 
     @classmethod
     def of_first_fields(cls, lines: bytes) -> "TextWords | None":
-        """What stands before the first comma of each line.
+        """The text before the first comma of each line.
 
         None where a line begins with a quote, or has no comma near its start.
         """

@@ -205,7 +205,7 @@ def _find_ends(raw: RawSource, header: Header, repair: Repair) -> dict[int, int]
 
 
 def _list_starts(block: Block) -> npt.NDArray[np.int64]:
-    """The lines on which a row starts, or stands that is none."""
+    """The numbers of the lines on which a row or a malformed record starts."""
     if block.record_lines is None:
         return np.arange(block.first_line, block.first_line + block.line_count)
     malformed = np.array([line.number for line in block.malformed], np.int64)

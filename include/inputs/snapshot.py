@@ -1,4 +1,4 @@
-"""What a run works on, brought to a worker's disk: the bytes that it pinned, and late rows that it uses."""
+"""Download a run's inputs to local disk: the snapshot of its raw files, and the late rows that it uses."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def fetch_snapshot(hook: "Hook", raw: "RawFile", path: Path) -> None:
-    """Fetch exactly the bytes that the run pinned."""
+    """Download exactly the bytes that the run pinned."""
     from botocore.exceptions import ClientError
 
     url = raw["snapshot_key"]
     try:
         download_file(hook, url, path)
-        # Looked at afterwards: what was there before may have been replaced while it was read.
+        # Checked after the download: the object may have been replaced while it was read.
         state = head_object(hook, url)
     except ClientError as error:
         if is_missing(error):
@@ -31,26 +31,26 @@ def fetch_snapshot(hook: "Hook", raw: "RawFile", path: Path) -> None:
     if path.stat().st_size != state["bytes"]:
         raise RetryableError(
             f"{url} has {state['bytes']:,} bytes, of which {path.stat().st_size:,} arrived. "
-            "The next try may go well."
+            "This may be temporary; Airflow will retry."
         )
 
 
 def check_pinned(raw: "RawFile", etag: str) -> None:
-    """Whether a snapshot that has this ETag is the one that the run pinned.
+    """Check that the snapshot with this ETag is the one that the run pinned.
 
     Raises
     ------
-    SnapshotGoneError: it is that of a later try.
+    SnapshotGoneError: a later try has replaced it.
     """
     if etag != raw.get("snapshot_etag", etag):
         raise SnapshotGoneError(
             raw["snapshot_key"],
-            "this run was cleared and extracted again, and this is an earlier try. Nothing has to be done.",
+            "this run was cleared and extracted again; this task belongs to the earlier try. Nothing to do.",
         )
 
 
 def download_late_rows(hook: "Hook", inputs: "Mapping[str, RawFile]", folder: Path) -> dict[str, Path]:
-    """The customers and products of later days that the run uses beside the day's own; most runs use none."""
+    """Download the customers and products of later days that the run uses; most runs use none."""
     late = {}
     for dataset in LOOKED_UP:
         if pinned := inputs.get(LATE + dataset):

@@ -1,4 +1,4 @@
-"""What the values of a column are: their type, how they are written, and what stands for a missing one."""
+"""The type of a column's values, their format, and their null words."""
 
 import datetime as dt
 import re

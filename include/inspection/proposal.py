@@ -199,7 +199,7 @@ def _holds_addresses(match: Match, column: Column) -> bool:
 
 
 def _propose_guests(match: Match, column: Column, common: FileFormat, target: Match | None) -> dict[str, Any]:
-    """Orders of guests: an empty id, or one that stands for all of them."""
+    """Guest orders: an empty customer id, or one placeholder id for all guests."""
     place = match.sample.header.index(match.headers[column.name])
     has_empty = any(not value.strip() or value in common.null_words for value in match.sample.column(place))
     guests = list_guest_ids(match, column.name, target)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from include.inspection.columns import NULL_WORDS
 from include.inspection.mapping import Match, list_common_headers, normalize
 
-#: What stands for the customer of a guest order, beside an empty field.
+#: Customer ids that mean a guest order, besides an empty field.
 GUEST_IDS = ("0", "-1", "guest", "Guest", "GUEST")
 #: Enough values to tell whether they are ids of the other file.
 _COMPARED = 2_000

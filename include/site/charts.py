@@ -18,7 +18,7 @@ class Bar:
 
     Parameters
     ----------
-    label: what stands below the bar; `sublabel` in a second line.
+    label: the text below the bar; `sublabel` is a second line.
     usual: the lowest and the highest figure that are usual, drawn as a band behind the bar.
     """
 

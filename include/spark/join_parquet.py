@@ -90,6 +90,6 @@ def _move(footer: Struct, distance: int) -> Struct:
 
 def _shift(fields: Struct, numbers: Sequence[int], distance: int) -> None:
     for number in numbers:
-        # Nothing lies at 0, where the magic word stands: it means that there is nothing.
+        # Offset 0 holds the magic bytes, so 0 means that there is no such page.
         if number in fields and fields[number].value:
             fields[number].value += distance

@@ -34,7 +34,7 @@ _HASHES = "_hashes"
 
 
 def find_repeats(session: "SparkSession", file: RemoteSource, parts: list[FileRange]) -> "DataFrame":
-    """For each range that has any: the lines of its rows that repeat one that stands earlier in the file.
+    """For each range that has any: the lines of its rows that repeat an earlier row of the file.
 
     Those that equal it in every column are apart from those that only share its id.
     """

@@ -1,7 +1,7 @@
 """The transform of a day on Spark: the functions of `include.transform`, one range of a file at a time.
 
 Each task leaves its rows as a piece, a Parquet file in S3; the driver joins the pieces in file order. So the
-stage hands on what the one on a single machine hands on: one object for each table and quarantine.
+stage returns what the one on a single machine returns: one object for each table and quarantine.
 """
 
 import datetime as dt
@@ -54,11 +54,11 @@ _CONNECTIONS = 10
 _PIECE_TYPES = {"url": pa.string(), "bytes": pa.int64(), "footer": pa.binary()}
 RESULT_TYPES = pa.schema(
     {RANGE: pa.int32(), "report": pa.string()}
-    | {f"{piece}_{name}": each for piece in ("table", "refused") for name, each in _PIECE_TYPES.items()}
+    | {f"{piece}_{name}": each for piece in ("table", "rejected") for name, each in _PIECE_TYPES.items()}
 )
 RESULT_SCHEMA = (
     f"{RANGE} int, report string, table_url string, table_bytes long, table_footer binary, "
-    "refused_url string, refused_bytes long, refused_footer binary"
+    "rejected_url string, rejected_bytes long, rejected_footer binary"
 )
 
 
@@ -84,7 +84,7 @@ class Processed:
 
     report: FileReport
     table: list[Piece]
-    refused: list[Piece]
+    rejected: list[Piece]
 
 
 def transform_day(session: "SparkSession", extracted: Extracted, staged: str, sizes: Sizes) -> Transformed:
@@ -122,13 +122,13 @@ def transform_day(session: "SparkSession", extracted: Extracted, staged: str, si
             done[dataset.name] = processed
             for joined, url in (
                 (processed.table, _table_url(staged, dataset)),
-                (processed.refused, _quarantine_url(staged, dataset)),
+                (processed.rejected, _quarantine_url(staged, dataset)),
             ):
                 join_pieces(Store(), joined, url, pool, made_from=made_from)
             if dataset.name in LOOKED_UP:
                 late = inputs[LATE + dataset.name]["snapshot_key"] if LATE + dataset.name in inputs else None
                 lookups.append(_open_lookup(processed, dataset, staged, late, sizes))
-    delete_objects(Store(), [piece.url for each in done.values() for piece in (*each.table, *each.refused)])
+    delete_objects(Store(), [piece.url for each in done.values() for piece in (*each.table, *each.rejected)])
     counts = count_rows({name: processed.report for name, processed in done.items()})
     report_counts(counts, time.monotonic() - started)
     return {"counts": counts, "staged": dict(_name_outputs(staged))}
@@ -152,8 +152,8 @@ def _process(
     results.sort(key=lambda result: result[RANGE])
     report = _add_reports(file, (json.loads(result["report"]) for result in results))
     check_nothing_lost(report.rows, file.dataset, file.source_key)
-    table, refused = ([_make_piece(result, name) for result in results] for name in ("table", "refused"))
-    return Processed(report, table, refused)
+    table, rejected = ([_make_piece(result, name) for result in results] for name in ("table", "rejected"))
+    return Processed(report, table, rejected)
 
 
 def _make_piece(result: "Row", name: str) -> Piece:
@@ -164,10 +164,10 @@ def _write_pieces(file: RemoteSource, pieces: str, lookups: list[Lookup], day: d
     def write_pieces(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for part, row in list_ranges(batches):
             with TemporaryDirectory(prefix="pieces-") as folder:
-                table, refused = Path(folder, "table"), Path(folder, "refused")
-                report = _split_range(file, part, row, lookups, day, table, refused)
+                table, rejected = Path(folder, "table"), Path(folder, "rejected")
+                report = _split_range(file, part, row, lookups, day, table, rejected)
                 result = {RANGE: part.index, "report": json.dumps(report)}
-                for name, path in (("table", table), ("refused", refused)):
+                for name, path in (("table", table), ("rejected", rejected)):
                     url = f"{pieces}{file.dataset.name}/{part.index:05}.{name}.parquet"
                     upload_file(Store(), path, url)
                     result |= {
@@ -187,7 +187,7 @@ def _split_range(
     lookups: list[Lookup],
     day: dt.date,
     table_path: Path,
-    refused_path: Path,
+    rejected_path: Path,
 ) -> dict[str, Any]:
     """Judge the rows of a range. Returns what was counted, as JSON can hold it."""
     dataset = file.dataset
@@ -199,7 +199,7 @@ def _split_range(
     )
     with (
         TableWriter(table_path, published_schema(dataset), day) as table,
-        TableWriter(refused_path, quarantine_schema(dataset)) as refused,
+        TableWriter(rejected_path, quarantine_schema(dataset)) as rejected,
     ):
         for block in read_range(file, part):
             batch = parse_rows(block, file.header, dataset)
@@ -207,9 +207,9 @@ def _split_range(
             compared = ComparedBatch(batch, np.isin(lines, same_rows), np.isin(lines, same_ids))
             split = split_batch(compared, judge, dataset, file.source_key, complete)
             table.write(split.published)
-            refused.write(split.quarantined)
+            rejected.write(split.quarantined)
             report.add(split)
-    report.rows["published"], report.rows["quarantined"] = table.rows_written, refused.rows_written
+    report.rows["published"], report.rows["quarantined"] = table.rows_written, rejected.rows_written
     sums = {name: str(amount) for name, amount in report.sums.items()}
     counts = {
         "rows": report.rows,

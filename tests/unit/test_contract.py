@@ -26,10 +26,10 @@ def check(*datasets: Dataset) -> None:
 
 
 MISTAKES = {
-    "two of a name": (extend(ORDERS, name="status"), "orders: status stands there twice."),
+    "two of a name": (extend(ORDERS, name="status"), "orders: status is declared twice."),
     "a name and another's": (
         extend(ORDERS, name="state", also_named=("status",)),
-        "orders: status stands there twice.",
+        "orders: status is declared twice.",
     ),
     "a header for a name": (
         extend(ORDERS, name="Order Date"),
@@ -179,7 +179,7 @@ def test_a_published_name_works_in_every_place(name: str, problem: str) -> None:
 
 
 def test_two_columns_of_the_published_orders_cannot_share_a_name() -> None:
-    with pytest.raises(ContractError, match="the published orders: quantity stands there twice"):
+    with pytest.raises(ContractError, match="the published orders: quantity is declared twice"):
         check_contract(DATASETS.values(), ORDERS, [*published_orders(), ORDERS.column("quantity")])  # type: ignore[list-item]
 
 

@@ -65,7 +65,7 @@ def test_contract_file_of_the_guide_can_be_used(tmp_path: Path) -> None:
         pytest.param(ADAPTED.replace("\nORDERS", "\nORDRES"), "declares ORDRES, which DATASETS", id="unused"),
         pytest.param(
             ADAPTED.replace('"Name"', '"status"'),
-            "orders: status stands there twice. Correct {path}.",
+            "orders: status is declared twice. Correct {path}.",
             id="contradiction",
         ),
     ],
