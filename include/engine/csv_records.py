@@ -103,6 +103,12 @@ class _Records:
 
     def add_plain_lines(self, text: bytes) -> None:
         """Lines with one record each, or none."""
+        if not text:
+            return
+        if text.startswith(b"\n") and self.texts and self.texts[-1].endswith(b"\r"):
+            # A malformed line between them was left out; together they would be one line end.
+            rest = text.lstrip(b"\n")
+            text = b"\r" * (len(text) - len(rest)) + rest
         count = count_lines(text)
         self.texts.append(text)
         self.lines.append(np.arange(self.line, self.line + count))
