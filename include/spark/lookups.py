@@ -115,18 +115,21 @@ def join_dimension(
     from pyspark.sql import functions
 
     key = lookup.dataset.id_column
+    column = file.dataset.references[lookup.dataset.name]
     named = make_range_frame(session, parts).mapInArrow(
-        _find_named_ids(file, key), f"{RANGE} int, {key} string"
+        _find_named_ids(file, column, key), f"{RANGE} int, {key} string"
     )
     rows = _read_pieces(session, lookup).join(named, key)
     columns = functions.struct(*lookup.schema.names)
     return rows.groupBy(RANGE).agg(functions.collect_list(columns).alias(lookup.column))
 
 
-def _find_named_ids(file: RemoteSource, key: str) -> "Batches":
+def _find_named_ids(file: RemoteSource, column: str, key: str) -> "Batches":
+    """For each range, the ids in a column of orders, under the name of the key that they refer to."""
+
     def find_named_ids(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for part, _ in list_ranges(batches):
-            columns = (trim(parse_column(block, file.header, key)) for block in read_range(file, part))
+            columns = (trim(parse_column(block, file.header, column)) for block in read_range(file, part))
             found = [pc.unique(ids) for ids in columns]
             ids = pc.unique(pa.chunked_array(found, pa.string())).drop_null()
             yield pa.RecordBatch.from_pydict({RANGE: pa.array([part.index] * len(ids), pa.int32()), key: ids})
