@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from include import keys
+from include.contract import ORDERS
+from include.day import move_day
 from include.publishing.gate import decide_gate, exceeds_reject_ratio
 from include.publishing.manifests import read_manifests
 from include.quality.baseline import MEASURES, Comparison, compare_day, find_earlier_days, measure_day
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: The days before, whose raw files may have been delivered again.
+_RECENT_DAYS = 3
+
 
 def validate(
     hook: "S3Hook", settings: "Settings", extracted: "Extracted", transformed: "Transformed"
@@ -44,7 +49,8 @@ def validate(
     day, counts = extracted["day"], transformed["counts"]
     published = read_published_days(hook, settings, day)
     comparisons = compare_with_history(settings, day, counts, published)
-    checked, business = check_orders(hook, settings, extracted, transformed, comparisons)
+    same_as = find_same_delivery(extracted, counts, published)
+    checked, business = check_orders(hook, settings, extracted, transformed, comparisons, same_as)
     report_findings(checked)
     validated_at = dt.datetime.now(dt.UTC)
     folder = run_folder(day, extracted["run_id"], validated_at)
@@ -57,16 +63,35 @@ def validate(
 
 
 def read_published_days(hook: "S3Hook", settings: "Settings", day: str) -> "dict[str, Manifest]":
-    """The manifests of the day itself and of the same weekday in the previous weeks."""
+    """The manifests of the day itself, of the days before it, and of earlier weeks' same weekday."""
+    recent_days = [move_day(day, -days) for days in range(1, _RECENT_DAYS + 1)]
     earlier_days = find_earlier_days(day, settings.history_weeks)
-    return read_manifests(hook, settings.layout, [day, *earlier_days])
+    return read_manifests(hook, settings.layout, dict.fromkeys([day, *recent_days, *earlier_days]))
+
+
+def find_same_delivery(
+    extracted: "Extracted", counts: "Counts", published: "Mapping[str, Manifest]"
+) -> str | None:
+    """The recent day whose raw file of orders has the same bytes: it was probably delivered twice.
+
+    Customers and products are complete lists, which may well be the same every day.
+    """
+    if not counts["rows"][ORDERS.name]["read"]:
+        return None
+    raw = extracted["inputs"][ORDERS.name]
+    for day, manifest in published.items():
+        other = manifest["inputs"][ORDERS.name]
+        if day != extracted["day"] and (other["etag"], other["bytes"]) == (raw["etag"], raw["bytes"]):
+            return day
+    return None
 
 
 def compare_with_history(
     settings: "Settings", day: str, counts: "Counts", published: "Mapping[str, Manifest]"
 ) -> list[Comparison]:
     """Compare each measure of the day with the same weekday of earlier weeks."""
-    earlier = [measure_day(manifest) for other, manifest in published.items() if other != day]
+    days = find_earlier_days(day, settings.history_weeks)
+    earlier = [measure_day(published[other]) for other in days if other in published]
     tolerances = {name: getattr(settings, measure.tolerance) for name, measure in MEASURES.items()}
     return compare_day(day, measure_day(counts), earlier, tolerances, settings.history_min_days)
 
@@ -77,6 +102,7 @@ def check_orders(
     extracted: "Extracted",
     transformed: "Transformed",
     comparisons: list[Comparison],
+    same_as: str | None,
 ) -> "tuple[Checked, Business | None]":
     """Run the checkpoint and summarise the sales; no summary if the table does not fit the contract."""
     prepare_libraries()
@@ -90,7 +116,7 @@ def check_orders(
         started = time.monotonic()
         day, run_id = extracted["day"], extracted["run_id"]
         checked = run_checkpoint(
-            orders, rows, f"{day} {run_id}", comparisons, settings.warn_only, ratios, day
+            orders, rows, f"{day} {run_id}", comparisons, settings.warn_only, ratios, day, same_as
         )
         business = summarise_sales(orders, folder)
     seconds = time.monotonic() - started

@@ -66,15 +66,18 @@ def run_checkpoint(
     warn_only: str = "",
     ratios: Sequence[RejectRatio] = (),
     day: str = "",
+    same_as: str | None = None,
 ) -> Checked:
     """Check the orders in a Parquet file, the comparisons with earlier days, and the reject ratios.
+
+    `same_as` is the day whose raw file of orders has the same bytes.
 
     Raises
     ------
     SettingError: `warn_only` names an expectation that does not exist.
     duckdb.IOException, duckdb.OutOfMemoryException: not enough disk or memory for a check.
     """
-    suite = build_suite(comparisons, warn_only, ratios, day)
+    suite = build_suite(comparisons, warn_only, ratios, day, same_as)
     with scratch_folder("checkpoint") as folder:
         context = gx.get_context(mode="ephemeral", project_config=CONTEXT)
         checkpoint = build_checkpoint(context, suite, open_table(context, orders, folder))

@@ -81,10 +81,12 @@ def build_suite(
     warn_only: str = "",
     ratios: Sequence[RejectRatio] = (),
     day: str = "",
+    same_as: str | None = None,
 ) -> ExpectationSuite:
     """The suite of one run, or without `day` that of any run.
 
-    `warn_only` names expectations that only warn; it has no effect on reject ratios.
+    `warn_only` names expectations that only warn; it has no effect on reject ratios. `same_as` is the day
+    whose raw file of orders has the same bytes, which only warns.
 
     Raises
     ------
@@ -98,7 +100,8 @@ def build_suite(
         *expect_usual(comparisons),
     ]
     set_severities(expectations, warn_only)
-    return ExpectationSuite(name=SUITE_NAME, expectations=[*expectations, *expect_ratios(ratios)])
+    further = [*expect_ratios(ratios), *expect_new_file(same_as)]
+    return ExpectationSuite(name=SUITE_NAME, expectations=[*expectations, *further])
 
 
 def set_severities(expectations: Sequence[Expectation], warn_only: str) -> None:
@@ -171,6 +174,16 @@ def expect_ratios(ratios: Sequence[RejectRatio]) -> Iterator[Expectation]:
             allowed=ratio.allowed,
             is_allowed=ratio.is_allowed,
             description=f"at most {ratio.allowed:.1%} of the rows of {ratio.dataset} may be rejected.",
+        )
+
+
+def expect_new_file(same_as: str | None) -> Iterator[Expectation]:
+    if same_as:
+        yield ExpectRawFileToBeNew(
+            dataset=ORDERS.name,
+            same_as=same_as,
+            severity=FailureSeverity.WARNING,
+            description=f"the raw file of {ORDERS.name} must not repeat that of another day.",
         )
 
 
@@ -257,6 +270,20 @@ class ExpectRejectRatioToBeAllowed(BatchExpectation):
         share = self.rejected / self.read if self.read else 0.0
         observed = f"{self.rejected:,} of {self.read:,} rows ({share:.1%})"
         return {"success": self.is_allowed, "result": {"observed_value": observed}}
+
+
+class ExpectRawFileToBeNew(BatchExpectation):
+    """The raw file has other bytes than those of recent days. Only in the suite of a day where it has not."""
+
+    dataset: str
+    same_as: str
+
+    @override
+    def _validate(
+        self, metrics: dict[str, Any], runtime_configuration: Any = None, execution_engine: Any = None
+    ) -> dict[str, Any]:
+        observed = f"same ETag as the raw file of {self.same_as}"
+        return {"success": False, "result": {"observed_value": observed}}
 
 
 def percent(count: int, rows: int) -> float:

@@ -82,6 +82,8 @@ def describe(result: "ExpectationValidationResult") -> str:
     if "measure" in kwargs:
         summary = str(config.description).removeprefix(f"{kwargs['measure']}: ").rstrip(".")
         return summary if outcome is Outcome.SKIPPED else f"found {found['observed_value']}, {summary}"
+    if "same_as" in kwargs:
+        return str(found["observed_value"])
     if "allowed" in kwargs:
         return f"{found['observed_value']} rejected, allowed {kwargs['allowed']:.1%}"
     if "unexpected_count" in found:

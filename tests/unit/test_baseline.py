@@ -14,7 +14,7 @@ from include.quality.baseline import (
     find_range,
     measure_day,
 )
-from include.validate import compare_with_history, read_published_days
+from include.validate import compare_with_history, find_same_delivery, read_published_days
 
 SATURDAY = "2026-11-21"
 TOLERANCES = {name: float(getattr(Settings(), measure.tolerance)) for name, measure in MEASURES.items()}
@@ -149,7 +149,7 @@ def test_a_comparison_says_what_is_usual() -> None:
     )
 
 
-def test_only_the_day_and_the_weeks_before_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_recent_days_and_earlier_weeks_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
     def read_json(_: object, url: str) -> dict[str, Any] | None:
@@ -162,6 +162,30 @@ def test_only_the_day_and_the_weeks_before_are_read(monkeypatch: pytest.MonkeyPa
     published = read_published_days(Mock(), settings, SATURDAY)
     compared = compare_with_history(settings, SATURDAY, counts, published)
 
-    days = ("2026-11-21", "2026-11-14", "2026-11-07", "2026-10-31", "2026-10-24")
+    days = (
+        *("2026-11-21", "2026-11-20", "2026-11-19", "2026-11-18"),
+        *("2026-11-14", "2026-11-07", "2026-10-31", "2026-10-24"),
+    )
     assert sorted(asked) == sorted(f"s3://ecommerce-curated/manifests/dt={day}.json" for day in days)
     assert {each.lowest is None for each in compared} == {False}
+
+
+@pytest.mark.parametrize(
+    ("etag", "size", "read", "expected"),
+    [
+        ("a", 10, 5, "2026-11-20"),
+        ("b", 10, 5, None),
+        ("a", 11, 5, None),
+        ("a", 10, 0, None),
+    ],
+    ids=["same bytes", "another ETag", "another size", "no rows"],
+)
+def test_repeated_delivery_is_noticed(etag: str, size: int, read: int, expected: str | None) -> None:
+    published: Any = {
+        SATURDAY: {"inputs": {"orders": {"etag": etag, "bytes": size}}},
+        "2026-11-20": {"inputs": {"orders": {"etag": "a", "bytes": 10}}},
+    }
+    extracted: Any = {"day": SATURDAY, "inputs": {"orders": {"etag": etag, "bytes": size}}}
+    counts: Any = {"rows": {"orders": {"read": read}}}
+
+    assert find_same_delivery(extracted, counts, published) == expected

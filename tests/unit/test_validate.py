@@ -364,6 +364,13 @@ def test_day_is_compared_with_the_usual_range(tmp_path: Path) -> None:
     ]
 
 
+def test_repeated_raw_file_is_a_warning(tmp_path: Path) -> None:
+    checked = check(make_table(make_rows()), tmp_path, same_as="2026-11-20")
+
+    assert checked.success
+    assert checked.warnings == ["expect_raw_file_to_be_new(orders): same ETag as the raw file of 2026-11-20"]
+
+
 def test_pages_distinguish_all_outcomes(tmp_path: Path) -> None:
     from include.site.results import render_validation
 
