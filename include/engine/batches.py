@@ -34,7 +34,7 @@ class Batch:
     ----------
     rows: one text column for each contract column that was asked for; only an empty field is null.
     line_numbers: the line on which each row starts; 1 is the header.
-    malformed: lines that are no row: the wrong number of fields, or a quote that does not close.
+    malformed: lines that are not rows: the wrong number of fields, or a quote that does not close.
     blank: how many rows of empty fields, and blank lines, were skipped.
     filled: what the contract declares for columns that the file does not have, by column.
     """
@@ -47,7 +47,7 @@ class Batch:
 
     @property
     def judged_rows(self) -> pa.RecordBatch:
-        """The rows with what is filled in."""
+        """The rows, with the filled-in columns added."""
         rows = self.rows
         for name, values in self.filled.items():
             rows = rows.set_column(rows.schema.get_field_index(name), name, values)
@@ -59,7 +59,7 @@ def read_file_blocks(source: RawSource, header: Header, block_bytes: int) -> Ite
 
     Raises
     ------
-    RawFileError: the bytes are no UTF-8 text, or their compression is broken.
+    RawFileError: the bytes are not UTF-8 text, or their compression is broken.
     """
     with open_raw(source) as stream:
         stream.read(header.bytes)
@@ -82,7 +82,7 @@ def read_file_again(source: RawSource, header: Header, cuts: Iterable[Cut]) -> I
 def parse_rows(block: Block, header: Header, dataset: Dataset) -> Batch:
     """The rows of a dataset in a block of the file that holds them.
 
-    In the file of another dataset, rows without a key are blank, and malformed rows are that other's.
+    In another dataset's file, rows without this key are blank; malformed rows belong to that dataset.
     """
     if not dataset.delivered_in:
         return _fill_absent(parse_block(block, header, dataset.column_names), header, dataset)
@@ -125,7 +125,7 @@ def parse_block(block: Block, header: Header, columns: tuple[str, ...]) -> Batch
 
 
 def hash_block_keys(block: Block, header: Header, dataset: Dataset) -> Hashes:
-    """The hashes of the keys in a block: one a record, or one a row where the block has to be parsed."""
+    """The hashes of the keys in a block: one per record, or per row if the block has to be parsed."""
     key = list_delivered_key(header, dataset)
     is_first_field = key == header.columns[:1] and len(header.columns) > 1
     if is_first_field and _is_hashed_as_delivered(header, dataset, key):
@@ -141,7 +141,7 @@ def _is_hashed_as_delivered(header: Header, dataset: Dataset, key: tuple[str, ..
 
 
 def _count_lines_of_one_record(block: Block) -> int | None:
-    """How many lines the block has, each of them one record; None where that is not known.
+    """The number of lines if each is exactly one record; None if unknown.
 
     With line feeds alone, as many lines as records mean that no record has two lines.
     """
@@ -151,17 +151,17 @@ def _count_lines_of_one_record(block: Block) -> int | None:
 
 
 def list_delivered_key(header: Header, dataset: Dataset) -> tuple[str, ...]:
-    """The key columns that a file names: it need not name the optional ones."""
+    """The key columns in a file's header; optional ones may be absent."""
     return tuple(name for name in dataset.key_columns if name in header.columns)
 
 
 def parse_column(block: Block, header: Header, name: str) -> pa.Array:
-    """One column of a block; a malformed line has no value, and a blank line a null."""
+    """One column of a block; malformed lines have no value, and blank lines are null."""
     return _parse(block, header, (name,)).rows[name]
 
 
-def take_rows(batch: Batch, block: Block, values: npt.NDArray[Value]) -> npt.NDArray[Value] | None:
-    """Of what was found for the keys of a block, what belongs to its rows; None where that is not known."""
+def align_with_rows(batch: Batch, block: Block, values: npt.NDArray[Value]) -> npt.NDArray[Value] | None:
+    """Align per-key values of a block with the rows of its batch; None if they cannot be aligned."""
     lines = block.record_lines
     if len(values) == (block.line_count if lines is None else len(lines)):
         first = block.first_line
@@ -171,7 +171,7 @@ def take_rows(batch: Batch, block: Block, values: npt.NDArray[Value]) -> npt.NDA
 
 
 def parse_all_columns(block: Block, header: Header) -> Batch:
-    """Every column of the file; unknown ones may share a name, so each is called by its place."""
+    """Every column of the file; unknown ones may share a name, so each is named by its position."""
     names = tuple(str(place) for place in range(len(header.columns)))
     return _parse(block, replace(header, columns=names), names)
 
@@ -213,7 +213,7 @@ def _parse(block: Block, header: Header, columns: tuple[str, ...]) -> Batch:
 def _parse_csv(
     data: bytes, header: Header, columns: tuple[str, ...], rejected: list[tuple[int, str, str]]
 ) -> pa.Table:
-    """Rows with the wrong number of fields go to `rejected`, with their place among all rows from 0."""
+    """Rows with the wrong number of fields go to `rejected`, with their zero-based row index."""
 
     def reject(row: pa_csv.InvalidRow) -> str:
         detail = f"{row.actual_columns} fields, the header has {row.expected_columns}"
@@ -226,7 +226,7 @@ def _parse_csv(
         # Arrow drops one at the start of its input, which is the start of a record like any other.
         data = _BYTE_ORDER_MARK + data
     wanted = [name for name in header.columns if name in columns]
-    # Unknown columns may share a name, such as the empty one; Arrow wants them apart.
+    # Unknown columns may share a name, such as the empty one; Arrow needs distinct names.
     names = [name if name in columns else f"unknown column {i}" for i, name in enumerate(header.columns)]
     return pa_csv.read_csv(
         pa.py_buffer(data),

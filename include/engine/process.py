@@ -21,12 +21,12 @@ from include.contract import MALFORMED_ROW, Dataset, duplicate_reason, reasons
 from include.contract.arrow import published_schema, quarantine_schema, transformed_schema
 from include.engine.batches import (
     Batch,
+    align_with_rows,
     hash_block_keys,
     list_delivered_key,
     parse_rows,
     read_file_again,
     read_file_blocks,
-    take_rows,
 )
 from include.engine.blanks import trim
 from include.engine.csv_blocks import Cut
@@ -50,7 +50,7 @@ from include.manifest import RowCounts
 
 Flags = npt.NDArray[np.bool_]
 
-#: Adds to the rows of a batch what other files hold of them.
+#: Adds columns taken from other files to the rows of a batch.
 Completion = Callable[[Batch], Batch]
 
 #: The default context of decimals rounds to 28 digits.
@@ -59,7 +59,7 @@ EXACT = Context(prec=76, traps=[Inexact])
 
 @dataclass(frozen=True)
 class Judged:
-    """Typed rows, one for each raw row in the same order, and for each reason the rows that it rejects."""
+    """Typed rows, one per raw row in the same order, and per reason, flags for the rows it rejects."""
 
     rows: pd.DataFrame
     faults: Mapping[str, Flags]
@@ -111,7 +111,7 @@ class FileReport:
 
 @dataclass(frozen=True)
 class ComparedBatch:
-    """A batch, with the rows that equal an earlier one and the others that have the key of an earlier one."""
+    """A batch, with flags for exact duplicates and for other rows that repeat an earlier key."""
 
     batch: Batch
     is_same_row: Flags
@@ -120,7 +120,7 @@ class ComparedBatch:
 
 @dataclass(frozen=True)
 class SplitBatch:
-    """A batch after its judgement."""
+    """A batch split into published and quarantined rows."""
 
     published: pa.Table
     quarantined: pa.Table
@@ -146,7 +146,7 @@ def process_file(
 
     `judge` sees the rows of one batch, exact duplicates included, and must not look beyond them.
     `summed` names the published columns whose exact sums are reported, `missing` those whose empty values
-    are counted. `complete` adds what other files hold of the rows.
+    are counted. `complete` adds columns taken from other files.
 
     Raises
     ------
@@ -192,7 +192,7 @@ def _compare_rows(
 def _compare_in_one_reading(
     pool: ThreadPoolExecutor, source: RawSource, header: Header, batch_bytes: int
 ) -> Iterator[ComparedBatch]:
-    """Where one reading tells all: line numbers never repeat, and of other keys the first row counts."""
+    """For files read only once: line-number keys never repeat; for other keys the first row wins."""
     dataset, first_rows = source.dataset, FirstRows()
     blocks = read_file_blocks(source, header, batch_bytes)
     for batch in map_in_order(pool, lambda block: parse_rows(block, header, dataset), blocks):
@@ -205,7 +205,7 @@ def _compare_in_one_reading(
 def _find_repeats(
     pool: ThreadPoolExecutor, source: RawSource, header: Header, batch_bytes: int
 ) -> tuple[RepeatFinder, list[tuple[Cut, Flags]]]:
-    """Read the ids of a file. Also returns, for each block, where it lies and which of its ids may repeat."""
+    """Read the ids of a file. Also returns, for each block, its position and which of its ids may repeat."""
     first_reading = list(_read_ids(pool, source, header, batch_bytes))
     finder = RepeatFinder(find_repeated(pool, [hashes for _, hashes in first_reading]))
     # A flag takes an eighth of the memory of a hash, and whole batches are in memory from here on.
@@ -215,7 +215,7 @@ def _find_repeats(
 def _read_ids(
     pool: ThreadPoolExecutor, source: RawSource, header: Header, batch_bytes: int
 ) -> Iterator[tuple[Cut, Hashes]]:
-    """For each block where it lies, and the hashes of its ids."""
+    """For each block, its position and the hashes of its ids."""
 
     def read(block: Block) -> tuple[Cut, Hashes]:
         return Cut.of(block), hash_block_keys(block, header, source.dataset)
@@ -235,7 +235,7 @@ def _read_batches(
 
     def parse(block: Block, may_repeat: Flags) -> tuple[Batch, Flags]:
         batch = parse_rows(block, header, dataset)
-        known = take_rows(batch, block, may_repeat)
+        known = align_with_rows(batch, block, may_repeat)
         if known is None:
             return batch, finder.may_repeat(hash_keys(batch.rows, dataset, key))
         return batch, known
@@ -334,14 +334,14 @@ def _quarantine(
 
 
 def _sum_exactly(amounts: pa.ChunkedArray) -> Decimal:
-    """In 256 bits: Arrow's sums in 128 bits wrap around without a word."""
+    """In 256 bits: Arrow's 128-bit sums overflow silently."""
     total = pc.sum(amounts.cast(pa.decimal256(EXACT.prec, amounts.type.scale))).as_py()
     return total or Decimal(0)
 
 
 def check_nothing_lost(rows: RowCounts, dataset: Dataset, source_key: str) -> None:
     """Raises an error unless every row that was read was published, rejected or dropped."""
-    # A file whose every row has no key of this dataset, such as a day of guests, is not empty.
+    # A file in which no row has this dataset's key, such as a day of guest orders, is not empty.
     if rows["read"] == 0 and not dataset.may_be_empty and not dataset.delivered_in:
         raise RawFileError(
             source_key,

@@ -70,7 +70,7 @@ def read_repair(body: bytes, source: str, dataset: Dataset) -> Repair:
     text = _decode(body, source)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_find_delimiter(text), strict=True)
     try:
-        records = [(reader.line_num, _drop_empty_end(record)) for record in reader]
+        records = [(reader.line_num, _strip_trailing_empty_fields(record)) for record in reader]
     except csv.Error as error:
         place = f"line {reader.line_num}"
         raise RepairError(source, place, f"not CSV ({error})", "Export the quarantine again.") from error
@@ -99,7 +99,7 @@ def _find_delimiter(text: str) -> str:
     return max(_DELIMITERS, key=header.count)
 
 
-def _drop_empty_end(record: list[str]) -> list[str]:
+def _strip_trailing_empty_fields(record: list[str]) -> list[str]:
     while record and not record[-1]:
         record.pop()
     return record
@@ -115,7 +115,7 @@ def _check_header(names: Sequence[str], source: str, dataset: Dataset) -> None:
     elif unknown:
         problem = f"{dataset.name} have no column {unknown[0]!r}"
     elif repeated:
-        problem = f"the column {repeated[0]} is there twice"
+        problem = f"the column {repeated[0]} appears twice"
     else:
         return
     raise RepairError(source, "line 1", problem, "Keep the columns of the export.")
@@ -133,12 +133,12 @@ def _make_repair(
             problem = f"line {number} of the raw file is repaired twice"
             raise RepairError(source, f"line {line}", problem, "Keep one of the two rows.")
         if not fields[RAW_ETAG] or fields[RAW_ETAG] != (raw_etag or fields[RAW_ETAG]):
-            problem = f"{RAW_ETAG} is empty, or not that of the rows above"
+            problem = f"{RAW_ETAG} is empty or differs from the rows above"
             raise RepairError(source, f"line {line}", problem, "Keep it as exported, in every row.")
         raw_etag = fields[RAW_ETAG]
         rows[number] = {name: fields[name] for name in dataset.column_names if fields.get(name)}
     if not raw_etag:
-        raise RepairError(source, "", "there are no rows in it", "Export the quarantine again.")
+        raise RepairError(source, "", "the file has no rows", "Export the quarantine again.")
     return Repair(source, raw_etag, {number: row for number, row in rows.items() if row})
 
 
@@ -152,7 +152,7 @@ def _name_fields(names: Sequence[str], record: Sequence[str], source: str, place
 def _read_line_number(text: str, source: str, place: str) -> int:
     if not re.fullmatch(r"[1-9]\d{0,17}", text) or text == "1":
         # The value is not shown: in a shifted row it may be anything.
-        problem = f"{LINE_NUMBER} is not the line of a row"
+        problem = f"{LINE_NUMBER} is not a valid line number"
         raise RepairError(source, place, problem, "Keep it as exported.")
     return int(text)
 
@@ -176,10 +176,10 @@ def patch_file(raw: RawSource, repair: Repair, target: Path) -> None:
             text = _patch(piece, number, lines, repair) if is_patched else piece
             patched.write(encode(text))
             number = following
-    _check_rows_stand_alone(RawSource(raw.dataset, target, raw.source_key), header, repair)
+    _check_rows_not_swallowed(RawSource(raw.dataset, target, raw.source_key), header, repair)
 
 
-def _check_rows_stand_alone(patched: RawSource, header: Header, repair: Repair) -> None:
+def _check_rows_not_swallowed(patched: RawSource, header: Header, repair: Repair) -> None:
     """An open quote on a malformed line may close inside a repaired row and merge the two."""
     try:
         _find_ends(patched, header, repair)
@@ -197,10 +197,10 @@ def _find_ends(raw: RawSource, header: Header, repair: Repair) -> dict[int, int]
             starts = np.append(_list_starts(block), following)
             place = int(np.searchsorted(starts, line))
             if starts[place] != line:
-                raise _no_row(repair, line)
+                raise _make_missing_row_error(repair, line)
             ends[line] = int(starts[place + 1])
     if beyond := repair.rows.keys() - ends.keys():
-        raise _no_row(repair, min(beyond))
+        raise _make_missing_row_error(repair, min(beyond))
     return ends
 
 
@@ -252,7 +252,7 @@ def _write_row(repair: Repair, line: int, header: Header, others: Mapping[int, s
         problem = f"the row for line {line} has a value for {min(unknown)}, which the raw file does not have"
         raise RepairError(repair.source, "", problem, "Leave that column empty.")
     text = io.StringIO()
-    # What gives the reader's text back as delivered also does the reverse.
+    # The restorer swaps characters, so applying it again undoes it.
     values = [
         row.get(name, others.get(place, "")).translate(header.restorer or {})
         for place, name in enumerate(header.columns)
@@ -270,7 +270,7 @@ def _patch(piece: bytes, first_line: int, lines: Mapping[int, bytes | None], rep
             continue
         content = line.rstrip(b"\r\n")
         if number in repair.rows and not content:
-            raise _no_row(repair, number)
+            raise _make_missing_row_error(repair, number)
         patched.append(
             line if number not in lines else text + _choose_end(line[len(content) :], number, lines)
         )
@@ -278,14 +278,14 @@ def _patch(piece: bytes, first_line: int, lines: Mapping[int, bytes | None], rep
 
 
 def _choose_end(end: bytes, number: int, lines: Mapping[int, bytes | None]) -> bytes:
-    """A carriage return before a blank line would become one line end with its line feed."""
+    """Use LF before an emptied line: a CR would merge with that line's LF into one CRLF."""
     following = number + 1
     while lines.get(following, b"x") is None:
         following += 1
     return b"\n" if end == b"\r" and lines.get(following) == b"" else end
 
 
-def _no_row(repair: Repair, line: int) -> RepairError:
+def _make_missing_row_error(repair: Repair, line: int) -> RepairError:
     return RepairError(
         repair.source, "", f"no row starts on line {line} of the raw file", "Export the quarantine again."
     )

@@ -1,4 +1,4 @@
-"""`make inspect`: what a shop's files are, the contract that reads them, and what it would publish."""
+"""`make inspect`: identify a shop's files, propose a contract for them, and preview the result."""
 
 import json
 import os
@@ -25,9 +25,9 @@ from include.local.session import make_console
 from include.manifest import describe_counts
 
 #: Larger files are not transformed just to see what would become of them.
-_MOST_BYTES = 500 * 1024 * 1024
+_MAX_TRIAL_BYTES = 500 * 1024 * 1024
 #: A contract is good enough if it publishes this share of the rows.
-_ENOUGH = 0.99
+_MIN_PUBLISHED_SHARE = 0.99
 
 
 def main(folder: Path | None, out: Path | None = None) -> None:
@@ -43,7 +43,7 @@ def main(folder: Path | None, out: Path | None = None) -> None:
         raise LocalError(f"{out} exists. Remove it, or give OUT another name.")
     paths = list_files(folder)
     if not paths:
-        raise LocalError(f"{folder} has no file that ends in .csv, .tsv or .txt, or in one of these and .gz.")
+        raise LocalError(f"{folder} has no .csv, .tsv or .txt file, plain or gzipped (.gz).")
     inspection, console = inspect_files(paths), make_console()
     print_inspection(inspection, console)
     if not inspection.matches:
@@ -53,14 +53,16 @@ def main(folder: Path | None, out: Path | None = None) -> None:
     is_named = {each.name: each.file_pattern for each in proposed} == {
         name: dataset.file_pattern for name, dataset in DATASETS.items()
     }
-    if sum(path.stat().st_size for path in paths) > _MOST_BYTES:
-        now = then = Trial(["The files are too large to try it here; `make run` shows what it publishes."])
+    if sum(path.stat().st_size for path in paths) > _MAX_TRIAL_BYTES:
+        current = proposed_trial = Trial(
+            ["The files are too large for a trial here; `make run` shows what it publishes."]
+        )
     else:
-        now, then = try_contracts(folder, inspection.matches, source)
-    console.print(f"\nWith the contract as it is now ({describe_contract_file()}):", highlight=False)
-    _print_lines(console, now.lines)
-    if now.is_enough and is_named:
-        console.print("\nThe contract reads these files as it is.")
+        current, proposed_trial = try_contracts(folder, inspection.matches, source)
+    console.print(f"\nWith the current contract ({describe_contract_file()}):", highlight=False)
+    _print_lines(console, current.lines)
+    if current.is_enough and is_named:
+        console.print("\nThe current contract already reads these files.")
         return
     if not source:
         _print_lines(console, list_hints(proposed, inspection.matches))
@@ -68,7 +70,7 @@ def main(folder: Path | None, out: Path | None = None) -> None:
     console.print("\nA contract for these files:\n")
     console.print(source, markup=False, highlight=False, soft_wrap=True)
     console.print("With that contract:")
-    _print_lines(console, [*then.lines, *list_hints(proposed, inspection.matches)])
+    _print_lines(console, [*proposed_trial.lines, *list_hints(proposed, inspection.matches)])
     _finish(
         console, os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else str(folder), out, source
     )
@@ -113,7 +115,7 @@ def try_contracts(folder: Path, matches: Sequence[Match], source: str) -> tuple[
 
 
 def _link_files(matches: Sequence[Match], folder: Path) -> dict[str, str]:
-    """Give the files the names of the present contract, to try it whatever they are called."""
+    """Give the files the names of the present contract, so that it can be tried on them."""
     folder.mkdir()
     names = {}
     for match in (match for match in matches if not match.dataset.delivered_in):
@@ -132,7 +134,7 @@ def _read_result(result: "subprocess.CompletedProcess[str]", names: Mapping[str,
         return Trial(fault.splitlines())
     counts = json.loads(result.stdout.splitlines()[-1])
     rows = counts["rows"].values()
-    is_enough = all(each["quarantined"] <= (1 - _ENOUGH) * each["read"] for each in rows)
+    is_enough = all(each["quarantined"] <= (1 - _MIN_PUBLISHED_SHARE) * each["read"] for each in rows)
     return Trial(describe_counts(counts), is_enough)
 
 

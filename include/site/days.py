@@ -114,13 +114,13 @@ class Day:
 
     @property
     def malformed(self) -> Mapping[str, Mapping[str, int]]:
-        """For each file, how many malformed rows have which fault."""
+        """For each file, the number of malformed rows by fault."""
         record = self.manifest or self.summary
         return record.get("malformed", {}) if record else {}
 
     @property
     def emptied(self) -> Mapping[str, Mapping[str, int]]:
-        """For each file, how many invalid values of which column were emptied."""
+        """For each file, the number of invalid values that were emptied, by column."""
         record = self.manifest or self.summary
         return record.get("emptied", {}) if record else {}
 
@@ -131,7 +131,7 @@ class Day:
 
     @property
     def folder(self) -> str:
-        """Where the pages of the validation are that the counts come from."""
+        """The folder with the pages of the validation that produced the counts."""
         if self.manifest:
             return find_folder(self.manifest)
         return self.summary["folder"] if self.summary else ""
@@ -157,7 +157,7 @@ class Day:
 
     @property
     def business(self) -> Business | None:
-        """What the published version sold; None if there is none, or none that was summarised."""
+        """Sales of the published version; None if nothing was published or summarised."""
         return self.summary.get("business") if self.manifest and self.summary else None
 
     @property
@@ -182,7 +182,7 @@ class Day:
 
     @property
     def remarks(self) -> list[str]:
-        """What a published day should not go without saying; mostly nothing."""
+        """Caveats to show with a published day; usually none."""
         if self.manifest is None:
             return []
         return [
@@ -274,7 +274,7 @@ def judge_failed_run(failure: RunFailure) -> Day:
 
 
 def judge_published(day: str, runs: Sequence[RunSummary], attempt: Attempt | None, manifest: Manifest) -> Day:
-    """A manifest vouches for the day, whatever happened to a newer run."""
+    """A day with a manifest is published, whatever happened to a newer run."""
     folder = find_folder(manifest)
     return Day(
         day=day,
@@ -367,7 +367,7 @@ def _list_counts(counts: Mapping[str, int], noun: str) -> str:
 
 
 def find_cause(day: Day) -> str:
-    """Why a day does not look plainly published, as far as one line says it; mostly nothing."""
+    """One line on why a day is not a clean publication; empty if it is."""
     if day.look == "success":
         return ""
     causes = day.attempt.causes if day.attempt else explain_day(day)[1 if day.manifest else 0 :]
@@ -387,7 +387,7 @@ def explain_absence(day: Day) -> list[str]:
 
 
 def explain_newer(attempt: Attempt | None) -> list[str]:
-    """Why a newer delivery of a published day is not what readers see."""
+    """Why readers still see the earlier version of a published day."""
     if attempt is None:
         return []
     what = NEWER[attempt.verdict].capitalize()
@@ -406,7 +406,7 @@ def explain_rejects(day: Day) -> str:
 
 
 def explain_approval(approval: Approval | None) -> list[str]:
-    """Who approved is in the manifest: pages and reports leave the site without a login."""
+    """Omits the approver, who is only in the manifest: reports can be read without a login."""
     if approval is None:
         return []
     when = format_minute(approval["at"])

@@ -93,7 +93,7 @@ def transform_day(session: "SparkSession", extracted: Extracted, staged: str, si
     Raises
     ------
     RawFileError: a file as a whole cannot be used; nothing was staged.
-    SnapshotGoneError: the run's snapshot was cleaned up, or is that of a later try.
+    SnapshotGoneError: the run's snapshot was cleaned up, or belongs to a later attempt.
     """
     started = time.monotonic()
     inputs, day = extracted["inputs"], dt.date.fromisoformat(extracted["day"])
@@ -109,9 +109,9 @@ def transform_day(session: "SparkSession", extracted: Extracted, staged: str, si
     for file in files:
         check_pinned(inputs[file.dataset.raw_dataset], file.etag)
     made_from = digest_inputs(inputs)
-    # A try that was held up, and one on other raw files, may work at the same time.
+    # Keyed by inputs: a delayed attempt on other raw files may still be writing.
     pieces = f"{staged}pieces/{made_from}/"
-    # Finds every fault of a file as a whole before anything is written.
+    # Detects all file-level faults before anything is written.
     ranges = {file.dataset: split_file(session.sparkContext, file, sizes.range_bytes) for file in files}
     done: dict[str, Processed] = {}
     lookups: list[Lookup] = []
@@ -189,7 +189,7 @@ def _split_range(
     table_path: Path,
     rejected_path: Path,
 ) -> dict[str, Any]:
-    """Judge the rows of a range. Returns what was counted, as JSON can hold it."""
+    """Judge the rows of a range. Returns the counts in a JSON-serializable form."""
     dataset = file.dataset
     dimensions = {lookup.name: find_dimension(lookup, row) for lookup in lookups}
     judge, complete = make_judge(dataset, dimensions), make_completion(dataset, dimensions)
@@ -246,7 +246,7 @@ def _open_lookup(
     processed: Processed, dataset: Dataset, staged: str, late: str | None, sizes: Sizes
 ) -> Lookup:
     url = _table_url(staged, dataset)
-    # What order lines refer to through their headers is not in their own file, whose ids are joined.
+    # Ids that order lines take from their header are not in the lines' own file: Spark cannot join on them.
     is_named = not ORDERS.column(ORDERS.references[dataset.name]).taken_from
     is_joined = is_named and head_object(Store(), url)["bytes"] > sizes.lookup_bytes
     pieces = tuple(piece.url for piece in processed.table)

@@ -216,7 +216,7 @@ UNREADABLE = {
         "line_number,raw_etag,orderid\n2,e,O1\n", "line 1", "orders have no column 'orderid'"
     ),
     "a column twice": (
-        "line_number,raw_etag,raw_etag\n2,e,e\n", "line 1", "the column raw_etag is there twice"
+        "line_number,raw_etag,raw_etag\n2,e,e\n", "line 1", "the column raw_etag appears twice"
     ),
     "a blank name": ("line_number,,raw_etag\n2,,e\n", "line 1", "orders have no column ''"),
     "too many fields": (
@@ -225,18 +225,18 @@ UNREADABLE = {
     "too many fields, with semicolons": (
         "line_number;raw_etag;order_id\n2;e;O1;x\n", "line 2", "4 fields, and the header has 3"
     ),
-    "no number": ("line_number,raw_etag\n2.0,e\n", "line 2", "line_number is not the line of a row"),
-    "a number as text": ("line_number,raw_etag\n'2,e\n", "line 2", "line_number is not the line of a row"),
-    "the header's line": ("line_number,raw_etag\n1,e\n", "line 2", "line_number is not the line of a row"),
+    "no number": ("line_number,raw_etag\n2.0,e\n", "line 2", "line_number is not a valid line number"),
+    "a number as text": ("line_number,raw_etag\n'2,e\n", "line 2", "line_number is not a valid line number"),
+    "the header's line": ("line_number,raw_etag\n1,e\n", "line 2", "line_number is not a valid line number"),
     "the same line twice": (
         "line_number,raw_etag\n2,e\n2,e\n", "line 3", "line 2 of the raw file is repaired twice"
     ),
     "two versions": (
-        "line_number,raw_etag\n2,e\n3,f\n", "line 3", "raw_etag is empty, or not that of the rows above"
+        "line_number,raw_etag\n2,e\n3,f\n", "line 3", "raw_etag is empty or differs from the rows above"
     ),
     "an empty version": ("line_number,raw_etag,order_id\n2,,O1\n", "line 2", "raw_etag is empty"),
     "no version at the end": ("line_number,raw_etag\n2,e\n3\n", "line 3", "raw_etag is empty"),
-    "no rows": ("line_number,raw_etag\n", "", "there are no rows in it"),
+    "no rows": ("line_number,raw_etag\n", "", "the file has no rows"),
     "nothing": ("", "line 1", "the column line_number is missing"),
     "an open quote": ('line_number,raw_etag\n2,"e\n', "line 2", "not CSV"),
 }  # fmt: skip

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.contract import Column, Dataset, Kind
-from include.engine.batches import hash_block_keys, parse_block, take_rows
+from include.engine.batches import align_with_rows, hash_block_keys, parse_block
 from include.engine.csv_blocks import read_blocks
 from include.engine.raw_file import Header
 from include.engine.text_hash import has_exact_hash, hash_text
@@ -39,7 +39,7 @@ def test_rows_have_the_hashes_of_their_ids(columns: tuple[str, ...], rows: list[
 
     for block in read_blocks(io.BytesIO(data), "s3://raw/x.csv", 1 << 20):
         batch = parse_block(block, header, columns)
-        hashes = take_rows(batch, block, hash_block_keys(block, header, DATASET))
+        hashes = align_with_rows(batch, block, hash_block_keys(block, header, DATASET))
 
         if hashes is not None:
             assert hashes.tolist() == hash_text(batch.rows["id"]).tolist()
@@ -50,7 +50,7 @@ def test_plain_blocks_need_no_second_hashing() -> None:
     (block,) = read_blocks(io.BytesIO(b"A,1\nB,2\n\nmalformed\nC,3\n"), "s3://raw/x.csv", 1 << 20)
     batch = parse_block(block, header, header.columns)
 
-    hashes = take_rows(batch, block, hash_block_keys(block, header, DATASET))
+    hashes = align_with_rows(batch, block, hash_block_keys(block, header, DATASET))
 
     assert hashes is not None
     assert hashes.tolist() == hash_text(pa.array(["A", "B", "C"])).tolist()
