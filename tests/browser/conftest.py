@@ -107,11 +107,12 @@ def leave_broken_validation(stack: Stack, folder: Path) -> None:
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), folder / "orders.parquet")
     staged = keys.staged(Settings().layout, BROKEN, "run", "orders.parquet")
     upload_file(stack.hook, folder / "orders.parquet", staged)
+    inputs: Any = {"orders": {"etag": "broken", "bytes": 100}}
     counts: RowCounts = {"read": 3, "published": 3, "quarantined": 0, "duplicates": 0}
     validate(
         stack.hook,
         Settings(),
-        {"day": BROKEN, "run_id": "manual__broken", "inputs": {}},
+        {"day": BROKEN, "run_id": "manual__broken", "inputs": inputs},
         {
             "counts": {
                 "rows": {"orders": counts},

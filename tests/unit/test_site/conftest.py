@@ -56,7 +56,8 @@ def make_run(day: str, run_id: str) -> tuple[Extracted, Transformed]:
         "total_price": "12.30",
         "drift": {},
     }
-    return {"day": day, "run_id": run_id, "inputs": {}}, {"counts": counts, "staged": {}}
+    inputs: Any = {"orders": {"etag": f"etag of {day}", "bytes": 100}}
+    return {"day": day, "run_id": run_id, "inputs": inputs}, {"counts": counts, "staged": {}}
 
 
 def publish(s3: MemoryS3, day: str, run_id: str, checked: "Checked") -> str:

@@ -56,7 +56,8 @@ def validate_raw_files(s3: MemoryS3, folder: Path, day: str) -> Any:
     )
     staged = keys.staged(LAYOUT, day, "run", "orders.parquet")
     upload_file(s3.hook, folder / "out" / "orders.parquet", staged)
-    extracted: Extracted = {"day": day, "run_id": "run", "inputs": {}}
+    inputs: Any = {"orders": {"etag": f"etag of {day}", "bytes": 100}}
+    extracted: Extracted = {"day": day, "run_id": "run", "inputs": inputs}
     transformed: Transformed = {"counts": counts, "staged": {"orders.parquet": staged}}
     return validate(s3.hook, SETTINGS, extracted, transformed)["quality"]
 
