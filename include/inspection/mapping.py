@@ -62,6 +62,9 @@ _MOST = 0.5
 _IDS = {"id", "key", "no", "nr", "num", "number", "code"}
 _UNITS = {"eur", "usd", "gbp", "chf", "utc", "epoch", "unix", "seconds", "ms", "ts"}
 
+#: What the columns of each file hold, by its name. Two columns may share a header.
+Findings = Mapping[str, Sequence[Finding]]
+
 
 @dataclass(frozen=True)
 class Match:
@@ -95,15 +98,9 @@ class Match:
         return [name for name in self._needed if name in self.headers]
 
 
-def match_files(
-    samples: Sequence[Sample], findings: Mapping[str, Sequence[Finding]], datasets: Iterable[Dataset]
-) -> list[Match]:
+def match_files(samples: Sequence[Sample], findings: Findings, datasets: Iterable[Dataset]) -> list[Match]:
     """The best dataset for each file, the best file for each dataset; a file's own name decides a tie."""
-    matches = [
-        match_columns(dataset, sample, {each.header: each for each in findings[sample.path.name]})
-        for sample in samples
-        for dataset in datasets
-    ]
+    matches = [match_sample(dataset, sample, findings) for sample in samples for dataset in datasets]
     matches = [match for match in matches if match.found_share >= _MOST]
     matches.sort(key=lambda match: (_rate(match), match.sample.path.name), reverse=True)
     chosen: list[Match] = []
@@ -114,6 +111,10 @@ def match_files(
         if not is_taken:
             chosen.append(match)
     return chosen
+
+
+def match_sample(dataset: Dataset, sample: Sample, findings: Findings) -> Match:
+    return match_columns(dataset, sample, {each.header: each for each in findings[sample.path.name]})
 
 
 def _rate(match: Match) -> float:

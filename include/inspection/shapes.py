@@ -1,12 +1,12 @@
 """Deliveries in other shapes than a file for each dataset: one wide file, headers and lines, line totals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import permutations
 
 from include.contract import DELIVERED, ORDERS, Column, Dataset, Kind
 from include.contract.line_total import TOTAL
-from include.inspection.columns import Finding
-from include.inspection.mapping import Match, match_columns
+from include.inspection.mapping import Findings, Match, match_columns, match_sample
 from include.inspection.references import list_values, match_references
 from include.inspection.sample import Sample
 
@@ -26,8 +26,6 @@ _TOTAL_COLUMN = Column(
 )
 _MOST, _NEARLY_ALL = 0.5, 0.9
 
-Findings = Mapping[str, Sequence[Finding]]
-
 
 def find_shapes(matches: Sequence[Match], samples: Sequence[Sample], findings: Findings) -> list[Match]:
     """The matches with those for datasets that have no file of their own."""
@@ -42,31 +40,34 @@ def _find_headers(
     others = [match for match in matches if match.dataset.name not in (ORDERS.name, *ORDERS.references)]
     if HEADERS in DELIVERED or others or any(map(_is_whole_order, matches)):
         return None
-    for lines in samples:
-        of_lines = _match(ORDERS, lines, findings)
-        lacking = [name for name in _OF_HEADERS if name not in of_lines.headers]
-        if "product_id" not in of_lines.headers or not {*_OF_LINES} & {*of_lines.headers}:
-            continue
-        for headers in samples:
-            of_headers = _match(ORDERS, headers, findings)
-            columns = tuple(name for name in lacking if name in of_headers.headers)
-            is_whole = {*lacking} - {*columns} <= {"delivery_date"} and "product_id" not in of_headers.headers
-            if headers is not lines and is_whole:
-                pair = [
-                    _match(each, file, findings)
-                    for each, file in zip(
-                        ORDERS.split_headers(HEADERS, columns), (headers, lines), strict=True
-                    )
-                ]
-                rest = [
-                    match
-                    for match in matches
-                    if match.sample not in (headers, lines) and match.dataset.name != ORDERS.name
-                ]
-                linked = match_references([*rest, *pair])
-                if _are_linked(linked):
-                    return linked
+    as_orders = [_match(ORDERS, sample, findings) for sample in samples]
+    for lines, headers in permutations(as_orders, 2):
+        columns = _list_moved_columns(lines, headers)
+        if columns is not None:
+            header_dataset, line_dataset = ORDERS.split_headers(HEADERS, columns)
+            rest = [
+                match
+                for match in matches
+                if match.sample not in (headers.sample, lines.sample) and match.dataset.name != ORDERS.name
+            ]
+            pair = [
+                _match(header_dataset, headers.sample, findings),
+                _match(line_dataset, lines.sample, findings),
+            ]
+            linked = match_references([*rest, *pair])
+            if _are_linked(linked):
+                return linked
     return None
+
+
+def _list_moved_columns(lines: Match, headers: Match) -> tuple[str, ...] | None:
+    """What lines would take from the headers; None if the two files are not lines and their headers."""
+    are_lines = "product_id" in lines.headers and {*_OF_LINES} & {*lines.headers}
+    if not are_lines or "product_id" in headers.headers:
+        return None
+    lacking = [name for name in _OF_HEADERS if name not in lines.headers]
+    found = tuple(name for name in lacking if name in headers.headers)
+    return found if {*lacking} - {*found} <= {"delivery_date"} else None
 
 
 def _is_whole_order(match: Match) -> bool:
@@ -78,8 +79,7 @@ def _match(dataset: Dataset, sample: Sample, findings: Findings) -> Match:
     delivered = replace(
         dataset, columns=tuple(each for each in dataset.columns if each.name in dataset.delivered_names)
     )
-    found = match_columns(delivered, sample, {each.header: each for each in findings[sample.path.name]})
-    return replace(found, dataset=dataset)
+    return replace(match_sample(delivered, sample, findings), dataset=dataset)
 
 
 def _are_linked(matches: Sequence[Match]) -> bool:

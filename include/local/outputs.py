@@ -91,7 +91,7 @@ def print_day(console: Console, day: Day, folder: Path | None, site_url: str = "
     _print_line(console, day.day, day.state)
     for sentence in explain_day(day):
         _print_line(console, "", sentence)
-    if day.rows:
+    if day.record:
         console.print(_render_rows(day))
         _print_line(console, "total price", day.total_price)
         _print_line(console, "quality", explain_quality(day.record))

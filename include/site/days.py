@@ -98,36 +98,31 @@ class Day:
     missing_files: Sequence[str] = ()
 
     @property
-    def record(self) -> Mapping[str, object]:
-        """The counts of the day: those of the manifest, or of the latest validation."""
-        return self.manifest or self.summary or {}
+    def record(self) -> Manifest | RunSummary | None:
+        """What has the counts of the day: its manifest, or its latest validation."""
+        return self.manifest or self.summary
 
     @property
     def rows(self) -> Mapping[str, RowCounts]:
-        record = self.manifest or self.summary
-        return record["rows"] if record else {}
+        return self.record["rows"] if self.record else {}
 
     @property
     def reasons(self) -> Mapping[str, Mapping[str, int]]:
-        record = self.manifest or self.summary
-        return record["reasons"] if record else {}
+        return self.record["reasons"] if self.record else {}
 
     @property
     def malformed(self) -> Mapping[str, Mapping[str, int]]:
         """For each file, the number of malformed rows by fault."""
-        record = self.manifest or self.summary
-        return record.get("malformed", {}) if record else {}
+        return self.record.get("malformed", {}) if self.record else {}
 
     @property
     def emptied(self) -> Mapping[str, Mapping[str, int]]:
         """For each file, the number of invalid values that were emptied, by column."""
-        record = self.manifest or self.summary
-        return record.get("emptied", {}) if record else {}
+        return self.record.get("emptied", {}) if self.record else {}
 
     @property
     def total_price(self) -> str:
-        record = self.manifest or self.summary
-        return record["total_price"] if record else ""
+        return self.record["total_price"] if self.record else ""
 
     @property
     def folder(self) -> str:

@@ -1,7 +1,6 @@
 """The exported contract is valid ODCS, and a breaking change cannot go unnoticed."""
 
 import copy
-import importlib.util
 import json
 from importlib import resources
 from typing import Any
@@ -13,14 +12,10 @@ from open_data_contract_standard.model import OpenDataContractStandard
 
 from include.contract import DATASETS, published_columns
 from include.contract.odcs import export_contract
-from tests.project_files import PROJECT
+from tests.project_files import PROJECT, load_check
 
-spec = importlib.util.spec_from_file_location("check_contract", PROJECT / ".ci" / "check_contract.py")
-assert spec is not None
-assert spec.loader is not None
 SCHEMA = resources.files("open_data_contract_standard").joinpath("schema.json").read_text()
-check = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(check)
+check = load_check("check_contract")
 
 
 def find_column(contract: dict[str, Any], table: str, column: str) -> dict[str, Any]:

@@ -1,16 +1,10 @@
 """A licence that nobody accepted fails the security check."""
 
-import importlib.util
-
 import pytest
 
-from tests.project_files import PROJECT
+from tests.project_files import load_check
 
-spec = importlib.util.spec_from_file_location("check_licences", PROJECT / ".ci" / "check_licences.py")
-assert spec is not None
-assert spec.loader is not None
-check = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(check)
+check = load_check("check_licences")
 
 ACCEPTED = {name: ["MPL-2.0"] for name in check.ACCEPTED}
 

@@ -1,6 +1,5 @@
 """The security checks catch what they are for: a table of defects, planted in a copy of the tree."""
 
-import importlib.util
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -10,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.project_files import PROJECT
+from tests.project_files import PROJECT, load_check
 
 
 class Defect(NamedTuple):
@@ -302,12 +301,7 @@ REQUIRED_FILES = {
 
 @pytest.fixture(scope="module")
 def checks() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("check_security", PROJECT / ".ci" / "check_security.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_check("check_security")
 
 
 def copy_tree(target: Path) -> Path:
